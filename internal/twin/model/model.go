@@ -1,0 +1,62 @@
+// Package model is the NGSI-LD information model (ETSI GS CIM 009, clause 4.5) as the twin keeps it: names expanded,
+// values untouched. Every room of the twin speaks it; it knows neither JSON-LD contexts nor the store.
+package model
+
+import (
+	"encoding/json"
+	"time"
+
+	"tribune"
+)
+
+// Kind is the NGSI-LD attribute type.
+type Kind string
+
+// The attribute types of the standard. Concise input has been resolved to one of them before it gets here.
+const (
+	Property         Kind = "Property"
+	GeoProperty      Kind = "GeoProperty"
+	LanguageProperty Kind = "LanguageProperty"
+	VocabProperty    Kind = "VocabProperty"
+	JSONProperty     Kind = "JsonProperty"
+	ListProperty     Kind = "ListProperty"
+	Relationship     Kind = "Relationship"
+	ListRelationship Kind = "ListRelationship"
+)
+
+// Entity is one entity with expanded names.
+type Entity struct {
+	ID         tribune.EntityID
+	Types      []tribune.Name
+	Scope      []string
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+	Attrs      map[tribune.Name][]Attr // one instance per datasetId; the default instance has Dataset ""
+}
+
+// Attr is one attribute instance.
+type Attr struct {
+	Kind       Kind
+	Dataset    string          // datasetId, "" = default instance
+	Value      json.RawMessage // value, languageMap, vocab (expanded), json, valueList, object or objectList, as JSON
+	ObjectType []tribune.Name  // of relationships
+	UnitCode   string
+	ObservedAt time.Time // zero = absent
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+	Sub        map[tribune.Name][]Attr // sub-attributes: properties of properties, relationships of properties
+
+	// Sealed is set where a class says so: then only Dataset, CreatedAt and ModifiedAt are known besides, and every other
+	// field is empty until the value is opened.
+	Sealed *tribune.Sealed
+}
+
+// Instance returns the instance of attr with the given dataset, or nil.
+func (e *Entity) Instance(attr tribune.Name, dataset string) *Attr {
+	for i := range e.Attrs[attr] {
+		if e.Attrs[attr][i].Dataset == dataset {
+			return &e.Attrs[attr][i]
+		}
+	}
+	return nil
+}

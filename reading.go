@@ -1,0 +1,12 @@
+package tribune
+
+// Reading is what an edge asks of the one way: to open sealed values of one class for a caller. Subjects are those the
+// request itself names (a plate): they are on record even when nothing is found.
+type Reading struct {
+	Caller   Caller
+	Class    ClassID
+	Attrs    []Name
+	Window   Window // of arrival; the edge's default is the class's whole keeping time
+	Subjects []Pseudonym
+	Sealed   []Sealed
+}

@@ -1,0 +1,265 @@
+// Package tribune is the vocabulary of the platform and the contracts between its rooms.
+//
+// It imports the standard library only and nothing of ours; every other package speaks in its words. A reader who
+// knows this file knows what travels along the one way:
+//
+//	Act -> gate (evidence, policy) -> record (witnessed leaf) -> guardians (re-decide, release) -> vault (open) -> answer + Receipt
+//
+// The bytes behind these words (hashes, signatures, leaves) are in package protocol; docs/protocol.md is their specification.
+package tribune
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Names of things. Each is a type of its own so that the compiler keeps them apart.
+type (
+	EntityID  string // an NGSI-LD entity id, a URI
+	Name      string // an expanded IRI: entity type, attribute or sub-attribute
+	Tenant    string // an NGSI-LD tenant; "" is the default tenant
+	ClassID   string // of a Class in the register of classes
+	PurposeID string // of a purpose in the register of purposes (W3C DPV)
+	MandateID string // of a Mandate
+	OfficeID  string // of an office in the register of offices
+	ActorID   string // who or what exercises an office; never in a public leaf
+)
+
+// Pseudonym names a subject without naming the person: SHA-256(L(name) || lp(idtype) || y)[:16], where y is the
+// threshold evaluation of the name under the guardians' NAME key (protocol 5).
+type Pseudonym [16]byte
+
+func (p Pseudonym) String() string { return hex.EncodeToString(p[:]) }
+
+// MarshalText writes 32 lower-case hex digits.
+func (p Pseudonym) MarshalText() ([]byte, error) { return hexText(p[:]), nil }
+
+// UnmarshalText reads exactly 32 lower-case hex digits.
+func (p *Pseudonym) UnmarshalText(text []byte) error { return hexInto(p[:], text) }
+
+// Hash is a SHA-256 digest.
+type Hash [32]byte
+
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// MarshalText writes 64 lower-case hex digits.
+func (h Hash) MarshalText() ([]byte, error) { return hexText(h[:]), nil }
+
+// UnmarshalText reads exactly 64 lower-case hex digits.
+func (h *Hash) UnmarshalText(text []byte) error { return hexInto(h[:], text) }
+
+// Tag marks one use of one subject's data in a leaf; only who holds the subject's trace key can compute it (protocol 16).
+type Tag [16]byte
+
+func (t Tag) String() string { return hex.EncodeToString(t[:]) }
+
+// MarshalText writes 32 lower-case hex digits.
+func (t Tag) MarshalText() ([]byte, error) { return hexText(t[:]), nil }
+
+// UnmarshalText reads exactly 32 lower-case hex digits.
+func (t *Tag) UnmarshalText(text []byte) error { return hexInto(t[:], text) }
+
+func hexText(b []byte) []byte { return hex.AppendEncode(nil, b) }
+
+// hexInto refuses upper case: one value has one spelling, else signed JSON would have two.
+func hexInto(dst, text []byte) error {
+	if len(text) != hex.EncodedLen(len(dst)) {
+		return fmt.Errorf("want %d hex digits, got %d: %w", hex.EncodedLen(len(dst)), len(text), ErrInvalid)
+	}
+	for _, c := range text {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return fmt.Errorf("%q is not a lower-case hex digit: %w", c, ErrInvalid)
+		}
+	}
+	_, err := hex.Decode(dst, text)
+	return err
+}
+
+// Caller is who asks, as far as the edge has verified it: which key or token, exercising which office, naming which
+// purpose and mandate. An empty Actor is an anonymous request; an anonymous request is never an Act.
+type Caller struct {
+	Actor   ActorID
+	Office  OfficeID
+	Purpose PurposeID
+	Mandate MandateID
+	Until   time.Time // the credential ends by itself
+}
+
+// Known reports whether the edge has verified who calls.
+func (c Caller) Known() bool { return c.Actor != "" }
+
+// Class is a class of data: which entity types and attributes it covers, whether it is personal, which attribute names
+// the subject, how long it is kept. What no class describes belongs to ClassUnclassified and is sealed.
+type Class struct {
+	ID          ClassID
+	Title       string
+	Types       []Name // entity types it covers
+	Attrs       []Name // attributes of those types; a single "*" covers all of them
+	Personal    bool
+	Subject     Name          // the attribute whose value names the subject; "" = the entity itself
+	SubjectType string        // idtype of that name, for example "plate"; "entity" where Subject is ""
+	Keep        time.Duration // how long values are kept
+}
+
+// ClassUnclassified covers every attribute no class describes: sealed, subject = the entity.
+const ClassUnclassified ClassID = "unclassified"
+
+// Mandate is the legal basis that carries a purpose. Until is never zero.
+type Mandate struct {
+	ID          MandateID
+	Purpose     PurposeID
+	Issuer      string // key name of who signed it
+	Basis       string // the law, contract, consent, warrant or decision, in words
+	Offices     []OfficeID
+	Classes     []ClassID
+	MaxSubjects int // per act; 0 = 1
+	From, Until time.Time
+}
+
+// Window is a span of arrival time, real UTC: From inclusive, Until exclusive. It bounds which segments an act may open.
+type Window struct {
+	From, Until time.Time
+}
+
+// Scope is what an act touches. Subjects and identities are private: a leaf only commits to them.
+type Scope struct {
+	Class      ClassID
+	Attrs      []Name
+	Window     Window
+	Identities []Identity
+}
+
+// ActKind says what is done with data or power.
+type ActKind string
+
+// The kinds of act of version 1. Kinds marked "reserved" have their format fixed and no code yet.
+const (
+	ActRead      ActKind = "read"      // open sealed values
+	ActDecide    ActKind = "decide"    // an act of power that opens nothing
+	ActEnrol     ActKind = "enrol"     // give the hub subjects' trace identities
+	ActLaw       ActKind = "law"       // publish a policy set
+	ActAppoint   ActKind = "appoint"   // register an actor's key for an office
+	ActCeremony  ActKind = "ceremony"  // one message of a distributed key generation
+	ActRefusals  ActKind = "refusals"  // a day's count of denials that have no leaf of their own
+	ActErase     ActKind = "erase"     // reserved
+	ActIndex     ActKind = "index"     // reserved: daily trace index
+	ActDisclose  ActKind = "disclose"  // reserved: end of a hidden investigation
+	ActExtension ActKind = "extension" // reserved: later end, on record, before the end
+)
+
+// Act is one use of data or power, before it is decided. At is real UTC, the only clock policy sees.
+type Act struct {
+	ID     string // 16 random bytes, hex
+	Kind   ActKind
+	Caller Caller
+	Scope  Scope
+	Count  int // subjects touched
+	At     time.Time
+}
+
+// Evidence is what the gate gathered for a decision: signed documents that verify by themselves (protocol.OpenDocument).
+type Evidence struct {
+	Mandate          []byte   `json:"mandate,omitempty"`
+	Appointment      []byte   `json:"appointment,omitempty"`
+	AppointmentSalt  []byte   `json:"appointmentSalt,omitempty"`  // opens the com of the appointment's leaf
+	AppointmentIndex uint64   `json:"appointmentIndex,omitempty"` // of that leaf in the record
+	Consents         [][]byte `json:"consents,omitempty"`
+	Approvals        [][]byte `json:"approvals,omitempty"`
+}
+
+// Decision is permit or deny of an act, the policies that decided, the hash of the policy set, and on deny what was
+// missing, in plain words that name no person.
+type Decision struct {
+	Permit   bool     `json:"permit"`
+	Policies []string `json:"policies"`
+	Set      Hash     `json:"set"`
+	Missing  []string `json:"missing"`
+}
+
+// Receipt proves that a leaf is on record: a C2SP tlog-proof (index, inclusion proof, co-signed checkpoint). Where the
+// receipt is kept as a file its extra line carries the leaf itself.
+type Receipt []byte
+
+// Item is one clear attribute value on its way into the vault. Time is the value's own time as it is stored, and bound
+// into the ciphertext with entity and attribute so that nothing can be moved.
+type Item struct {
+	Entity EntityID
+	Attr   string // attribute IRI; with a datasetId: IRI, one space, datasetId
+	Time   string
+	Clear  []byte
+}
+
+// Sealed is one sealed value as it rests in the store.
+type Sealed struct {
+	Class     ClassID   `json:"class"`
+	Pseudonym Pseudonym `json:"subject"`
+	Day       uint32    `json:"day"`     // of arrival, days since 1970-01-01 UTC
+	Segment   uint32    `json:"segment"` // UTC second of that day at which the segment was opened
+	Entity    EntityID  `json:"-"`
+	Attr      string    `json:"-"`
+	Time      string    `json:"time"`
+	Value     []byte    `json:"value"` // nonce12 || AES-256-GCM
+}
+
+// Place is where in the store a batch is written; a batch touches one place.
+type Place struct {
+	Tenant    Tenant
+	Partition uint16
+}
+
+// Write is a key and value that one room asks another to put into its batch unread (a segment's headers ride along
+// with the first value sealed under them). A nil value deletes.
+type Write struct {
+	Key, Value []byte
+}
+
+// Change is one attribute instance of one entity changing. ID is stable across redelivery: applying it twice equals once.
+type Change struct {
+	ID         string // "" = not redelivered
+	Tenant     Tenant
+	Entity     EntityID
+	Types      []Name // required where the entity may not exist yet
+	Attr       Name
+	Dataset    string          // datasetId, "" = the default instance
+	Value      json.RawMessage // one expanded NGSI-LD attribute instance; nil deletes it
+	ObservedAt time.Time
+	Source     string // the device, feed or caller that said so
+}
+
+// Policy decides. It is pure: same set, act and evidence give the same decision; no clock, no I/O; any diagnostic
+// error denies.
+type Policy interface {
+	Hash() Hash
+	Decide(Act, Evidence) Decision
+}
+
+// Gate gathers and verifies evidence, then asks the policy in force. The error is about gathering; a denial is a Decision.
+type Gate interface {
+	Decide(context.Context, Act) (Decision, Evidence, error)
+}
+
+// Record puts a leaf on record. Seal returns when a checkpoint that covers the leaf is published under the required
+// co-signatures, else ErrNoQuorum.
+type Record interface {
+	Seal(ctx context.Context, leaf []byte) (Receipt, error)
+}
+
+// Namer gives pseudonyms by the guardians' threshold evaluation. It caches in memory only. Order follows names.
+type Namer interface {
+	Pseudonyms(ctx context.Context, idtype string, names []string) ([]Pseudonym, error)
+}
+
+// Sealer is all that the twin knows of the vault. Seal encrypts items of one subject and class. The returned writes
+// must be in the same batch as the values; committed must be called after that batch is durable, and only then.
+type Sealer interface {
+	Namer
+	Seal(ctx context.Context, at Place, class Class, p Pseudonym, items []Item) (sealed []Sealed, writes []Write, committed func(), err error)
+}
+
+// Screen looks at changes before they are stored; one error per change, nil = sane.
+type Screen interface {
+	Check(context.Context, []Change) []error
+}
