@@ -18,6 +18,7 @@ var (
 	ErrTooLarge    = errors.New("too large")
 	ErrBusy        = errors.New("busy") // a bounded queue or rate is full; try later
 	ErrUnknown     = errors.New("unknown caller")
+	ErrUncertain   = errors.New("outcome unknown") // it may or may not be on record: neither retry nor give up without looking
 	ErrUnsupported = errors.New("not supported")
 )
 

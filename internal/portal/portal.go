@@ -1,0 +1,132 @@
+// Package portal is the city's public page: what is measured now, and every act of power or use of personal data as it
+// stands on record, each with its receipt. Server-rendered, no script, no cookie, no third-party request.
+//
+// It reads only what any visitor may read: the twin's public attributes and the published record.
+package portal
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"html/template"
+	"iter"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"tribune"
+	"tribune/internal/twin"
+	"tribune/protocol"
+)
+
+//go:embed assets/src
+var assets embed.FS
+
+// Twin finds entities; sealed attributes stay sealed.
+type Twin interface {
+	Find(ctx context.Context, q twin.Query) (twin.Page, error)
+}
+
+// Record is the published log. Latest yields up to n leaves, newest first.
+type Record interface {
+	Published() uint64
+	Leaf(ctx context.Context, index uint64) ([]byte, error)
+	Quorum() bool
+}
+
+// Fact is one line about how the demo's data came about.
+type Fact struct{ Label, Value, Note string }
+
+// Config wires the page.
+type Config struct {
+	City    string
+	Demo    string // a sentence for the banner; "" = not a demo
+	Twin    Twin
+	Record  Record
+	Classes interface {
+		ClassOf([]tribune.Name, tribune.Name) tribune.Class
+	}
+	Facts func() []Fact // how the shown data came about; may be nil
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Limits of the page.
+const (
+	latestActs = 20
+	searchBack = 400 // leaves looked through for the latest acts
+	pageFor    = time.Second
+)
+
+// Portal serves the page.
+type Portal struct {
+	cfg  Config
+	page *template.Template
+
+	mu     sync.Mutex // guards cached and at: one rendering a second serves every visitor
+	cached []byte
+	at     time.Time
+}
+
+// New parses the page.
+func New(cfg Config) (*Portal, error) {
+	page, err := template.New("city.html").Funcs(template.FuncMap{"percent": percent}).ParseFS(assets, "assets/src/city.html")
+	if err != nil {
+		return nil, fmt.Errorf("parsing the page: %w", err)
+	}
+	return &Portal{cfg: cfg, page: page}, nil
+}
+
+// Handler serves GET / and its style sheet.
+func (p *Portal) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.city)
+	mux.HandleFunc("GET /assets/portal.css", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		css, err := assets.ReadFile("assets/src/portal.css")
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Write(css)
+	})
+	return mux
+}
+
+func (p *Portal) city(w http.ResponseWriter, r *http.Request) {
+	body, err := p.render(r.Context())
+	if err != nil {
+		p.cfg.Log.Error("rendering the page", "err", err)
+		http.Error(w, "The page cannot be shown right now. The data themselves are at /ngsi-ld/v1/entities.", http.StatusServiceUnavailable)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	w.Write(body)
+}
+
+// leaves yields published leaves, newest first.
+func (p *Portal) leaves(ctx context.Context) iter.Seq2[uint64, protocol.Leaf] {
+	return func(yield func(uint64, protocol.Leaf) bool) {
+		size := p.cfg.Record.Published()
+		for i := size; i > 0 && size-i < searchBack; i-- {
+			data, err := p.cfg.Record.Leaf(ctx, i-1)
+			if err != nil {
+				return
+			}
+			leaf, err := protocol.DecodeLeaf(data)
+			if err != nil {
+				continue
+			}
+			if !yield(i-1, leaf) {
+				return
+			}
+		}
+	}
+}

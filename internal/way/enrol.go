@@ -1,0 +1,158 @@
+package way
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// Enrolment bounds.
+const (
+	enrolQueue = 1 << 16                // subjects waiting; beyond it they are enrolled when first used
+	enrolEvery = 500 * time.Millisecond // gathers newcomers into one leaf
+	enrolRetry = 5 * time.Second        // without quorum there is no enrolment; arrival goes on
+)
+
+// enrolment gives the hub subjects' trace keys, by recorded acts of the hub itself (protocol 25): newcomers in the
+// background, in batches, so that the first reading of a person costs one round and not two.
+type enrolment struct {
+	way   *Way
+	queue chan tribune.Pseudonym
+	stop  context.CancelFunc
+	done  chan struct{}
+
+	mu sync.Mutex // one enrolment at a time: two would put the same subject on record twice
+}
+
+func newEnrolment(w *Way) *enrolment {
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &enrolment{way: w, queue: make(chan tribune.Pseudonym, enrolQueue), stop: cancel, done: make(chan struct{})}
+	go e.run(ctx)
+	return e
+}
+
+func (e *enrolment) close() {
+	e.stop()
+	<-e.done
+}
+
+// Enrol queues a new subject. It never blocks: one that finds the queue full is enrolled at its first use.
+func (w *Way) Enrol(p tribune.Pseudonym) {
+	select {
+	case w.enrolment.queue <- p:
+	default:
+	}
+}
+
+func (e *enrolment) run(ctx context.Context) {
+	defer close(e.done)
+	tick := time.NewTicker(enrolEvery)
+	defer tick.Stop()
+	var batch []protocol.Subject
+	retryAt := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		batch = e.gather(batch)
+		if len(batch) == 0 || time.Now().Before(retryAt) {
+			continue
+		}
+		if err := e.ensure(ctx, batch); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			e.way.cfg.Log.Warn("enrolment waits", "subjects", len(batch), "err", err)
+			retryAt = time.Now().Add(enrolRetry)
+			continue
+		}
+		batch = nil
+	}
+}
+
+func (e *enrolment) gather(batch []protocol.Subject) []protocol.Subject {
+	for len(batch) < protocol.MaxTags {
+		select {
+		case p := <-e.queue:
+			batch = append(batch, protocol.Subject{P: p})
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// ensure returns when every subject has a trace key.
+func (e *enrolment) ensure(ctx context.Context, subjects []protocol.Subject) error {
+	if missing, err := e.missing(ctx, subjects); err != nil || len(missing) == 0 {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	missing, err := e.missing(ctx, subjects) // another enrolment may just have ended
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, openFor)
+	defer cancel()
+	return e.enrol(ctx, missing)
+}
+
+func (e *enrolment) missing(ctx context.Context, subjects []protocol.Subject) (missing []protocol.Subject, err error) {
+	seen := map[tribune.Pseudonym]bool{}
+	for _, s := range subjects {
+		if seen[s.P] {
+			continue
+		}
+		seen[s.P] = true
+		switch _, err := e.way.cfg.Vault.TraceKey(ctx, s.P); {
+		case errors.Is(err, tribune.ErrNotFound):
+			trace := tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: s.P}
+			missing = append(missing, protocol.Subject{P: s.P, IDs: []tribune.Identity{trace}})
+		case err != nil:
+			return nil, fmt.Errorf("looking for a trace key: %w", err)
+		}
+	}
+	return missing, nil
+}
+
+func (e *enrolment) enrol(ctx context.Context, subjects []protocol.Subject) error {
+	w := e.way
+	act := tribune.Act{ID: protocol.NewID(), Kind: tribune.ActEnrol, Caller: w.cfg.Hub, Count: len(subjects), At: w.cfg.Now().UTC()}
+	s := &sheet{caller: w.cfg.Hub, subjects: subjects, salt: protocol.NewSalt()}
+	var err error
+	if s.decision, s.evidence, err = w.cfg.Gate.Decide(ctx, act); err != nil {
+		return fmt.Errorf("deciding enrolment: %w", err)
+	}
+	if !s.decision.Permit {
+		return fmt.Errorf("enrolling subjects: %w", &tribune.Denial{Decision: s.decision})
+	}
+	if s.recipient, err = protocol.NewRecipient(); err != nil {
+		return err
+	}
+	if err := s.draw(act, protocol.Inputs{}, s.recipient.Public()); err != nil {
+		return err
+	}
+	signature, err := s.act.Sign(w.cfg.HubKey)
+	if err != nil {
+		return err
+	}
+	keys, _, err := w.walk(ctx, s, signature)
+	if err != nil {
+		return fmt.Errorf("enrolling %d subjects: %w", len(subjects), err)
+	}
+	defer wipe(keys)
+	for id, d := range keys {
+		if err := w.cfg.Vault.PutTrace(ctx, id.Pseudonym, d); err != nil {
+			return fmt.Errorf("keeping a trace key: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package way
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tribune"
+	"tribune/internal/store"
+	"tribune/protocol"
+)
+
+// Opening opens a leaf's commitments, for the subject, a court or an auditor: wrapped by the epoch key at rest.
+type Opening struct {
+	Private  json.RawMessage  `json:"private"`
+	Salt     []byte           `json:"salt"`
+	Evidence tribune.Evidence `json:"evidence"`
+}
+
+// Openings rest under way||opening|index wrapped, the guardians' public statements under way||release|index in clear.
+func openingKey(index uint64) []byte {
+	return store.Uint(store.Key("way", tribune.Place{}, "opening"), index)
+}
+func releaseKey(index uint64) []byte {
+	return store.Uint(store.Key("way", tribune.Place{}, "release"), index)
+}
+
+func (w *Way) keepOpening(ctx context.Context, index uint64, s *sheet) error {
+	data, err := json.Marshal(Opening{Private: s.private, Salt: s.salt, Evidence: s.evidence})
+	if err != nil {
+		return err
+	}
+	key := openingKey(index)
+	wrapped, err := w.cfg.Vault.Wrap(string(key), data)
+	if err != nil {
+		return fmt.Errorf("wrapping an opening: %w", err)
+	}
+	var b store.Batch
+	b.Put(key, wrapped)
+	if err := w.cfg.Store.Commit(ctx, &b); err != nil {
+		return fmt.Errorf("keeping an opening: %w", err)
+	}
+	return nil
+}
+
+func (w *Way) keepStatements(ctx context.Context, index uint64, answers []protocol.Answer) error {
+	var statements []protocol.Statement
+	for _, a := range answers {
+		if a.Statement != nil {
+			statements = append(statements, *a.Statement)
+		}
+	}
+	data, err := json.Marshal(statements)
+	if err != nil {
+		return err
+	}
+	var b store.Batch
+	b.Put(releaseKey(index), data)
+	if err := w.cfg.Store.Commit(ctx, &b); err != nil {
+		return fmt.Errorf("keeping release statements: %w", err)
+	}
+	return nil
+}
+
+// Statements are the guardians' public release statements for the leaf at index; none where nothing was released.
+func (w *Way) Statements(ctx context.Context, index uint64) ([]protocol.Statement, error) {
+	data, err := w.cfg.Store.Get(ctx, releaseKey(index))
+	if errors.Is(err, tribune.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading release statements: %w", err)
+	}
+	var statements []protocol.Statement
+	if err := json.Unmarshal(data, &statements); err != nil {
+		return nil, &tribune.IntegrityError{What: "stored release statements", Err: err}
+	}
+	return statements, nil
+}

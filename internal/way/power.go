@@ -1,0 +1,99 @@
+package way
+
+import (
+	"context"
+	"fmt"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// Exercise is an act of power that opens nothing, built and signed by its actor: a fine, a closure, a change of a rule.
+type Exercise struct {
+	Caller    tribune.Caller
+	Act       protocol.Act
+	Private   []byte // JCS of protocol.Private; Inputs.Note says what is done
+	Salt      []byte
+	Signature []byte
+}
+
+// Do puts an act of power on record and returns its receipt; only then may the act take effect. It fails with
+// *tribune.Denial (on record) where the policy does not permit, ErrInvalid where act, private part and signature do not
+// fit each other or the act's time is not now, ErrConflict where the act came before.
+func (w *Way) Do(ctx context.Context, x Exercise) (tribune.Receipt, error) {
+	act, inputs, err := w.read(x)
+	if err != nil {
+		return nil, err
+	}
+	s := &sheet{caller: x.Caller, act: x.Act, private: x.Private, salt: x.Salt}
+	if s.decision, s.evidence, err = w.cfg.Gate.Decide(ctx, act); err != nil {
+		return nil, fmt.Errorf("deciding act: %w", err)
+	}
+	if !s.decision.Permit {
+		return nil, w.denials.record(ctx, act, inputs, s.decision)
+	}
+	if !w.seen.first(x.Act.ID) {
+		return nil, tribune.Hint(fmt.Errorf("%w: this act has been sent before", tribune.ErrConflict), "Give each act an id of its own: 16 random bytes in hex.")
+	}
+	leaf, err := s.leaf(x.Signature)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
+	defer cancel()
+	index, err := w.append(ctx, s, leaf)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.keepOpening(ctx, index, s); err != nil {
+		return nil, err
+	}
+	receipt, err := w.cfg.Record.Await(ctx, index)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for publication: %w", err)
+	}
+	return receipt, nil
+}
+
+// read checks an exercise against itself, before anyone decides about it.
+func (w *Way) read(x Exercise) (tribune.Act, protocol.Inputs, error) {
+	fail := func(format string, args ...any) (tribune.Act, protocol.Inputs, error) {
+		return tribune.Act{}, protocol.Inputs{}, fmt.Errorf("%w: "+format, append([]any{tribune.ErrInvalid}, args...)...)
+	}
+	a := x.Act
+	if err := a.Validate(); err != nil {
+		return tribune.Act{}, protocol.Inputs{}, err
+	}
+	at, _ := a.When()
+	if skew := w.cfg.Now().Sub(at).Abs(); skew > maxClockSkew {
+		return fail("the act's time is %s away from now, at most %s", skew.Round(1e9), maxClockSkew)
+	}
+	if a.Kind != tribune.ActDecide || a.Count != 0 || len(a.Recipient) != 0 {
+		return fail("an act of power has kind %q, count 0 and no recipient", tribune.ActDecide)
+	}
+	if a.Office != x.Caller.Office || a.Purpose != x.Caller.Purpose || a.Mandate != x.Caller.Mandate {
+		return fail("office, purpose and mandate of the act differ from the caller's")
+	}
+	private, err := protocol.DecodePrivate(x.Private)
+	if err != nil {
+		return tribune.Act{}, protocol.Inputs{}, err
+	}
+	if private.Actor != x.Caller.Actor || len(private.Subjects) != 0 {
+		return fail("the private part names another actor, or subjects")
+	}
+	com, err := protocol.Commitment(x.Salt, x.Private)
+	if err != nil {
+		return tribune.Act{}, protocol.Inputs{}, err
+	}
+	if com != a.Com {
+		return fail("com does not fit the private part and salt")
+	}
+	key, err := w.cfg.Gate.ActorKey(x.Caller.Actor)
+	if err != nil {
+		return tribune.Act{}, protocol.Inputs{}, fmt.Errorf("finding the actor's key: %w", err)
+	}
+	if err := a.Verify(key, x.Signature); err != nil {
+		return tribune.Act{}, protocol.Inputs{}, err
+	}
+	return tribune.Act{ID: a.ID, Kind: a.Kind, Caller: x.Caller, Scope: tribune.Scope{Class: private.Inputs.Class, Attrs: private.Inputs.Attrs}, At: at}, private.Inputs, nil
+}

@@ -1,0 +1,165 @@
+package way
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// Prepare decides a reading and returns the act for its actor to sign. It fails with *tribune.Denial (on record) where
+// the policy does not permit, ErrTooLarge where one leaf cannot hold it.
+func (w *Way) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error) {
+	s, err := w.prepare(ctx, r)
+	if err != nil {
+		return protocol.Act{}, err
+	}
+	if err := w.prepared.put(s); err != nil {
+		return protocol.Act{}, err
+	}
+	return s.act, nil
+}
+
+func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
+	if !r.Caller.Known() {
+		return nil, tribune.Hint(fmt.Errorf("%w: personal data need a known caller", tribune.ErrUnknown), "Send Authorization: Bearer with a token of yours.")
+	}
+	now := w.cfg.Now()
+	subjects, err := w.subjects(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &sheet{caller: r.Caller, subjects: subjects, sealed: r.Sealed, until: now.Add(prepareFor), salt: protocol.NewSalt()}
+	act := tribune.Act{
+		ID: protocol.NewID(), Kind: tribune.ActRead, Caller: r.Caller, Count: len(subjects), At: now.UTC(),
+		Scope: tribune.Scope{Class: r.Class, Attrs: r.Attrs, Window: r.Window},
+	}
+	inputs := protocol.Inputs{Class: r.Class, Attrs: r.Attrs, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
+	if s.decision, s.evidence, err = w.cfg.Gate.Decide(ctx, act); err != nil {
+		return nil, fmt.Errorf("deciding act: %w", err)
+	}
+	if !s.decision.Permit {
+		return nil, w.denials.record(ctx, act, inputs, s.decision)
+	}
+	if err := w.number(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.recipient, err = protocol.NewRecipient(); err != nil {
+		return nil, err
+	}
+	return s, s.draw(act, inputs, s.recipient.Public())
+}
+
+// subjects are those the sealed values belong to, each with the identities that open them, then those the request
+// itself names, with none.
+func (w *Way) subjects(r tribune.Reading) ([]protocol.Subject, error) {
+	touched := map[tribune.Pseudonym]bool{}
+	var all []tribune.Pseudonym
+	for _, v := range r.Sealed {
+		if v.Class != r.Class {
+			return nil, fmt.Errorf("%w: a value of class %s in a reading of class %s", tribune.ErrInvalid, v.Class, r.Class)
+		}
+		if !touched[v.Pseudonym] {
+			touched[v.Pseudonym] = true
+			all = append(all, v.Pseudonym)
+		}
+	}
+	w.cfg.Vault.CloseSegments(r.Class, all)
+	subjects := w.cfg.Vault.Identities(w.cfg.Now(), r.Sealed)
+	for _, p := range r.Subjects {
+		if !touched[p] {
+			touched[p] = true
+			subjects = append(subjects, protocol.Subject{P: p, IDs: []tribune.Identity{}})
+		}
+	}
+	if len(subjects) == 0 {
+		return nil, fmt.Errorf("%w: nothing to open and nobody named", tribune.ErrInvalid)
+	}
+	if len(subjects) > protocol.MaxTags {
+		return nil, tribune.Hint(fmt.Errorf("%w: %d people in one act, at most %d", tribune.ErrTooLarge, len(subjects), protocol.MaxTags), "Ask for fewer with limit and offset.")
+	}
+	return subjects, nil
+}
+
+// number gives each subject its next use number and tag, enrolling those who have no trace key yet.
+func (w *Way) number(ctx context.Context, s *sheet) error {
+	if err := w.enrolment.ensure(ctx, s.subjects); err != nil {
+		return err
+	}
+	s.tags = make([]tribune.Tag, len(s.subjects))
+	s.traces = make([][]byte, len(s.subjects))
+	for i := range s.subjects {
+		d, err := w.cfg.Vault.TraceKey(ctx, s.subjects[i].P)
+		if err != nil {
+			return fmt.Errorf("numbering a use: %w", err)
+		}
+		k, err := protocol.TraceKey(d)
+		if err != nil {
+			return err
+		}
+		s.subjects[i].N = w.uses.next(k)
+		s.tags[i], s.traces[i] = protocol.UseTag(k, s.subjects[i].N), d
+		clear(k)
+	}
+	return nil
+}
+
+// draw writes the private part, its commitment and the public act.
+func (s *sheet) draw(a tribune.Act, inputs protocol.Inputs, recipient []byte) (err error) {
+	if s.subjects == nil {
+		s.subjects = []protocol.Subject{}
+	}
+	if inputs.Attrs == nil {
+		inputs.Attrs = []tribune.Name{}
+	}
+	if s.private, err = protocol.JCS(protocol.Private{Actor: a.Caller.Actor, Inputs: inputs, Subjects: s.subjects}); err != nil {
+		return err
+	}
+	com, err := protocol.Commitment(s.salt, s.private)
+	if err != nil {
+		return err
+	}
+	s.act = protocol.Act{
+		Com: com, Count: a.Count, ID: a.ID, Kind: a.Kind, Mandate: a.Caller.Mandate, Office: a.Caller.Office,
+		Purpose: a.Caller.Purpose, Recipient: recipient, Time: protocol.Time(a.At),
+	}
+	return s.act.Validate()
+}
+
+// leaf is the sheet's public entry.
+func (s *sheet) leaf(signature []byte) ([]byte, error) {
+	input, err := protocol.InputHash(s.salt, s.evidence)
+	if err != nil {
+		return nil, err
+	}
+	tags := s.tags
+	if tags == nil {
+		tags = []tribune.Tag{}
+	}
+	return protocol.Leaf{
+		Version: protocol.Version, Act: s.act, Decision: s.decision, Input: input, Signature: signature, Tags: tags,
+	}.Encode()
+}
+
+// append reserves the act's tags, appends its leaf and settles the reservation. Only where the record cannot say
+// whether the leaf is in the log does the reservation stay: those subjects wait for a restart, which reads the log.
+func (w *Way) append(ctx context.Context, s *sheet, leaf []byte) (uint64, error) {
+	if err := w.uses.reserve(s.tags); err != nil {
+		return 0, err
+	}
+	index, err := w.cfg.Record.Append(ctx, leaf)
+	switch {
+	case err == nil:
+		w.uses.settle(s.tags, true)
+	case errors.Is(err, tribune.ErrUncertain):
+		w.cfg.Log.Error("an act may or may not be on record", "err", err)
+	default:
+		w.uses.settle(s.tags, false)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("putting act on record: %w", err)
+	}
+	return index, nil
+}

@@ -1,0 +1,115 @@
+// Package way is the one way: everything that touches personal data or power goes through it and through nothing else.
+//
+//	Act -> gate (evidence, policy) -> record (witnessed leaf) -> guardians (re-decide, release) -> vault (open) -> answer + Receipt
+//
+// It is the only caller of gate, record, guardians and vault together. Edges call Prepare and Open to read sealed values,
+// Do to exercise power. Reading takes two steps because the actor, not the hub, signs the act (protocol 14): Prepare
+// decides and returns the act to sign, Open puts it on record and opens it.
+//
+// Promises: nothing is opened before its leaf is published under the required co-signatures; a subject's uses are
+// numbered without a gap in log order; keys live for one act; the denial of a known caller is on record too.
+package way
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"tribune"
+	"tribune/internal/store"
+	"tribune/protocol"
+)
+
+// Gate decides, and knows the keys that appointments registered.
+type Gate interface {
+	tribune.Gate
+	ActorKey(tribune.ActorID) (ed25519.PublicKey, error)
+}
+
+// Record is the log. Append returns once the leaf is integrated; its order of calls is the order of the log. Await
+// returns once it is published under quorum.
+type Record interface {
+	Append(ctx context.Context, leaf []byte) (uint64, error)
+	Await(ctx context.Context, index uint64) (tribune.Receipt, error)
+	Leaves(ctx context.Context, from uint64) iter.Seq2[[]byte, error]
+}
+
+// Vault holds what is sealed.
+type Vault interface {
+	CloseSegments(class tribune.ClassID, subjects []tribune.Pseudonym)
+	Identities(now time.Time, sealed []tribune.Sealed) []protocol.Subject
+	Open(ctx context.Context, keys map[tribune.Identity][]byte, sealed []tribune.Sealed) ([][]byte, error)
+	TraceKey(ctx context.Context, p tribune.Pseudonym) ([]byte, error)
+	PutTrace(ctx context.Context, p tribune.Pseudonym, d []byte) error
+	Wrap(label string, clear []byte) ([]byte, error)
+}
+
+// Guardians release shares: at least need answers that are not refusals, or an error.
+type Guardians interface {
+	Release(ctx context.Context, req protocol.Request, need int) ([]protocol.Answer, error)
+}
+
+// Config wires a Way. Every field but Log is required.
+type Config struct {
+	Group     protocol.Group
+	Gate      Gate
+	Record    Record
+	Vault     Vault
+	Guardians Guardians
+	Store     store.Store
+	Hub       tribune.Caller     // as whom the hub itself acts: enrolment
+	HubKey    ed25519.PrivateKey // its registered key
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Bounds, with their reasons.
+const (
+	prepareFor   = 60 * time.Second // long enough for a person to confirm and sign
+	maxPrepared  = 4096             // one act each; the oldest unsigned acts give way to an error, not to memory
+	maxClockSkew = 60 * time.Second // of acts that callers build themselves
+	openFor      = 30 * time.Second // appending, publishing and releasing one act, whatever the caller's patience
+)
+
+// Way is safe for concurrent use.
+type Way struct {
+	cfg       Config
+	uses      *uses
+	prepared  *prepared
+	denials   *denials
+	enrolment *enrolment
+	seen      *seenActs
+}
+
+// New reads the tags on record and is then ready. Close ends its background work.
+func New(ctx context.Context, cfg Config) (*Way, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	w := &Way{cfg: cfg, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
+	for data, err := range cfg.Record.Leaves(ctx, 0) {
+		if err != nil {
+			return nil, fmt.Errorf("reading tags on record: %w", err)
+		}
+		leaf, err := protocol.DecodeLeaf(data)
+		if err != nil {
+			continue // a leaf of a later version has no tags for us; the guardians judge it by themselves
+		}
+		w.uses.add(leaf.Tags)
+	}
+	var err error
+	if w.denials, err = newDenials(ctx, w); err != nil {
+		return nil, err
+	}
+	w.enrolment = newEnrolment(w)
+	return w, nil
+}
+
+// Close stops background work; acts under way end by their own time-outs.
+func (w *Way) Close() error {
+	w.enrolment.close()
+	return w.denials.close()
+}
