@@ -1,9 +1,10 @@
 // Package policy decides: may this act happen, under this law, on this evidence? Gate, guardians, monitors and offline
 // verifiers all call it, so that anyone can replay a decision.
 //
-// It is pure. The same set, act and evidence give the same decision: no clock (an act carries its time), no files, no
+// Deciding is pure. The same set, act and evidence give the same decision: no clock (an act carries its time), no files, no
 // network, no randomness. It is total: whatever bytes it is given, it answers. It fails closed: unknown offices,
-// purposes, classes and kinds, documents that do not verify, and any error while evaluating a policy all deny.
+// purposes, classes and kinds, documents that do not verify, and any error while evaluating a policy all deny. Only
+// ReadFiles and Check touch files, for those who keep the law in a folder.
 //
 // A set is the law of one city, a map from path to signed note (protocol.OpenDocument), every file signed by the steward:
 //

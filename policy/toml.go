@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // "id" beside "ID" would give a different law on every load.
 var plainKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
+// tomlPlace is how the TOML package says where a value does not fit.
+var tomlPlace = regexp.MustCompile(`^line (\d+) (.*)$`)
+
 // decode reads TOML strictly: an unknown key is an error, since a misspelled restriction restricts nothing.
 func decode(file, text string, into any) Problems {
 	var bad Problems
@@ -21,11 +25,11 @@ func decode(file, text string, into any) Problems {
 	if err != nil {
 		var parse toml.ParseError
 		line, what := 0, strings.TrimPrefix(err.Error(), "toml: ")
-		if errors.As(err, &parse) {
+		if errors.As(err, &parse) && parse.Message != "" {
 			line, what = parse.Position.Line, parse.Message
-			if what == "" {
-				what = strings.TrimPrefix(err.Error(), "toml: ")
-			}
+		} else if m := tomlPlace.FindStringSubmatch(what); m != nil {
+			line, _ = strconv.Atoi(m[1])
+			what = m[2]
 		}
 		bad.add(file, line, "correct this line; the format is TOML 1.0", "cannot be read: %s", what)
 		return bad

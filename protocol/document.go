@@ -77,6 +77,16 @@ func SeedOf(skey string) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(raw[1:]), nil
 }
 
+// VerifierOf returns the verifier key text of a note secret key.
+func VerifierOf(skey string) (string, error) {
+	key, err := SeedOf(skey)
+	if err != nil {
+		return "", err
+	}
+	name := strings.SplitN(strings.TrimSpace(skey), "+", 5)[2]
+	return note.NewEd25519VerifierKey(name, key.Public().(ed25519.PublicKey))
+}
+
 // PublicOf returns name and raw Ed25519 public key of a note verifier key ("name+hash+base64").
 func PublicOf(vkey string) (name string, key ed25519.PublicKey, err error) {
 	parts := strings.SplitN(strings.TrimSpace(vkey), "+", 3)

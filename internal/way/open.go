@@ -8,6 +8,7 @@ import (
 	"tribune"
 	"tribune/ibe"
 	"tribune/protocol"
+	"tribune/verify"
 )
 
 // Open puts a prepared act on record under its actor's signature, has the guardians release its keys and opens its
@@ -66,11 +67,12 @@ func (w *Way) walk(ctx context.Context, s *sheet, signature []byte) (map[tribune
 // release asks t guardians, combines their shares and keeps their public statements. Where a guardian's shares do not
 // fit the transcript, it is named and all are asked.
 func (w *Way) release(ctx context.Context, index uint64, s *sheet, leaf []byte, receipt tribune.Receipt) (map[tribune.Identity][]byte, error) {
-	withLeaf, err := protocol.AttachLeaf(receipt, leaf)
+	proof, err := verify.ParseProof(receipt)
 	if err != nil {
-		return nil, err
+		return nil, &tribune.IntegrityError{What: "the record's own receipt", Err: err}
 	}
-	req := protocol.Request{Receipt: withLeaf, Private: s.private, Salt: s.salt, Evidence: s.evidence, Traces: s.traces}
+	proof.Extra = leaf
+	req := protocol.Request{Receipt: proof.Marshal(), Private: s.private, Salt: s.salt, Evidence: s.evidence, Traces: s.traces}
 	need := w.cfg.Group.T
 	for {
 		answers, err := w.cfg.Guardians.Release(ctx, req, need)
@@ -115,7 +117,7 @@ func (w *Way) combine(s *sheet, leaf tribune.Hash, answers []protocol.Answer) (m
 	if len(parts) < w.cfg.Group.T {
 		return nil, nil, fmt.Errorf("%w: %w", tribune.ErrNoQuorum, errors.Join(broken...))
 	}
-	points, culprits, err := ibe.Combine(w.cfg.Group.Seal.Key, w.cfg.Group.Seal.Shares, w.cfg.Group.T, raw, parts)
+	points, culprits, err := w.master.Combine(w.cfg.Group.Seal.Shares, w.cfg.Group.T, raw, parts)
 	if err != nil {
 		return nil, culprits, err
 	}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/ibe"
+	"tribune/internal/record"
 	"tribune/internal/store"
 	"tribune/protocol"
 )
@@ -34,7 +36,7 @@ type Gate interface {
 type Record interface {
 	Append(ctx context.Context, leaf []byte) (uint64, error)
 	Await(ctx context.Context, index uint64) (tribune.Receipt, error)
-	Leaves(ctx context.Context, from uint64) iter.Seq2[[]byte, error]
+	Range(ctx context.Context, from uint64) iter.Seq2[record.Entry, error]
 }
 
 // Vault holds what is sealed.
@@ -77,6 +79,7 @@ const (
 // Way is safe for concurrent use.
 type Way struct {
 	cfg       Config
+	master    *ibe.Master // the guardians' SEAL key
 	uses      *uses
 	prepared  *prepared
 	denials   *denials
@@ -89,18 +92,21 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	w := &Way{cfg: cfg, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
-	for data, err := range cfg.Record.Leaves(ctx, 0) {
+	master, err := ibe.NewMaster(cfg.Group.Seal.Key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the guardians' public key: %w", err)
+	}
+	w := &Way{cfg: cfg, master: master, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
+	for entry, err := range cfg.Record.Range(ctx, 0) {
 		if err != nil {
 			return nil, fmt.Errorf("reading tags on record: %w", err)
 		}
-		leaf, err := protocol.DecodeLeaf(data)
+		leaf, err := protocol.DecodeLeaf(entry.Leaf)
 		if err != nil {
 			continue // a leaf of a later version has no tags for us; the guardians judge it by themselves
 		}
 		w.uses.add(leaf.Tags)
 	}
-	var err error
 	if w.denials, err = newDenials(ctx, w); err != nil {
 		return nil, err
 	}

@@ -35,9 +35,12 @@ type Entity struct {
 }
 
 // Attr is one attribute instance.
+//
+// Kind may be empty and Value nil in a fragment that changes only other members (modes Partial and Merge); what is
+// stored has both.
 type Attr struct {
 	Kind       Kind
-	Dataset    string          // datasetId, "" = default instance
+	Dataset    string          // "" = default instance
 	Value      json.RawMessage // value, languageMap, vocab (expanded), json, valueList, object or objectList, as JSON
 	ObjectType []tribune.Name  // of relationships
 	UnitCode   string

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"tribune"
+	"tribune/internal/client"
+)
+
+// runAsk reads personal data as an office holder does: the hub prepares the act, the holder's key signs it here, and the
+// answer comes with its receipt. The question travels in a body, never in a URL.
+func runAsk(ctx context.Context, args []string, out, log io.Writer) error {
+	f := flags("ask", log)
+	dir := f.String("dir", "demo-city", "the city's directory: its address and the asker's key")
+	as := f.String("as", "", "who asks: a name in DIR/people; empty = anonymous")
+	plate := f.String("plate", "", "the plate whose parking sessions are asked for")
+	entityType := f.String("type", "ParkingSession", "entity type")
+	q := f.String("q", "", "an NGSI-LD query instead of --plate")
+	purpose := f.String("purpose", "", "why (default: the asker's usual purpose; none = public data only)")
+	mandate := f.String("mandate", "", "by which mandate (default: the asker's usual mandate)")
+	noPurpose := f.Bool("no-purpose", false, "ask without purpose and mandate")
+	receipt := f.String("receipt", "", "write the receipt, with the entry it proves, to this file")
+	limit := f.Int("limit", 20, "at most so many entities")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	c, err := client.Open(*dir, *as)
+	if err != nil {
+		return err
+	}
+	if *purpose != "" {
+		c.Purpose = tribune.PurposeID(*purpose)
+	}
+	if *mandate != "" {
+		c.Mandate = tribune.MandateID(*mandate)
+	}
+	if *noPurpose {
+		c.Purpose, c.Mandate = "", ""
+	}
+	query := map[string]any{"type": "Query", "entities": []map[string]string{{"type": *entityType}}}
+	switch {
+	case *plate != "":
+		value, err := json.Marshal(*plate)
+		if err != nil {
+			return err
+		}
+		query["q"] = "licensePlate==" + string(value)
+	case *q != "":
+		query["q"] = *q
+	}
+	body, err := json.Marshal(query)
+	if err != nil {
+		return err
+	}
+	answer, err := c.Read(ctx, http.MethodPost, fmt.Sprintf("/ngsi-ld/v1/entityOperations/query?limit=%d&options=keyValues", *limit), body)
+	if err != nil {
+		return err
+	}
+	if warning := answer.Header.Get("NGSILD-Warning"); warning != "" {
+		fmt.Fprintln(log, "warning:", warning)
+	}
+	if err := saveReceipt(ctx, c, answer, *receipt, log); err != nil {
+		return err
+	}
+	if err := answer.Error(); err != nil {
+		return err
+	}
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, answer.Body, "", "  ") != nil {
+		pretty = *bytes.NewBuffer(answer.Body)
+	}
+	fmt.Fprintln(out, pretty.String())
+	return nil
+}
+
+// saveReceipt fetches the self-contained receipt that the answer's Link header names and writes it.
+func saveReceipt(ctx context.Context, c *client.Client, a *client.Answer, file string, log io.Writer) error {
+	path := client.ReceiptPath(a.Header)
+	if path == "" {
+		return nil
+	}
+	fmt.Fprintln(log, "on record:", c.Base+path)
+	if file == "" {
+		return nil
+	}
+	full, err := (&client.Client{Base: c.Base, HTTP: c.HTTP}).Do(ctx, http.MethodGet, path, nil, nil)
+	if err == nil {
+		err = full.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("fetching the receipt: %w", err)
+	}
+	if err := os.WriteFile(file, full.Body, 0o644); err != nil {
+		return fmt.Errorf("writing the receipt: %w", err)
+	}
+	return nil
+}

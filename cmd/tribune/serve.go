@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"tribune"
+	"tribune/internal/city"
+	"tribune/internal/guardian"
+)
+
+// runDemo starts a whole city: a hub, four guardians, and the simulated outside world.
+func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
+	f := flags("demo", log)
+	cfg := city.DemoConfig{Out: out}
+	dir := f.String("dir", "demo-city", "where the city lives; nothing is written outside, and the next start goes on from there")
+	address := f.String("http", "", "HOST:PORT of the portal (default 127.0.0.1:8080, or the next free port)")
+	f.IntVar(&cfg.People, "people", 2000, "synthetic drivers")
+	f.Float64Var(&cfg.Speed, "speed", 60, "how fast the demo clock runs")
+	f.StringVar(&cfg.StoreURL, "store", "", "postgres://... instead of the embedded store")
+	f.IntVar(&cfg.Guardians, "guardians", 4, "how many of the four guardians to start: fewer than three shows a city without quorum")
+	f.Int64Var(&cfg.HourlyFactor, "hourly-factor", 1, "multiplies the offices' hourly limits, at the first start: a benchmark asks for more than a city does")
+	verbose := f.Bool("v", false, "log every request")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
+		return fmt.Errorf("%w: demo takes no argument %q", errUsage, f.Arg(0))
+	}
+	cfg.Dir, cfg.Log = city.Dir(*dir), logger(log, *verbose)
+	cfg.Address, cfg.Next = *address, 0
+	if *address == "" {
+		cfg.Address, cfg.Next = "127.0.0.1:8080", 50
+	}
+	return city.RunDemo(ctx, cfg)
+}
+
+// runServe runs a hub whose law, keys and guardians exist already.
+func runServe(ctx context.Context, args []string, out, log io.Writer) error {
+	f := flags("serve", log)
+	dir := f.String("dir", "", "the city's directory (required)")
+	address := f.String("http", "127.0.0.1:8080", "HOST:PORT to listen on")
+	config := f.String("config", "", "city.json: name, trust and guardians of the city (default DIR/city.json)")
+	verbose := f.Bool("v", false, "log every request")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *dir == "" {
+		return tribune.Hint(fmt.Errorf("%w: name the city's directory", errUsage), "tribune serve --dir /var/lib/tribune")
+	}
+	return city.Serve(ctx, city.Dir(*dir), *config, *address, logger(log, *verbose))
+}
+
+// runGuardian is a guardian's process as demo starts it. Its standard input is its parent's life line: however the parent
+// ends, the pipe closes and the guardian ends, too.
+func runGuardian(ctx context.Context, args []string, out, log io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	return guardian.Main(ctx, args, out)
+}
+
+// logger writes text lines; without -v only what needs attention.
+func logger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unreleased)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,302 @@
+package city
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"golang.org/x/sync/errgroup"
+
+	"tribune"
+	"tribune/internal/client"
+	"tribune/internal/guardian"
+	"tribune/internal/portal"
+	"tribune/internal/sim"
+	"tribune/law"
+	"tribune/policy"
+	"tribune/protocol"
+)
+
+// The demo city. One machine plays every institution, which is the one thing a city must never do: every page and
+// answer says so.
+const (
+	demoCity   = "birmingham.example"
+	demoOrigin = demoCity + "/record"
+	demoBanner = "One machine plays the city and all four guardians, so nobody is independent of anybody. Car parks and air are real measurements replayed; people and positions are made up."
+	demoT      = 2
+	demoW      = 3
+
+	// A demo's people all arrive in one morning, and a benchmark's in a minute: its guardians name faster than an
+	// institution's would.
+	demoNameRate, demoNameBurst = 2000, 20_000
+)
+
+var demoGuardians = []string{"ombudsman.example", "court.example", "university.example", "press-council.example"}
+
+// DemoConfig is what `tribune demo` can be told.
+type DemoConfig struct {
+	Dir          Dir
+	Address      string
+	Next         int
+	People       int
+	Speed        float64
+	StoreURL     string
+	Guardians    int // how many of the four to start
+	HourlyFactor int64
+	Out          io.Writer
+	Log          *slog.Logger
+}
+
+// RunDemo runs a whole city until ctx ends.
+func RunDemo(ctx context.Context, cfg DemoConfig) error {
+	if cfg.People < 0 || cfg.People > sim.MaxPeople || cfg.Guardians < 0 || cfg.Guardians > len(demoGuardians) {
+		return fmt.Errorf("%w: 0 to %d people, 0 to %d guardians", tribune.ErrInvalid, sim.MaxPeople, len(demoGuardians))
+	}
+	d := &demo{DemoConfig: cfg}
+	if err := d.found(); err != nil {
+		return err
+	}
+	hub, err := Open(ctx, Config{
+		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL,
+		T: demoT, W: demoW, Trust: d.trust, Demo: demoBanner, Facts: d.facts, Log: cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	d.hub = hub
+	defer func() {
+		for _, p := range d.processes {
+			p.stop()
+		}
+	}()
+	err = d.run(ctx)
+	return errors.Join(err, hub.Close())
+}
+
+type demo struct {
+	DemoConfig
+	hub       *Hub
+	sim       *sim.Sim
+	trust     policy.Trust
+	members   []protocol.Member
+	processes []*process
+}
+
+// found makes what a city has before it starts: keys of institutions, people and guardians, and its law. All of it is
+// made once.
+func (d *demo) found() error {
+	if err := d.Dir.prepare(); err != nil {
+		return err
+	}
+	for i, name := range demoGuardians {
+		vkey, err := guardian.Init(d.Dir.Guardian(i+1), name)
+		if err != nil {
+			return fmt.Errorf("preparing guardian %s: %w", name, err)
+		}
+		d.members = append(d.members, protocol.Member{Index: i + 1, Name: name, Key: vkey})
+	}
+	trust, err := os.ReadFile(d.Dir.Institution("trust"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.enact()
+	}
+	if err != nil {
+		return fmt.Errorf("reading the city's trust: %w", err)
+	}
+	if err := json.Unmarshal(trust, &d.trust); err != nil {
+		return fmt.Errorf("%w: the city's trust: %w", tribune.ErrInvalid, err)
+	}
+	return nil
+}
+
+// enact writes the demo city's law, signed by its steward and council, and gives its office holders their keys.
+func (d *demo) enact() error {
+	steward, _, err := noteKey(d.Dir.Institution("steward"), demoCity+"/steward")
+	if err != nil {
+		return err
+	}
+	council, _, err := noteKey(d.Dir.Institution("council"), demoCity+"/council")
+	if err != nil {
+		return err
+	}
+	keys := map[tribune.ActorID]ed25519.PublicKey{}
+	for actor, path := range map[tribune.ActorID]string{law.Inspector: d.Dir.Person(string(law.Inspector)), law.Planner: d.Dir.Person(string(law.Planner)), law.Hub: d.Dir.HubKey()} {
+		key, err := actorKey(path)
+		if err != nil {
+			return err
+		}
+		keys[actor] = key.Public().(ed25519.PublicKey)
+	}
+	// A start that was cut off here begins again: the law is not in use before the trust file names its keys.
+	if err := os.RemoveAll(d.Dir.Law()); err != nil {
+		return err
+	}
+	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor})
+	if err != nil {
+		return fmt.Errorf("writing the law: %w", err)
+	}
+	for actor, p := range map[tribune.ActorID]client.Profile{
+		law.Inspector:  {Office: "parking-inspector", Purpose: "enforce-parking", Mandate: "parking-enforcement-2026"},
+		law.Planner:    {Office: "planner", Purpose: "plan-city", Mandate: "mobility-study-2026"},
+		law.Integrator: {Office: "integrator"},
+	} {
+		p.Actor, p.Token = actor, written.Tokens[actor]
+		data, err := json.MarshalIndent(p, "", " ")
+		if err != nil {
+			return err
+		}
+		if err := writeFile(d.Dir.Profile(string(actor)), append(data, '\n'), 0o600); err != nil {
+			return fmt.Errorf("keeping a profile: %w", err)
+		}
+	}
+	d.trust = written.Trust
+	data, err := json.MarshalIndent(d.trust, "", " ")
+	if err != nil {
+		return err
+	}
+	return writeFile(d.Dir.Institution("trust"), data, 0o600)
+}
+
+// run starts what depends on each other in order and waits for the first to end.
+func (d *demo) run(ctx context.Context) error {
+	fmt.Fprintf(d.Out, "Tribune demo: starting %s in %s\n", demoCity, d.Dir)
+	if err := d.startGuardians(ctx); err != nil {
+		return err
+	}
+	if err := writeFile(d.Dir.Address(), []byte(d.hub.URL()+"\n"), 0o600); err != nil {
+		return err
+	}
+	var err error
+	d.sim, err = sim.New(sim.Config{Dir: d.Dir.Sim(), People: d.People, Speed: d.Speed, Twin: d.hub.Twin(), Log: d.Log})
+	if err != nil {
+		return fmt.Errorf("preparing the outside world: %w", err)
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return d.hub.Serve(ctx) })
+	parts.Go(func() error { return d.live(ctx) })
+	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	fmt.Fprintln(d.Out, "stopped; the next start goes on from here")
+	return nil
+}
+
+func (d *demo) live(ctx context.Context) error {
+	select {
+	case <-d.hub.Listening():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	guarded := make(chan error, 1)
+	go func() { guarded <- d.hub.Guard(ctx) }()
+	// A first start has nothing to show before its guardians' keys exist; a later one shows public data at once.
+	if !d.hub.Keyed() || d.Guardians >= demoW {
+		if err := <-guarded; err != nil {
+			return err
+		}
+	}
+	d.hub.wait("the city is seeded")
+	if err := d.sim.Seed(ctx); err != nil {
+		return fmt.Errorf("seeding the city: %w", err)
+	}
+	d.hub.Ready()
+	d.greet()
+	return d.sim.Run(ctx)
+}
+
+func (d *demo) startGuardians(ctx context.Context) error {
+	for i, m := range d.members {
+		dir := d.Dir.Guardian(i + 1)
+		if i >= d.Guardians {
+			// Not started: an address nobody answers at.
+			d.hub.cfg.Guardians = append(d.hub.cfg.Guardians, Guardian{Name: m.Name, Key: m.Key, URL: "http://127.0.0.1:1"})
+			continue
+		}
+		if err := d.configure(dir); err != nil {
+			return fmt.Errorf("configuring guardian %s: %w", m.Name, err)
+		}
+		p, err := startGuardian(ctx, m.Name, dir, d.Log)
+		if err != nil {
+			return err
+		}
+		d.processes = append(d.processes, p)
+		d.hub.cfg.Guardians = append(d.hub.cfg.Guardians, Guardian{Name: m.Name, Key: m.Key, URL: p.Address})
+	}
+	return nil
+}
+
+// configure writes a guardian's configuration anew: the hub's address may have changed.
+func (d *demo) configure(dir string) error {
+	f := guardian.File{
+		Dir: dir, Listen: "127.0.0.1:0", City: demoCity, Hub: d.hub.URL(), LogKey: d.hub.logKey, T: demoT, W: demoW, Demo: true,
+		Steward: d.trust.Steward, Council: d.trust.Council, Floors: d.trust.Floors, NameRate: demoNameRate, NameBurst: demoNameBurst,
+	}
+	for _, m := range d.members {
+		f.Members = append(f.Members, guardian.FileMember{Key: m.Key})
+	}
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).Encode(f); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, guardianConfig), text.Bytes(), 0o600)
+}
+
+// greet prints where the city is and three commands to try.
+func (d *demo) greet() {
+	url, plate := d.hub.URL(), d.sim.ExamplePlate()
+	if plate == "" {
+		plate = "PLATE"
+	}
+	self := "tribune"
+	if path, err := os.Executable(); err == nil {
+		self = shortest(path)
+	}
+	fmt.Fprintf(d.Out, `
+  The city is at   %s/
+  This is a demo:  %s
+
+  Try, in another terminal:
+
+  1. What everyone may know:
+     curl '%s/ngsi-ld/v1/entities?type=OffStreetParking&options=keyValues&limit=3'
+  2. What only an inspector may ask, on record:
+     %s ask --dir %s --as %s --plate '%s' --receipt receipt.tlog
+  3. Check that record, trusting nobody:
+     %s verify --trust %s receipt.tlog
+
+  ctrl-C stops the city; the next start goes on from %s.
+`, url, demoBanner, url, self, d.Dir, law.Inspector, plate, self, d.Dir.Trust(), d.Dir)
+}
+
+// facts tell the page how what it shows came about.
+func (d *demo) facts() []portal.Fact {
+	if d.sim == nil {
+		return nil
+	}
+	t := d.sim.Totals()
+	all := []portal.Fact{
+		{Label: "Demo clock", Value: t.DemoTime.UTC().Format("Mon 2006-01-02 15:04 UTC"), Note: fmt.Sprintf("runs at %g times real time; only observation times follow it", t.Speed)},
+		{Label: "Occupied places", Value: fmt.Sprintf("%d of %d", t.Occupied, t.Places), Note: "as reported; NIA Car Parks repeats NIA North and NIA South"},
+		{Label: "Of these, sessions with a name", Value: fmt.Sprint(t.Named), Note: fmt.Sprintf("synthetic drivers, sealed; the other %d are anonymous", t.Anonymous)},
+	}
+	for _, feed := range t.Feeds {
+		note := ""
+		for _, c := range feed.Counts {
+			if note != "" {
+				note += "; "
+			}
+			note += fmt.Sprintf("%d %s", c.Rows, c.Rule.Plain())
+		}
+		all = append(all, portal.Fact{Label: "Feed " + feed.Feed, Value: fmt.Sprintf("%d of %d rows used", feed.Kept, feed.Rows), Note: note})
+	}
+	return all
+}

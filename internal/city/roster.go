@@ -1,0 +1,169 @@
+package city
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	f_note "github.com/transparency-dev/formats/note"
+	"golang.org/x/sync/errgroup"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// loadGroup reads the roster that the ceremony left, or nil where there was none yet.
+func loadGroup(d Dir) (*protocol.Group, error) {
+	data, err := os.ReadFile(d.Group())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the guardians' roster: %w", err)
+	}
+	var g protocol.Group
+	if err := json.Unmarshal(data, &g); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", tribune.ErrInvalid, d.Group(), err)
+	}
+	return &g, g.Validate()
+}
+
+// saveGroup keeps the roster, and beside the hub the trust file that offline verification rests on.
+func saveGroup(d Dir, g protocol.Group, logKey string) error {
+	data, err := json.MarshalIndent(g, "", " ")
+	if err != nil {
+		return err
+	}
+	trust, err := g.TrustFile(logKey, f_note.VKeyToCosignatureV1)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(d.Trust(), []byte(trust), 0o644); err != nil {
+		return fmt.Errorf("keeping the trust file: %w", err)
+	}
+	if err := writeFile(d.Group(), data, 0o644); err != nil {
+		return fmt.Errorf("keeping the guardians' roster: %w", err)
+	}
+	return nil
+}
+
+// publish seals a ceremony leaf: no policy decides about it, since it founds what policies are enforced with.
+func (h *Hub) publish(ctx context.Context, kind tribune.ActKind, public json.RawMessage) error {
+	decision := tribune.Decision{Permit: true, Policies: []string{}, Missing: []string{}}
+	_, _, err := h.seal(ctx, h.own(kind), public, nil, decision, tribune.Evidence{})
+	return err
+}
+
+// own is an act of the hub itself.
+func (h *Hub) own(kind tribune.ActKind) tribune.Act {
+	return tribune.Act{ID: protocol.NewID(), Kind: kind, Caller: tribune.Caller{Actor: hubActor, Office: hubOffice}, At: h.now().UTC()}
+}
+
+// seal puts a leaf of the hub's own on record and waits for its publication: no subject, no key, signed by the hub's
+// registered key. com commits to document, or to the public part where there is none.
+func (h *Hub) seal(ctx context.Context, act tribune.Act, public json.RawMessage, document []byte, decision tribune.Decision, evidence tribune.Evidence) (index uint64, salt []byte, err error) {
+	if document == nil {
+		document = public
+	}
+	salt = protocol.NewSalt()
+	leaf := protocol.Leaf{
+		Version: protocol.Version, Decision: decision, Public: public, Tags: []tribune.Tag{},
+		Act: protocol.Act{ID: act.ID, Kind: act.Kind, Office: act.Caller.Office, Time: protocol.Time(act.At)},
+	}
+	if leaf.Act.Com, err = protocol.Commitment(salt, document); err != nil {
+		return 0, nil, err
+	}
+	if leaf.Input, err = protocol.InputHash(salt, evidence); err != nil {
+		return 0, nil, err
+	}
+	if leaf.Signature, err = leaf.Act.Sign(h.hubKey); err != nil {
+		return 0, nil, err
+	}
+	data, err := leaf.Encode()
+	if err != nil {
+		return 0, nil, err
+	}
+	if index, err = h.record.Append(ctx, data); err == nil {
+		_, err = h.record.Await(ctx, index)
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("putting a leaf of kind %s on record: %w", act.Kind, err)
+	}
+	return index, salt, nil
+}
+
+// publishAppointments puts every appointment on record that is not there yet.
+func (h *Hub) publishAppointments(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for _, a := range h.gate.Appointments() {
+		if !a.Recorded {
+			all.Go(func() error { return h.publishAppointment(ctx, a.Actor, a.Document) })
+		}
+	}
+	return all.Wait()
+}
+
+func (h *Hub) publishAppointment(ctx context.Context, actor tribune.ActorID, document []byte) error {
+	act := h.own(tribune.ActAppoint)
+	decision, evidence, err := h.gate.DecideAppoint(act, actor)
+	if err == nil && !decision.Permit {
+		err = &tribune.Denial{Decision: decision}
+	}
+	if err != nil {
+		return fmt.Errorf("deciding an appointment: %w", err)
+	}
+	index, salt, err := h.seal(ctx, act, nil, document, decision, evidence)
+	if err != nil {
+		return err
+	}
+	if err := h.gate.SetAppointed(actor, index, salt); err != nil {
+		return fmt.Errorf("keeping where an appointment is on record: %w", err)
+	}
+	return nil
+}
+
+// publishLaw puts the policy set in force on record where the newest one there is another.
+func (h *Hub) publishLaw(ctx context.Context) error {
+	set := h.gate.Set().Hash()
+	published, err := h.lawOnRecord(ctx)
+	if err != nil || published == set.String() {
+		return err
+	}
+	act := h.own(tribune.ActLaw)
+	decision, evidence, err := h.gate.Decide(ctx, act)
+	if err == nil && !decision.Permit {
+		err = &tribune.Denial{Decision: decision}
+	}
+	if err != nil {
+		return fmt.Errorf("deciding the law's publication: %w", err)
+	}
+	public, err := protocol.JCS(map[string]any{"set": set})
+	if err != nil {
+		return err
+	}
+	_, _, err = h.seal(ctx, act, public, nil, decision, evidence)
+	return err
+}
+
+// lawOnRecord is the hash of the newest policy set on record, "" where there is none.
+func (h *Hub) lawOnRecord(ctx context.Context) (hash string, err error) {
+	for entry, err := range h.record.Range(ctx, 0) {
+		if err != nil {
+			return "", fmt.Errorf("looking for the law on record: %w", err)
+		}
+		leaf, err := protocol.DecodeLeaf(entry.Leaf)
+		if err != nil || leaf.Act.Kind != tribune.ActLaw {
+			continue
+		}
+		var public struct {
+			Set string `json:"set"`
+		}
+		if json.Unmarshal(leaf.Public, &public) == nil {
+			hash = public.Set
+		}
+	}
+	return hash, nil
+}

@@ -1,0 +1,86 @@
+package city
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"tribune"
+	"tribune/policy"
+)
+
+// File is city.json, what a hub that is not a demo is told. Unknown members are refused.
+type File struct {
+	City      string       `json:"city"`   // name in identities; for ever
+	Origin    string       `json:"origin"` // name of the log; for ever
+	Store     string       `json:"store"`  // postgres://... ; "" = embedded
+	T         int          `json:"t"`      // guardians whose shares open
+	W         int          `json:"w"`      // guardians whose co-signatures publish; 2w >= n+t
+	Trust     policy.Trust `json:"trust"`  // keys whose signatures make law, hash of the floors
+	Guardians []Guardian   `json:"guardians"`
+}
+
+// ReadFile reads city.json strictly.
+func ReadFile(path string) (File, error) {
+	var f File
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return f, tribune.Hint(fmt.Errorf("reading the city's configuration: %w", err), "Write city.json, or name it with --config.")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		return f, fmt.Errorf("%w: %s: %w", tribune.ErrInvalid, path, err)
+	}
+	if n := len(f.Guardians); 2*f.W < n+f.T || f.W > n || n < 2*f.T-1 || f.T < 1 {
+		return f, tribune.Hint(fmt.Errorf("%w: %s: %d guardians, t=%d, w=%d", tribune.ErrInvalid, path, n, f.T, f.W), "Want n >= 2t-1 and 2w >= n+t: smaller quorums permit two views of one record.")
+	}
+	return f, nil
+}
+
+// Serve runs a hub whose keys, law and guardians exist, until ctx ends.
+func Serve(ctx context.Context, dir Dir, config, address string, log *slog.Logger) error {
+	if config == "" {
+		config = filepath.Join(string(dir), "city.json")
+	}
+	f, err := ReadFile(config)
+	if err != nil {
+		return err
+	}
+	hub, err := Open(ctx, Config{
+		Dir: dir, City: f.City, Origin: f.Origin, Address: address, StoreURL: f.Store,
+		Guardians: f.Guardians, T: f.T, W: f.W, Trust: f.Trust, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := writeFile(dir.Address(), []byte(hub.URL()+"\n"), 0o600); err != nil {
+		return errors.Join(err, hub.Close())
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return hub.Serve(ctx) })
+	parts.Go(func() error {
+		select {
+		case <-hub.Listening():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := hub.Guard(ctx); err != nil {
+			return err
+		}
+		hub.Ready()
+		return nil
+	})
+	err = parts.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, hub.Close())
+}

@@ -1,0 +1,23 @@
+package city
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// shortest is how a person in this directory would type the path.
+func shortest(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	if !strings.ContainsRune(rel, filepath.Separator) {
+		return "." + string(filepath.Separator) + rel
+	}
+	return rel
+}

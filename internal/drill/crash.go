@@ -1,0 +1,408 @@
+package drill
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tribune"
+	"tribune/internal/client"
+	"tribune/protocol"
+	"tribune/verify"
+)
+
+const (
+	crashWriters  = 8
+	crashEntities = 4 // of each writer; one more is shared by all
+	crashAttr     = "availableSpotNumber"
+	crashPlates   = 4
+
+	// A kill comes at random within this time after load has begun: with a start of two seconds it hits seeding, the
+	// record's catching up and full service alike.
+	killMin, killMax = 150 * time.Millisecond, 1800 * time.Millisecond
+)
+
+// playCrash kills the hub under load, again and again, and after each restart holds it to what it acknowledged.
+func playCrash(ctx context.Context, p *play) error {
+	c := p.newCity("city")
+	if err := c.start(ctx); err != nil {
+		return err
+	}
+	people, err := c.populace()
+	if err != nil {
+		return err
+	}
+	k := &crash{city: c, ledger: newLedger(), people: people[:min(crashPlates, len(people))], sessions: map[string]person{}}
+	if err := k.found(ctx); err != nil {
+		return err
+	}
+	var worst time.Duration
+	for round := range p.cfg.Kills {
+		k.load(ctx, c.proc)
+		began := time.Now()
+		if err := c.restart(ctx, round%2 == 0); err != nil {
+			p.check(false, fmt.Sprintf("start again after kill %d", round+1), "the hub answers", "%v", err)
+			return nil
+		}
+		worst = max(worst, time.Since(began))
+		if broken, err := k.audit(ctx); err != nil || len(broken) > 0 {
+			p.check(false, fmt.Sprintf("after kill %d: hold the hub to the ledger", round+1), "every acknowledged write once", "%s %v", some(broken), err)
+			return nil
+		}
+	}
+	if err := k.verdict(ctx, worst); err != nil {
+		return err
+	}
+	return c.proc.stop()
+}
+
+// restart starts the killed city again; ready says whether to wait until it is.
+func (c *city) restart(ctx context.Context, ready bool) error {
+	if ready {
+		return c.start(ctx)
+	}
+	return c.launch(ctx, 4)
+}
+
+// crash is the load and its ledger.
+type crash struct {
+	city   *city
+	ledger *ledger
+	people []person
+	next   atomic.Int64 // the next unique value
+
+	mu       sync.Mutex // guards the rest
+	receipts []tribune.Receipt
+	sessions map[string]person // acknowledged parking sessions
+	refused  map[int]int       // answers that are no acknowledgement, by status
+}
+
+func crashEntity(writer, n int) string {
+	return fmt.Sprintf("urn:ngsi-ld:OffStreetParking:drill:crash:%d:%d", writer, n)
+}
+
+// found creates the entities that are written to.
+func (k *crash) found(ctx context.Context) error {
+	integrator, err := k.city.as("integrator-1")
+	if err != nil {
+		return err
+	}
+	ids := []string{crashEntity(0, crashEntities)}
+	for w := range crashWriters {
+		for n := range crashEntities {
+			ids = append(ids, crashEntity(w, n))
+		}
+	}
+	for _, id := range ids {
+		if ok, err := k.send(ctx, integrator, true, id); err != nil || !ok {
+			return fmt.Errorf("%w: creating %s: %w", errDrill, id, err)
+		}
+	}
+	return nil
+}
+
+// load writes until the process is killed, at a random moment.
+func (k *crash) load(ctx context.Context, proc *process) {
+	var writers sync.WaitGroup
+	for w := range crashWriters {
+		writers.Go(func() { k.write(ctx, w) })
+	}
+	writers.Go(func() { k.exercise(ctx) })
+	writers.Go(func() { k.park(ctx) })
+	select {
+	case <-ctx.Done():
+	case <-time.After(killMin + rand.N(killMax-killMin)):
+	}
+	proc.kill()
+	writers.Wait() // their connections are dead
+}
+
+// write sends one write after the other until the hub is gone.
+func (k *crash) write(ctx context.Context, writer int) {
+	integrator, err := k.city.as("integrator-1")
+	if err != nil {
+		return
+	}
+	for n := 0; ; n++ {
+		ids := []string{crashEntity(writer, n%crashEntities)}
+		switch {
+		case n%5 == 4:
+			ids = []string{crashEntity(0, crashEntities)} // all writers meet here
+		case writer%2 == 1:
+			ids = append(ids, crashEntity(writer, (n+1)%crashEntities)) // a batch over two entities
+		}
+		if _, err := k.send(ctx, integrator, writer%2 == 1 && n%5 != 4, ids...); err != nil {
+			return
+		}
+	}
+}
+
+// send writes a fresh value to each entity, in one batch upsert or in one append, and enters it into the ledger.
+func (k *crash) send(ctx context.Context, as *client.Client, batch bool, ids ...string) (acked bool, err error) {
+	var writes []*write
+	var bodies []map[string]any
+	for _, id := range ids {
+		value := k.next.Add(1)
+		at := time.Now().UTC().Truncate(time.Millisecond).Add(time.Duration(value%1000) * time.Microsecond).Format("2006-01-02T15:04:05.000000Z")
+		attr := map[string]any{"type": "Property", "value": value, "observedAt": at}
+		bodies = append(bodies, map[string]any{"id": id, "type": typePark, crashAttr: attr})
+		writes = append(writes, k.ledger.begin(id, value, at))
+	}
+	path, content := "/ngsi-ld/v1/entityOperations/upsert?options=update", any(bodies)
+	if !batch {
+		path, content = entityURL(ids[0])+"/attrs", map[string]any{crashAttr: bodies[0][crashAttr]}
+	}
+	body, err := json.Marshal(content)
+	if err != nil {
+		return false, err
+	}
+	a, err := as.Do(ctx, http.MethodPost, path, body, nil)
+	acked = err == nil && (a.Status == http.StatusCreated || a.Status == http.StatusNoContent)
+	k.ledger.end(acked, writes...)
+	if err == nil && !acked {
+		k.refuse(a.Status)
+	}
+	return acked, err
+}
+
+func (k *crash) refuse(status int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refused == nil {
+		k.refused = map[int]int{}
+	}
+	k.refused[status]++
+}
+
+// exercise puts acts of power on record until the hub is gone.
+func (k *crash) exercise(ctx context.Context) {
+	inspector, err := k.city.as("inspector-ward")
+	if err != nil {
+		return
+	}
+	for n := 0; ; n++ {
+		a, err := inspector.Exercise(ctx, fmt.Sprintf("drill: penalty notice %d", n))
+		if err != nil {
+			return
+		}
+		if a.Status == http.StatusCreated && len(a.Receipt) > 0 {
+			k.mu.Lock()
+			k.receipts = append(k.receipts, a.Receipt)
+			k.mu.Unlock()
+			continue
+		}
+		time.Sleep(pollEvery) // the one way is not open yet
+	}
+}
+
+// park stores personal sessions, to see that no data key is lost with the hub's memory.
+func (k *crash) park(ctx context.Context) {
+	for {
+		n := k.next.Add(1)
+		id, who := sessionID(int(n)), k.people[int(n)%len(k.people)]
+		err := k.city.park(ctx, id, who)
+		if err == nil {
+			k.mu.Lock()
+			k.sessions[id] = who
+			k.mu.Unlock()
+		} else if !strings.Contains(err.Error(), "the hub answered") {
+			return
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+// audit holds every entity against the ledger.
+func (k *crash) audit(ctx context.Context) (broken []string, err error) {
+	anyone, err := k.city.as("")
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range k.ledger.entities() {
+		current, err := currentValue(ctx, anyone, id)
+		if err != nil {
+			return nil, err
+		}
+		history, err := historyOf(ctx, anyone, id)
+		if err != nil {
+			return nil, err
+		}
+		broken = append(broken, k.ledger.audit(id, current, history)...)
+	}
+	return broken, nil
+}
+
+func currentValue(ctx context.Context, as *client.Client, id string) (int64, error) {
+	a, err := as.Do(ctx, http.MethodGet, entityURL(id)+"?options=keyValues", nil, nil)
+	if err == nil {
+		err = a.Error()
+	}
+	var e struct {
+		Value int64 `json:"availableSpotNumber"`
+	}
+	if err == nil {
+		err = json.Unmarshal(a.Body, &e)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading %s: %w", id, err)
+	}
+	return e.Value, nil
+}
+
+func historyOf(ctx context.Context, as *client.Client, id string) (all []instance, err error) {
+	a, err := as.Do(ctx, http.MethodGet, "/ngsi-ld/v1/temporal/entities/"+id+"?attrs="+crashAttr, nil, nil)
+	if err == nil {
+		err = a.Error()
+	}
+	var e struct {
+		Values json.RawMessage `json:"availableSpotNumber"`
+	}
+	if err == nil {
+		err = json.Unmarshal(a.Body, &e)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of %s: %w", id, err)
+	}
+	type row struct {
+		Value      int64     `json:"value"`
+		ObservedAt time.Time `json:"observedAt"`
+	}
+	var rows []row
+	if json.Unmarshal(e.Values, &rows) != nil {
+		var one row // a single instance stands without its list
+		if err := json.Unmarshal(e.Values, &one); err != nil {
+			return nil, fmt.Errorf("reading the history of %s: %w", id, err)
+		}
+		rows = []row{one}
+	}
+	for _, r := range rows {
+		all = append(all, instance{r.Value, r.ObservedAt.UTC().Format("2006-01-02T15:04:05.000000Z")})
+	}
+	return all, nil
+}
+
+// verdict is the last audit, of writes, acts and sealed sessions.
+func (k *crash) verdict(ctx context.Context, worst time.Duration) error {
+	c, p := k.city, k.city.play
+	if err := c.proc.until(ctx, startFor, "the city to be ready", func() (bool, error) { return c.get(ctx, "/readyz") }); err != nil {
+		return err
+	}
+	broken, err := k.audit(ctx)
+	if err != nil {
+		return err
+	}
+	all, acked := k.ledger.counts()
+	p.check(len(broken) == 0 && acked > 100, fmt.Sprintf("%d times kill -9 under %d writers; hold the hub to the ledger after each restart and at the end", p.cfg.Kills, crashWriters),
+		"every acknowledged write is there once, no other twice, the current value among the last", "%d of %d writes acknowledged, broken: %s; slowest restart %.1f s; other answers %v", acked, all, some(broken), worst.Seconds(), k.refused)
+	p.control(k.ledger.wouldNotice(), "the same audit with a write left out of a history, one doubled, and an old current value", "three findings", "%v", k.ledger.wouldNotice())
+	if err := k.acts(ctx); err != nil {
+		return err
+	}
+	return k.sealed(ctx)
+}
+
+// wouldNotice audits histories that break each promise in turn.
+func (l *ledger) wouldNotice() bool {
+	test := newLedger()
+	var honest []instance
+	for v := int64(1); v <= 3; v++ {
+		test.end(true, test.begin("e", v, "t"))
+		honest = append(honest, instance{v, "t"})
+	}
+	return len(test.audit("e", 3, honest)) == 0 && len(test.audit("e", 3, honest[1:])) == 1 &&
+		len(test.audit("e", 3, append(honest, honest[0]))) == 1 && len(test.audit("e", 1, honest)) == 1
+}
+
+// acts: every receipt that was handed out verifies, and its act is in the log once.
+func (k *crash) acts(ctx context.Context) error {
+	c := k.city
+	if err := settled(ctx); err != nil {
+		return err
+	}
+	copied := c.play.scratch("log")
+	if err := copyLog(c.path("hub", "log"), copied); err != nil {
+		return err
+	}
+	leaves, err := c.leaves(ctx, copied)
+	if err != nil {
+		return err
+	}
+	trust, err := c.trust()
+	if err != nil {
+		return err
+	}
+	times := map[string]int{}
+	for _, raw := range leaves {
+		if l, err := protocol.DecodeLeaf(raw); err == nil {
+			times[l.Act.ID]++
+		}
+	}
+	var broken []string
+	var last *verify.Verified
+	for i, receipt := range k.receipts {
+		proof, err := verify.ParseProof(receipt)
+		if err != nil || proof.Index >= uint64(len(leaves)) {
+			broken = append(broken, fmt.Sprintf("receipt %d: leaf %d of %d, %v", i, proof.Index, len(leaves), err))
+			continue
+		}
+		v, err := trust.ReceiptOf(receipt, leaves[proof.Index])
+		if err != nil {
+			broken = append(broken, fmt.Sprintf("receipt %d: %v", i, err))
+			continue
+		}
+		if n := times[v.Leaf.Act.ID]; n != 1 {
+			broken = append(broken, fmt.Sprintf("receipt %d: its act is in the log %d times", i, n))
+		}
+		last = v
+	}
+	c.play.check(len(broken) == 0 && len(k.receipts) > 0, "hold the log to every receipt that was handed out", "each verifies against the log, each act once", "%d receipts, %d leaves, broken: %s", len(k.receipts), len(leaves), some(broken))
+	if last != nil && last.Index > 0 {
+		_, err := trust.ReceiptOf(k.receipts[len(k.receipts)-1], leaves[last.Index-1])
+		c.play.control(err != nil, "the last receipt against another leaf", "refused", "%v", err)
+	}
+	return nil
+}
+
+// sealed: every acknowledged session still opens.
+func (k *crash) sealed(ctx context.Context) error {
+	inspector, err := k.city.as("inspector-ward")
+	if err != nil {
+		return err
+	}
+	opened := map[string]person{}
+	for _, who := range k.people {
+		for offset := 0; ; offset += 100 {
+			a, err := inspector.Read(ctx, http.MethodPost, fmt.Sprintf("%s&offset=%d", queryPath, offset), plateQuery(who.plate))
+			if err == nil {
+				err = a.Error()
+			}
+			if err != nil {
+				return fmt.Errorf("reading sessions after the crashes: %w", err)
+			}
+			var list []struct{ ID, LicensePlate, Driver string }
+			if err := json.Unmarshal(a.Body, &list); err != nil {
+				return fmt.Errorf("reading sessions after the crashes: %w", err)
+			}
+			for _, s := range list {
+				opened[s.ID] = person{s.LicensePlate, s.Driver}
+			}
+			if len(list) < 100 {
+				break
+			}
+		}
+	}
+	var broken []string
+	for id, who := range k.sessions {
+		if opened[id] != who {
+			broken = append(broken, id+" does not open")
+		}
+	}
+	k.city.play.check(len(broken) == 0 && len(k.sessions) > 0, "have an inspector read every parking session that was acknowledged", "each opens: no data key was lost with the hub's memory", "%d sessions, broken: %s", len(k.sessions), some(broken))
+	return nil
+}

@@ -1,0 +1,153 @@
+package guardian
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	fnote "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+
+	"tribune"
+	"tribune/internal/guardian/durable"
+	"tribune/policy"
+	"tribune/protocol"
+	"tribune/verify"
+)
+
+// Config is all a guardian is told. Nothing in it is secret; the key is in Dir.
+type Config struct {
+	Dir     string            // this guardian's own folder, 0700
+	City    string            // the city's name in identities
+	Hub     string            // base URL of the hub
+	LogKey  string            // note verifier key of the city's log
+	Law     policy.Trust      // pins: the steward's and the council's keys, the hash of the floors
+	N, T, W int               // guardians, shares that open, co-signatures that publish
+	Members []protocol.Member // all n, in the order of their index; URL may be empty: then the hub's /group is asked
+
+	NameRate  int  // blind evaluations a second; 0 = DefaultNameRate
+	NameBurst int  // and at once; 0 = DefaultNameBurst
+	Demo      bool // said in /status: these guardians are not independent
+
+	Now  func() time.Time // nil = time.Now
+	HTTP *http.Client     // to hub and peers; nil = a client of our own
+}
+
+const (
+	keyFile  = "guardian.key"
+	vetoFile = "veto.toml"
+
+	// DefaultNameRate slows a dictionary attack by a stolen hub down to years for a country's plates, and is more than
+	// a city's newcomers need.
+	DefaultNameRate = 20
+	// DefaultNameBurst lets a morning's worth of newcomers in at once.
+	DefaultNameBurst = 4096
+)
+
+// identity is who this guardian is.
+type identity struct {
+	name     string
+	vkey     string
+	key      ed25519.PrivateKey
+	cosigner *fnote.Signer
+}
+
+// Init makes the guardian's key in dir, or reads the one that is there, and returns its note verifier key.
+func Init(dir, name string) (vkey string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the guardian's folder: %w", err)
+	}
+	path := filepath.Join(dir, keyFile)
+	skey, err := durable.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		var fresh string
+		if fresh, _, err = protocol.NewKey(name); err != nil {
+			return "", fmt.Errorf("making the guardian's key: %w", err)
+		}
+		skey = []byte(fresh + "\n")
+		err = durable.Write(path, skey)
+	}
+	if err != nil {
+		return "", fmt.Errorf("keeping the guardian's key: %w", err)
+	}
+	if vkey, err = protocol.VerifierOf(string(skey)); err != nil {
+		return "", fmt.Errorf("reading the guardian's key: %w", err)
+	}
+	if got, _, _ := strings.Cut(vkey, "+"); name != "" && got != name {
+		return "", fmt.Errorf("%w: %s holds the key of %s, not of %s", tribune.ErrConflict, dir, got, name)
+	}
+	return vkey, nil
+}
+
+func readIdentity(dir string) (identity, error) {
+	raw, err := durable.Read(filepath.Join(dir, keyFile))
+	if err != nil {
+		return identity{}, tribune.Hint(fmt.Errorf("reading the guardian's key: %w", err), "Run guardian init --dir %s --name NAME first.", dir)
+	}
+	skey := strings.TrimSpace(string(raw))
+	key, err := protocol.SeedOf(skey)
+	if err != nil {
+		return identity{}, fmt.Errorf("reading the guardian's key: %w", err)
+	}
+	vkey, err := protocol.VerifierOf(skey)
+	if err != nil {
+		return identity{}, fmt.Errorf("reading the guardian's key: %w", err)
+	}
+	cosigner, err := fnote.NewSignerForCosignatureV1(skey)
+	if err != nil {
+		return identity{}, fmt.Errorf("reading the guardian's key: %w", err)
+	}
+	name, _, _ := strings.Cut(vkey, "+")
+	return identity{name: name, vkey: vkey, key: key, cosigner: cosigner}, nil
+}
+
+// resolved is a configuration that has been checked.
+type resolved struct {
+	roster protocol.Group // without threshold keys
+	self   identity
+	log    note.Verifier
+	logKey ed25519.PublicKey
+	trust  *verify.Trust
+}
+
+func (c Config) resolve() (resolved, error) {
+	var r resolved
+	var err error
+	if r.self, err = readIdentity(c.Dir); err != nil {
+		return r, err
+	}
+	r.roster = protocol.Group{City: c.City, N: c.N, T: c.T, W: c.W, Guardians: c.Members}
+	if err := r.roster.Validate(); err != nil {
+		return r, fmt.Errorf("guardian's configuration: %w", err)
+	}
+	me := false
+	for _, m := range c.Members {
+		me = me || m.Key == r.self.vkey
+	}
+	if !me {
+		return r, fmt.Errorf("guardian's configuration: %w: %s is not among the members", tribune.ErrInvalid, r.self.vkey)
+	}
+	if _, r.logKey, err = protocol.PublicOf(c.LogKey); err != nil {
+		return r, fmt.Errorf("guardian's configuration: the log's key: %w", err)
+	}
+	if r.log, err = note.NewVerifier(c.LogKey); err != nil {
+		return r, fmt.Errorf("guardian's configuration: the log's key: %w: %w", tribune.ErrInvalid, err)
+	}
+	if c.Law.Steward == "" || c.Law.Council == "" || c.Law.Floors == (tribune.Hash{}) {
+		return r, fmt.Errorf("guardian's configuration: %w: pin the steward's key, the council's key and the hash of the floors", tribune.ErrInvalid)
+	}
+	text, err := r.roster.TrustFile(c.LogKey, fnote.VKeyToCosignatureV1)
+	if err != nil {
+		return r, fmt.Errorf("guardian's configuration: %w", err)
+	}
+	if r.trust, err = verify.ParseTrust([]byte(text)); err != nil {
+		return r, fmt.Errorf("guardian's configuration: %w", err)
+	}
+	return r, nil
+}

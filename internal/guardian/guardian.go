@@ -1,0 +1,155 @@
+// Package guardian is one independent institution: an ombudsman, a court, a university, a press council. It mirrors and
+// co-signs the city's record, holds a share of the two threshold keys that no dealer ever saw, decides each act again by
+// itself, and releases its share, refuses with a signed reason, or vetoes.
+//
+// cmd/guardian runs it; hubs talk to it through guardian/client. What it promises:
+//
+//   - It co-signs a checkpoint only after it holds every leaf below it, on disk and synced, and never two trees of which
+//     one does not extend the other.
+//   - It releases keys only for an act that stands in its own mirror under w co-signatures, that it has decided again
+//     from signed evidence under the law in force at that place in the record, and only for exactly the identities that
+//     the act names. Everything it is unsure of, it refuses.
+//   - It answers a blinded point with its NAME share only, at a bounded rate.
+//
+// Its folder holds: guardian.key, shares.json (ceremony.seed before), mirror/, law/ (policy sets it has seen, by hash),
+// laws.json (when it first saw them) and, where its operator wrote one, veto.toml. Nothing else, and no hub's secret.
+//
+//	POST /add-checkpoint    C2SP tlog-witness            POST /release   protocol.Request -> protocol.Answer (hub only)
+//	GET  /checkpoint        the head, co-signed          POST /name      blind evaluation (hub only)
+//	GET  /tile/...          the mirror, tlog-tiles       GET  /outbox    ceremony packets      GET /status
+package guardian
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tribune/internal/guardian/ceremony"
+	"tribune/internal/guardian/mirror"
+)
+
+// Guardian is one running guardian. Its methods are safe for concurrent use.
+type Guardian struct {
+	cfg Config
+	resolved
+	lock     *folderLock
+	mirror   *mirror.Mirror
+	index    *index
+	law      *lawBook
+	ceremony *ceremony.Ceremony
+	clock    *clock
+	traces   *traceCache
+	names    *nameDesk
+	releases *releaseDesk
+	vetoes   *vetoList
+
+	work chan struct{} // wakes Run: there are ceremony packets or laws to handle
+
+	cosignedMu sync.RWMutex // guards cosigned
+	cosigned   []byte       // the newest checkpoint we signed, with our line
+
+	released, refused atomic.Uint64
+}
+
+// New reads the guardian's folder back. Close releases it.
+func New(cfg Config) (*Guardian, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = &http.Client{Timeout: callTimeout}
+	}
+	r, err := cfg.resolve()
+	if err != nil {
+		return nil, err
+	}
+	g := &Guardian{cfg: cfg, resolved: r, work: make(chan struct{}, 1), index: newIndex(cfg.Now)}
+	if g.lock, err = lockFolder(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if err := g.open(); err != nil {
+		g.lock.unlock()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Guardian) open() (err error) {
+	cfg := g.cfg
+	if g.ceremony, err = ceremony.Open(ceremony.Config{Dir: cfg.Dir, Self: g.self.name, Key: g.self.key, Group: g.roster}); err != nil {
+		return err
+	}
+	if g.law, err = openLaw(cfg, g.roster); err != nil {
+		return err
+	}
+	g.clock = newClock(cfg, g.roster, g.self.name)
+	g.traces, g.names, g.releases = newTraceCache(), newNameDesk(cfg), newReleaseDesk()
+	g.vetoes = &vetoList{path: filepath.Join(cfg.Dir, vetoFile)}
+	g.mirror, err = mirror.Open(mirror.Config{
+		Dir: filepath.Join(cfg.Dir, "mirror"), Log: g.resolved.log, Fetch: mirror.HTTP(cfg.Hub+"/log", cfg.HTTP), Leaf: g.leaf,
+	})
+	if err != nil {
+		return err
+	}
+	// What was seen before this start has no known age; the act's own time still bounds it.
+	g.index.advance(g.mirror.Head().Size, time.Time{})
+	if err := g.ceremony.Step(); err != nil {
+		return fmt.Errorf("ceremony: %w", err)
+	}
+	g.wake()
+	return nil
+}
+
+// Close lets another process have the folder. Call it after Run and the server have ended.
+func (g *Guardian) Close() error { return g.lock.unlock() }
+
+// Name is the guardian's name, as its key carries it.
+func (g *Guardian) Name() string { return g.self.name }
+
+// Run does what no request waits for: ceremony, new laws, the peers' clocks. It ends with ctx.
+func (g *Guardian) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.clock.run(ctx) })
+	group.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-g.work:
+			}
+			if err := g.ceremony.Step(); err != nil {
+				return fmt.Errorf("ceremony: %w", err)
+			}
+			if err := g.law.settle(ctx); err != nil {
+				return fmt.Errorf("law: %w", err)
+			}
+		}
+	})
+	return group.Wait()
+}
+
+func (g *Guardian) wake() {
+	select {
+	case g.work <- struct{}{}:
+	default:
+	}
+}
+
+// Handler is the guardian's HTTP surface.
+func (g *Guardian) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /add-checkpoint", g.addCheckpoint)
+	mux.HandleFunc("GET /checkpoint", g.checkpoint)
+	mux.Handle("GET /tile/", g.mirror)
+	mux.HandleFunc("POST /release", g.hubOnly(maxReleaseBody, g.release))
+	mux.HandleFunc("POST /name", g.hubOnly(maxNameBody, g.name))
+	mux.HandleFunc("GET /outbox", g.outbox)
+	mux.HandleFunc("GET /status", g.status)
+	return mux
+}

@@ -1,0 +1,300 @@
+package guardian
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"tribune"
+	"tribune/internal/guardian/durable"
+	"tribune/policy"
+	"tribune/protocol"
+)
+
+const (
+	// looseningWait is how long a change of law that permits more waits in public, however many guardians approve.
+	looseningWait = 72 * time.Hour
+	// maxLawBody bounds a policy set as the hub serves it: files in base64 in JSON.
+	maxLawBody = 2*policy.MaxBytes + 1<<20
+	// maxSets bounds the sets kept in memory; a city has one and sometimes a next one.
+	maxSets = 64
+
+	lawsFile = "laws.json"
+	lawDir   = "law"
+)
+
+// lawBook knows which policy set was in force at each place of the record (protocol 22). A leaf of kind law publishes a set's
+// hash; the files come from the hub and are checked against it, and against the pins, before they count.
+//
+//   - The first set counts at once, if it fits the pins.
+//   - A set that only tightens the one then in force counts at once.
+//   - Any other needs the approval of t guardians, and 72 hours since we first saw its leaf.
+//   - A set that does not verify never counts.
+type lawBook struct {
+	cfg      Config
+	roster   protocol.Group
+	fetching sync.Mutex // one fetch at a time
+
+	mu     sync.Mutex // guards what follows
+	leaves []lawLeaf
+	seen   map[uint64]int64 // by leaf: Unix second at which we first saw it
+	dirty  bool             // seen has changes that are not on disk
+	sets   map[tribune.Hash]*policy.Set
+	void   map[tribune.Hash]error // sets that do not verify
+}
+
+// lawLeaf is a leaf of kind law. What is known about it is settled once, in order.
+type lawLeaf struct {
+	index     uint64
+	set       tribune.Hash
+	approvals []approval
+	settled   bool
+	never     bool
+	from      time.Time // where settled and not never: counts from then on; zero = at once
+}
+
+// lawPublic is the public part of a leaf of kind law.
+type lawPublic struct {
+	Set       tribune.Hash `json:"set"`
+	Approvals []approval   `json:"approvals,omitempty"`
+}
+
+type approval struct {
+	Guardian  string `json:"guardian"`
+	Signature []byte `json:"signature"` // Ed25519 over L(law) || set hash
+}
+
+func openLaw(cfg Config, roster protocol.Group) (*lawBook, error) {
+	l := &lawBook{cfg: cfg, roster: roster, seen: map[uint64]int64{}, sets: map[tribune.Hash]*policy.Set{}, void: map[tribune.Hash]error{}}
+	raw, err := durable.Read(filepath.Join(cfg.Dir, lawsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &l.seen)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading when laws were first seen: %w", err)
+	}
+	return l, nil
+}
+
+// leaf takes a leaf of kind law from the mirror.
+func (l *lawBook) leaf(i uint64, leaf protocol.Leaf, live bool) {
+	var public lawPublic
+	if !leaf.Decision.Permit || json.Unmarshal(leaf.Public, &public) != nil || public.Set == (tribune.Hash{}) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.seen[i]; !known {
+		// Where a crash lost the moment, now is later than it was: the wait gets longer, never shorter.
+		l.seen[i], l.dirty = l.cfg.Now().Unix(), true
+	}
+	l.leaves = append(l.leaves, lawLeaf{index: i, set: public.Set, approvals: public.Approvals})
+}
+
+// settle keeps what must survive, and gets new sets while the hub still has them.
+func (l *lawBook) settle(ctx context.Context) error {
+	l.mu.Lock()
+	var raw []byte
+	var err error
+	if l.dirty {
+		raw, err = json.Marshal(l.seen)
+		l.dirty = false
+	}
+	var next uint64
+	if n := len(l.leaves); n > 0 {
+		next = l.leaves[n-1].index + 1
+	}
+	l.mu.Unlock()
+	if raw != nil {
+		err = durable.Write(filepath.Join(l.cfg.Dir, lawsFile), raw)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping when laws were first seen: %w", err)
+	}
+	if next > 0 {
+		// A hub that does not serve its law now is asked again when an act needs it.
+		_, _ = l.inForce(ctx, next, l.cfg.Now())
+	}
+	return nil
+}
+
+// inForce is the set that decides acts whose leaf is at index, with that leaf time.
+func (l *lawBook) inForce(ctx context.Context, index uint64, at time.Time) (*policy.Set, error) {
+	l.mu.Lock()
+	n := sort.Search(len(l.leaves), func(i int) bool { return l.leaves[i].index >= index })
+	l.mu.Unlock()
+	var current *policy.Set
+	for i := range n {
+		leaf, set, err := l.judge(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		if !leaf.never && !leaf.from.After(at) {
+			current = set
+		}
+	}
+	if current == nil {
+		return nil, fmt.Errorf("%w: no law is in force at this place of the record", tribune.ErrNotFound)
+	}
+	return current, nil
+}
+
+// judge settles what a law leaf does. The leaves before it are settled already.
+func (l *lawBook) judge(ctx context.Context, i int) (lawLeaf, *policy.Set, error) {
+	l.mu.Lock()
+	leaf := l.leaves[i]
+	set, void := l.sets[leaf.set], l.void[leaf.set]
+	l.mu.Unlock()
+	if void != nil {
+		leaf.settled, leaf.never = true, true
+		return leaf, nil, nil
+	}
+	if set == nil {
+		var err error
+		if set, err = l.get(ctx, leaf.set); err != nil {
+			return leaf, nil, err
+		}
+		if set == nil { // void
+			leaf.settled, leaf.never = true, true
+			return leaf, nil, nil
+		}
+	}
+	if leaf.settled {
+		return leaf, set, nil
+	}
+	l.mu.Lock()
+	seen := time.Unix(l.seen[leaf.index], 0)
+	l.mu.Unlock()
+	before, err := l.inForce(ctx, leaf.index, seen)
+	switch {
+	case errors.Is(err, tribune.ErrNotFound): // the first
+	case err != nil:
+		return leaf, nil, err
+	case before.Hash() == set.Hash(): // published again
+	default:
+		if tightens, _ := policy.Tightens(before, set); !tightens {
+			leaf.never = l.approved(leaf) < l.roster.T
+			leaf.from = seen.Add(looseningWait)
+		}
+	}
+	leaf.settled = true
+	l.mu.Lock()
+	l.leaves[i] = leaf
+	l.mu.Unlock()
+	return leaf, set, nil
+}
+
+// approved counts the guardians who signed the set.
+func (l *lawBook) approved(leaf lawLeaf) int {
+	msg := append(protocol.Label("law"), leaf.set[:]...)
+	yes := map[string]bool{}
+	for _, a := range leaf.approvals {
+		for _, m := range l.roster.Guardians {
+			if m.Name != a.Guardian {
+				continue
+			}
+			if _, key, err := protocol.PublicOf(m.Key); err == nil && ed25519.Verify(key, msg, a.Signature) {
+				yes[m.Name] = true
+			}
+		}
+	}
+	return len(yes)
+}
+
+// get loads a set from our folder or from the hub; nil, nil where it does not verify.
+func (l *lawBook) get(ctx context.Context, hash tribune.Hash) (*policy.Set, error) {
+	l.fetching.Lock()
+	defer l.fetching.Unlock()
+	l.mu.Lock()
+	set, void := l.sets[hash], l.void[hash]
+	l.mu.Unlock()
+	if set != nil || void != nil {
+		return set, nil
+	}
+	path := filepath.Join(l.cfg.Dir, lawDir, hash.String()+".json")
+	raw, err := os.ReadFile(path)
+	kept := err == nil
+	if !kept {
+		if raw, err = l.fetch(ctx, hash); err != nil {
+			return nil, err
+		}
+	}
+	var body struct {
+		Files map[string][]byte `json:"files"`
+	}
+	if err := json.Unmarshal(raw, &body); err != nil || policy.HashFiles(body.Files) != hash {
+		if kept {
+			return nil, &tribune.IntegrityError{What: "the stored policy set " + path, Err: tribune.ErrInvalid}
+		}
+		return nil, fmt.Errorf("%w: the hub serves another policy set than %s", tribune.ErrInvalid, hash)
+	}
+	if !kept {
+		if err := l.keep(path, raw); err != nil {
+			return nil, err
+		}
+	}
+	set, err = policy.Load(body.Files, l.cfg.Law)
+	if err == nil && set.City() != l.cfg.City {
+		err = fmt.Errorf("%w: it is the law of %s", tribune.ErrInvalid, set.City())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.void[hash] = err
+		return nil, nil
+	}
+	if len(l.sets) >= maxSets {
+		clear(l.sets) // they are on disk
+	}
+	l.sets[hash] = set
+	return set, nil
+}
+
+func (l *lawBook) keep(path string, raw []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keeping a policy set: %w", err)
+	}
+	if err := durable.Write(path, raw); err != nil {
+		return fmt.Errorf("keeping a policy set: %w", err)
+	}
+	return nil
+}
+
+func (l *lawBook) fetch(ctx context.Context, hash tribune.Hash) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(l.cfg.Hub, "/")+"/law/"+hash.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking the hub for policy set %s: %w", hash, err)
+	}
+	resp, err := l.cfg.HTTP.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking the hub for policy set %s: %w", hash, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("asking the hub for policy set %s: %s", hash, resp.Status)
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxLawBody+1))
+	if err == nil && len(raw) > maxLawBody {
+		err = tribune.ErrTooLarge
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading policy set %s from the hub: %w", hash, err)
+	}
+	return raw, nil
+}

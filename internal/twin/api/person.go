@@ -1,0 +1,111 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"tribune"
+	"tribune/internal/twin/query"
+)
+
+// person turns an equality on the attribute that names a class's subject into a look-up of that person, and refuses
+// every other condition on a personal attribute: what is sealed cannot be compared, and pretending that nothing fits
+// would be a wrong answer to someone who has a purpose.
+func (a *api) person(r *http.Request, caller tribune.Caller, s *search, f *found) error {
+	if err := a.mayAsk(caller); err != nil {
+		return err
+	}
+	var subject tribune.Class
+	for _, attr := range s.Q.Attrs() {
+		class, personal := a.personal(s.types, attr)
+		if !personal {
+			continue
+		}
+		if len(s.types) == 0 {
+			return tribune.Hint(fmt.Errorf("%w: attribute %q: without a type nobody can say which law is its law", tribune.ErrInvalid, s.ctx.Compact(attr)), "Name the type.")
+		}
+		if class.Subject != attr || equalities(s.Q, attr) != 1 {
+			return tribune.Hint(fmt.Errorf("%w: attribute %q is personal and sealed: it cannot be compared", tribune.ErrInvalid, s.ctx.Compact(attr)),
+				"%s", whatCanBeAsked(s, class))
+		}
+		if subject.ID != "" {
+			return fmt.Errorf("%w: q names people by two attributes; one act is about one", tribune.ErrInvalid)
+		}
+		subject = class
+	}
+	if err := a.notPersonal(s); err != nil {
+		return err
+	}
+	if subject.ID == "" {
+		return nil
+	}
+	if !s.inBody {
+		return tribune.Hint(fmt.Errorf("%w: a URL may not name a person: it ends in logs", tribune.ErrInvalid), "Send the query by POST to %s/entityOperations/query.", Prefix)
+	}
+	name, _ := s.Q.Equal(subject.Subject)
+	if s.Q = s.Q.Without(subject.Subject); s.Q != nil && slices.Contains(s.Q.Attrs(), subject.Subject) {
+		return tribune.Hint(fmt.Errorf("%w: attribute %q stands in q a second time", tribune.ErrInvalid, s.ctx.Compact(subject.Subject)), "Name one person.")
+	}
+	p, err := a.Names.Pseudonyms(r.Context(), subject.SubjectType, []string{name})
+	if err != nil {
+		return fmt.Errorf("finding a pseudonym: %w", err)
+	}
+	s.Subject, s.Class = &p[0], subject.ID
+	s.Attrs = nil // attrs choose what is shown: sealed ones could not be matched
+	f.class, f.subjects = subject.ID, p
+	return nil
+}
+
+// notPersonal refuses geo queries about personal places, and keeps attrs from selecting entities by what is sealed.
+func (a *api) notPersonal(s *search) error {
+	if s.Near != nil {
+		if _, personal := a.personal(s.types, s.Near.Property); personal {
+			return tribune.Hint(fmt.Errorf("%w: attribute %q is personal and sealed: no distance to it can be had", tribune.ErrInvalid, s.ctx.Compact(s.Near.Property)), "Name the type, or another geoproperty.")
+		}
+	}
+	for _, attr := range s.Attrs {
+		if _, personal := a.personal(s.types, attr); personal {
+			if len(s.types) == 0 && len(s.IDs) == 0 {
+				return tribune.Hint(fmt.Errorf("%w: attribute %q is personal: attrs alone cannot select entities by it", tribune.ErrInvalid, s.ctx.Compact(attr)), "Name the type.")
+			}
+			s.Attrs = nil
+			break
+		}
+	}
+	return nil
+}
+
+// personal is the class of an attribute where it is personal for any of the types that are asked for.
+func (a *api) personal(types []tribune.Name, attr tribune.Name) (tribune.Class, bool) {
+	if len(types) == 0 {
+		types = []tribune.Name{""} // any: no class covers it
+	}
+	for i := range types {
+		if class := a.ClassOf(types[i:i+1], attr); class.Personal || class.ID == tribune.ClassUnclassified {
+			return class, true
+		}
+	}
+	return tribune.Class{}, false
+}
+
+// equalities counts the terms that every match fulfils and that are about attr.
+func equalities(q *query.Expr, attr tribune.Name) (n int) {
+	for _, t := range q.Conjuncts() {
+		if t.Attr == attr {
+			n++
+		}
+	}
+	if _, ok := q.Equal(attr); !ok {
+		return 0
+	}
+	return n
+}
+
+func whatCanBeAsked(s *search, class tribune.Class) string {
+	if class.Subject == "" {
+		return "Ask for the entity by its id."
+	}
+	name := s.ctx.Compact(class.Subject)
+	return fmt.Sprintf("Ask with q: %s==%q, one name, joined to the rest by ;", name, "...")
+}

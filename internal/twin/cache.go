@@ -1,0 +1,212 @@
+package twin
+
+import (
+	"container/list"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tribune"
+	"tribune/internal/twin/model"
+)
+
+// entityKey names an entity of a tenant.
+type entityKey struct {
+	tenant tribune.Tenant
+	id     tribune.EntityID
+}
+
+// entry is one entity as committed. The entity is shared and never changed; only ready grows.
+type entry struct {
+	version uint64
+	entity  *model.Entity
+	size    int64
+	clock   uint64    // every commit at or before it that concerns the entity is contained
+	read    time.Time // when it was read or written, for MaxStale
+
+	mu    sync.Mutex
+	ready map[string][]byte // rendered bytes by rendering
+}
+
+// maxReady bounds how many renderings of one entity are kept.
+const maxReady = 8
+
+// Shards of the cache, and slots that remember when an entity of theirs was last written.
+const (
+	cacheShards = 32
+	cacheSlots  = 1024 // per shard
+)
+
+// cache holds decoded entities and their rendered bytes within a budget, least recently used out first.
+//
+// clock counts commits. Whoever reads the store to fill the cache notes the clock before; the entry is taken only where
+// no commit touched its slot since, so an old document can never replace or resurrect over a newer one. While a commit is
+// under way its entities are marked: a snapshot may contain it already, the cache not yet.
+type cache struct {
+	seed   maphash.Seed
+	clock  atomic.Uint64
+	shards [cacheShards]shard
+}
+
+type shard struct {
+	mu     sync.Mutex // guards all below
+	byKey  map[entityKey]*list.Element
+	order  list.List // of *item, most recent first
+	size   int64
+	budget int64
+	slots  [cacheSlots]uint64
+	flux   map[entityKey]int // commits under way
+}
+
+type item struct {
+	key   entityKey
+	entry *entry
+}
+
+func newCache(budget int64) *cache {
+	c := &cache{seed: maphash.MakeSeed()}
+	for i := range c.shards {
+		c.shards[i].byKey = make(map[entityKey]*list.Element)
+		c.shards[i].budget = budget / cacheShards
+		c.shards[i].flux = make(map[entityKey]int)
+	}
+	return c
+}
+
+func (c *cache) shard(k entityKey) (*shard, *uint64) {
+	h := maphash.Comparable(c.seed, k)
+	s := &c.shards[h%cacheShards]
+	return s, &s.slots[h/cacheShards%cacheSlots]
+}
+
+// now is what to note before reading the store.
+func (c *cache) now() uint64 { return c.clock.Load() }
+
+func (c *cache) get(k entityKey) *entry {
+	s, _ := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	el := s.byKey[k]
+	if el == nil {
+		return nil
+	}
+	s.order.MoveToFront(el)
+	return el.Value.(*item).entry
+}
+
+// getAt is the entry that a snapshot contains which was taken after the clock showed since; nil where that is not sure.
+func (c *cache) getAt(k entityKey, since uint64) *entry {
+	s, _ := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	el := s.byKey[k]
+	if el == nil || s.flux[k] > 0 || el.Value.(*item).entry.clock > since {
+		return nil
+	}
+	s.order.MoveToFront(el)
+	return el.Value.(*item).entry
+}
+
+// begin marks an entity before its commit; commit takes the mark away.
+func (c *cache) begin(k entityKey) {
+	s, _ := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flux[k]++
+}
+
+// fill offers an entry read from the store after the clock showed since.
+func (c *cache) fill(k entityKey, e *entry, since uint64) {
+	s, slot := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if *slot > since {
+		return
+	}
+	e.clock = since
+	s.put(k, e)
+}
+
+// commit takes what was just committed after begin; a nil entry is an entity that is deleted or not known any more. Call tick once all of a batch are in.
+func (c *cache) commit(k entityKey, e *entry) {
+	s, slot := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*slot = c.clock.Load() + 1
+	if s.flux[k]--; s.flux[k] <= 0 {
+		delete(s.flux, k)
+	}
+	if e == nil {
+		s.drop(k)
+		return
+	}
+	e.clock = *slot
+	s.put(k, e)
+}
+
+func (c *cache) tick() { c.clock.Add(1) }
+
+func (s *shard) put(k entityKey, e *entry) {
+	s.drop(k)
+	if e.size > s.budget/4 {
+		return
+	}
+	s.byKey[k] = s.order.PushFront(&item{k, e})
+	s.size += e.size
+	s.shrink()
+}
+
+func (s *shard) drop(k entityKey) {
+	if el := s.byKey[k]; el != nil {
+		s.order.Remove(el)
+		delete(s.byKey, k)
+		s.size -= el.Value.(*item).entry.size
+	}
+}
+
+func (s *shard) shrink() {
+	for s.size > s.budget {
+		s.drop(s.order.Back().Value.(*item).key)
+	}
+}
+
+// keepReady attaches rendered bytes to an entry, if it is still the one in the cache.
+func (c *cache) keepReady(k entityKey, e *entry, rendering string, b []byte) {
+	s, _ := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	el := s.byKey[k]
+	if el == nil || el.Value.(*item).entry != e {
+		return
+	}
+	cost := int64(len(b) + len(rendering) + 64)
+	e.mu.Lock()
+	if _, had := e.ready[rendering]; !had && len(e.ready) < maxReady && e.size+cost <= s.budget/4 {
+		if e.ready == nil {
+			e.ready = make(map[string][]byte, 1)
+		}
+		e.ready[rendering] = b
+		e.size += cost
+		s.size += cost
+	}
+	e.mu.Unlock()
+	s.shrink()
+}
+
+func (e *entry) rendered(rendering string) ([]byte, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b, ok := e.ready[rendering]
+	return b, ok
+}
+
+// sizeOf estimates the memory of a decoded entity: its document, which values point into, and the maps and structs
+// around them.
+func sizeOf(e *model.Entity, document int) int64 {
+	n := int64(document + 512)
+	for _, list := range e.Attrs {
+		n += 64 + int64(len(list))*200
+	}
+	return n
+}

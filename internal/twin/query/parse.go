@@ -1,0 +1,372 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tribune"
+)
+
+// The hints of syntax errors: what to write instead.
+const (
+	hintValue  = `a value is a number, "text in double quotes", true, false, 2026-11-22T10:00:00Z or a URI`
+	hintTerm   = `write conditions like speed>50;brandName=="Mercedes" (";" is and, "|" is or)`
+	hintLimits = "split the question into several smaller ones"
+)
+
+// Parse reads a q parameter, percent-decoded. Names are expanded by expand.
+func Parse(text string, expand Expand) (*Expr, error) {
+	p := &parser{what: "q", text: text, expand: expand}
+	if err := p.begin(); err != nil {
+		return nil, err
+	}
+	root, err := p.or(0)
+	if err != nil {
+		return nil, err
+	}
+	if p.at < len(p.text) {
+		return nil, p.fail(hintTerm, "unexpected %q", p.rest(12))
+	}
+	return newExpr(root), nil
+}
+
+type parser struct {
+	what   string
+	text   string
+	at     int
+	terms  int
+	expand Expand
+}
+
+func (p *parser) begin() error {
+	switch {
+	case len(p.text) > MaxText:
+		return p.fail(hintLimits, "longer than %d bytes", MaxText)
+	case !utf8.ValidString(p.text):
+		return p.fail(hintTerm, "not valid UTF-8")
+	case p.text == "":
+		return p.fail(hintTerm, "empty")
+	}
+	return nil
+}
+
+func (p *parser) fail(hint, format string, args ...any) error {
+	return fail(p.what, p.at, hint, format, args...)
+}
+
+// rest is what stands at the current position, cut to n bytes, for messages.
+func (p *parser) rest(n int) string {
+	if p.at >= len(p.text) {
+		return "end of text"
+	}
+	return p.text[p.at:min(len(p.text), p.at+n)]
+}
+
+func (p *parser) take(s string) bool {
+	if !strings.HasPrefix(p.text[p.at:], s) {
+		return false
+	}
+	p.at += len(s)
+	return true
+}
+
+func (p *parser) or(depth int) (*node, error) {
+	return p.series(depth, "|", true, func() (*node, error) {
+		return p.series(depth, ";", false, func() (*node, error) { return p.primary(depth) })
+	})
+}
+
+func (p *parser) series(depth int, sep string, or bool, part func() (*node, error)) (*node, error) {
+	if depth > MaxDepth {
+		return nil, p.fail(hintLimits, "more than %d levels of parentheses", MaxDepth)
+	}
+	first, err := part()
+	if err != nil {
+		return nil, err
+	}
+	kids := []*node{first}
+	for p.take(sep) {
+		k, err := part()
+		if err != nil {
+			return nil, err
+		}
+		kids = append(kids, k)
+	}
+	if len(kids) == 1 {
+		return first, nil
+	}
+	return &node{or: or, kids: kids}, nil
+}
+
+func (p *parser) primary(depth int) (*node, error) {
+	if p.take("(") {
+		n, err := p.or(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		if !p.take(")") {
+			return nil, p.fail(hintTerm, "want ) before %q", p.rest(12))
+		}
+		return n, nil
+	}
+	if p.terms++; p.terms > MaxTerms {
+		return nil, p.fail(hintLimits, "more than %d conditions", MaxTerms)
+	}
+	t, err := p.term()
+	if err != nil {
+		return nil, err
+	}
+	return &node{term: t}, nil
+}
+
+// operators, longest first.
+var operators = [...]struct {
+	text string
+	op   Op
+}{{"!~=", OpNoMatch}, {"~=", OpMatch}, {"==", OpEqual}, {"!=", OpUnequal}, {">=", OpGreaterEq}, {"<=", OpLessEq}, {">", OpGreater}, {"<", OpLess}}
+
+func (p *parser) term() (*Term, error) {
+	t := &Term{}
+	if err := p.path(t); err != nil {
+		return nil, err
+	}
+	for _, o := range operators {
+		if p.take(o.text) {
+			t.Op = o.op
+			break
+		}
+	}
+	switch t.Op {
+	case OpExists:
+		if p.at < len(p.text) && !strings.ContainsRune(";|)", rune(p.text[p.at])) {
+			return nil, p.fail(hintTerm, "want a comparison or the end of the condition, not %q", p.rest(12))
+		}
+		return t, nil
+	case OpMatch, OpNoMatch:
+		return t, p.regexp(t)
+	}
+	return t, p.values(t)
+}
+
+func (p *parser) path(t *Term) error {
+	start := p.at
+	end := p.at + strings.IndexAny(p.text[p.at:]+";", "=!<>~;|()[,")
+	name := p.text[p.at:end]
+	p.at = end
+	if name == "" {
+		return p.fail(hintTerm, "want an attribute name, not %q", p.rest(12))
+	}
+	segments := []string{name}
+	if !strings.Contains(name, "://") && !strings.HasPrefix(name, "urn:") {
+		segments = strings.Split(name, ".")
+	}
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch {
+		case s == "" || strings.ContainsAny(s, "{} \t\n\"\x00"):
+			p.at = start
+			return p.fail(hintTerm, "%q is not an attribute name", name)
+		case last && (s == "observedAt" || s == "createdAt" || s == "modifiedAt" || s == "unitCode"):
+			t.Member = s
+		default:
+			n, err := p.expand(s)
+			if err != nil {
+				p.at = start
+				return p.fail(hintTerm, "attribute name %q: %v", s, err)
+			}
+			if i == 0 {
+				t.Attr = n
+			} else {
+				t.Subs = append(t.Subs, n)
+			}
+		}
+	}
+	if t.Attr == "" && (t.Member == "observedAt" || t.Member == "unitCode") {
+		p.at = start
+		return p.fail(hintTerm, "%s belongs to an attribute: write attribute.%s", t.Member, t.Member)
+	}
+	if !p.take("[") {
+		return nil
+	}
+	n := strings.IndexByte(p.text[p.at:], ']')
+	if n < 0 {
+		return p.fail(hintTerm, "[ without ]")
+	}
+	t.Members = strings.Split(p.text[p.at:p.at+n], ".")
+	for _, m := range t.Members {
+		if m == "" {
+			return p.fail(hintTerm, "empty member name between [ and ]")
+		}
+	}
+	if t.Member != "" {
+		return p.fail(hintTerm, "%s has no members", t.Member)
+	}
+	p.at += n + 1
+	return nil
+}
+
+func (p *parser) values(t *Term) error {
+	v, err := p.value()
+	if err != nil {
+		return err
+	}
+	t.Values = []Scalar{v}
+	many := t.Op == OpEqual || t.Op == OpUnequal
+	switch {
+	case many && p.take(".."):
+		start := p.at
+		end, err := p.value()
+		if err != nil {
+			return err
+		}
+		if end.Kind != v.Kind || v.Kind == Bool {
+			p.at = start
+			return p.fail("both ends of a range are numbers, texts or date-times", "a range from %s to %s", v.Kind, end.Kind)
+		}
+		t.Range, t.Values = true, append(t.Values, end)
+	case many:
+		for p.take(",") {
+			if len(t.Values) >= MaxTerms {
+				return p.fail(hintLimits, "more than %d values in a list", MaxTerms)
+			}
+			if v, err = p.value(); err != nil {
+				return err
+			}
+			t.Values = append(t.Values, v)
+		}
+	case v.Kind == Bool:
+		return p.fail("compare true and false with == or !=", "true and false have no order")
+	}
+	return nil
+}
+
+// value reads one literal.
+func (p *parser) value() (Scalar, error) {
+	if p.at < len(p.text) && p.text[p.at] == '"' {
+		s, err := p.quoted()
+		return Scalar{Kind: Text, Text: s}, err
+	}
+	end := p.at + strings.IndexAny(p.text[p.at:]+";", ";|(),\"")
+	raw := p.text[p.at:end]
+	if i := strings.Index(raw, ".."); i > 0 {
+		raw = raw[:i]
+	}
+	s, ok := bare(raw)
+	if !ok {
+		return Scalar{}, p.fail(hintValue, "%q is not a value", raw)
+	}
+	p.at += len(raw)
+	return s, nil
+}
+
+// bare reads an unquoted literal.
+func bare(raw string) (Scalar, bool) {
+	switch {
+	case raw == "":
+		return Scalar{}, false
+	case raw == "true" || raw == "false":
+		return Scalar{Kind: Bool, Bool: raw == "true"}, true
+	case json.Valid([]byte(raw)) && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'):
+		f, err := strconv.ParseFloat(raw, 64)
+		return Scalar{Kind: Number, Number: f}, err == nil
+	}
+	if t, ok := dateTime(raw); ok {
+		return Scalar{Kind: DateTime, Time: t}, true
+	}
+	if _, err := time.Parse(time.DateOnly, raw); err == nil {
+		return Scalar{Kind: Text, Text: raw}, true // dates and times order as text
+	}
+	if _, err := time.Parse(time.TimeOnly, strings.TrimSuffix(raw, "Z")); err == nil {
+		return Scalar{Kind: Text, Text: raw}, true
+	}
+	scheme, rest, ok := strings.Cut(raw, ":")
+	if !ok || scheme == "" || rest == "" || strings.ContainsAny(raw, " \t\n<>{}^`\\") {
+		return Scalar{}, false
+	}
+	for i, c := range []byte(scheme) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789+-.", rune(c))) {
+			return Scalar{}, false
+		}
+	}
+	return Scalar{Kind: Text, Text: raw}, true
+}
+
+// quoted reads a JSON string.
+func (p *parser) quoted() (string, error) {
+	for i := p.at + 1; i < len(p.text); i++ {
+		switch p.text[i] {
+		case '\\':
+			i++
+		case '"':
+			var s string
+			if err := json.Unmarshal([]byte(p.text[p.at:i+1]), &s); err != nil {
+				return "", p.fail(hintValue, "%s is not a JSON string", p.text[p.at:i+1])
+			}
+			p.at = i + 1
+			return s, nil
+		}
+	}
+	return "", p.fail(hintValue, "a text without its closing quote")
+}
+
+func (p *parser) regexp(t *Term) error {
+	start := p.at
+	var raw string
+	if p.at < len(p.text) && p.text[p.at] == '"' {
+		s, err := p.quoted()
+		if err != nil {
+			return err
+		}
+		raw = s
+	} else {
+		raw = p.text[p.at : p.at+rawRegexp(p.text[p.at:])]
+		p.at += len(raw)
+	}
+	re, err := Regexp(raw)
+	if err != nil {
+		p.at = start
+		return p.fail("patterns are RE2, see https://github.com/google/re2/wiki/Syntax; put them in double quotes", "%v", err)
+	}
+	t.Regexp = re
+	return nil
+}
+
+// rawRegexp is how far an unquoted pattern reaches: separators inside its own brackets belong to it.
+func rawRegexp(s string) int {
+	depth, class := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case depth == 0 && (c == ';' || c == '|' || c == ')'):
+			return i
+		}
+	}
+	return len(s)
+}
+
+// Regexp compiles a pattern of q or idPattern within bounds.
+func Regexp(raw string) (*regexp.Regexp, error) {
+	if raw == "" || len(raw) > MaxRegexp {
+		return nil, fmt.Errorf("%w: a pattern of %d bytes, want 1 to %d", tribune.ErrInvalid, len(raw), MaxRegexp)
+	}
+	re, err := regexp.Compile(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", tribune.ErrInvalid, err)
+	}
+	return re, nil
+}

@@ -1,0 +1,223 @@
+// Package query is the query language of NGSI-LD (ETSI GS CIM 009, clauses 4.9 and 4.17): the q parameter, type
+// expressions, and distances for geo queries. The edge parses with it, the twin plans and evaluates with it.
+//
+// The package comment is the grammar of q as it is accepted here:
+//
+//	query     = and *( "|" and )                       ; or binds weaker than and
+//	and       = primary *( ";" primary )
+//	primary   = "(" query ")" / term
+//	term      = path                                   ; the attribute exists
+//	          / path ( "==" / "!=" ) ( list / range / value )
+//	          / path ( ">" / "<" / ">=" / "<=" ) value
+//	          / path ( "~=" / "!~=" ) regexp           ; RE2, matches anywhere unless anchored
+//	path      = name *( "." name ) [ "[" member *( "." member ) "]" ]
+//	name      = a term to expand, or an IRI with "://" or "urn:" (dots belong to it; no sub-path then)
+//	list      = value 1*( "," value )
+//	range     = value ".." value                       ; both ends included, both of one kind
+//	value     = JSON number / JSON string / true / false / date-time / date / time / URI
+//	regexp    = JSON string / raw text up to ";", "|" or ")" outside its own brackets
+//
+// and of type expressions ("," and "|" mean or, ";" means and, which binds tighter):
+//
+//	types     = allof *( ( "," / "|" ) allof )
+//	allof     = typeterm *( ";" typeterm )
+//	typeterm  = name / "(" types ")"
+//
+// Semantics. A path names an attribute, then sub-attributes, then members inside a JSON value ("*" = any member). The
+// last name may be observedAt, createdAt, modifiedAt or unitCode. A term on something absent is false, "!=" and "!~="
+// included. Instances (datasetId) and array elements match when any does; "!=" when there is a value and none is equal.
+// Values compare within their kind only: number, boolean, string, date-time; a date-time is also comparable as the text
+// it is written in. Sealed attributes are absent.
+//
+// Promises: parsing is bounded in size, terms and depth; errors wrap tribune.ErrInvalid, name the position and hint.
+package query
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"tribune"
+	"tribune/internal/twin/model"
+)
+
+// Bounds of what is parsed.
+const (
+	MaxText   = 4096 // bytes of q or of a type expression
+	MaxTerms  = 64
+	MaxDepth  = 16
+	MaxRegexp = 512
+)
+
+// Expand turns a short name into the IRI it stands for; it is the caller's JSON-LD context.
+type Expand func(term string) (tribune.Name, error)
+
+// Op is a comparison.
+type Op uint8
+
+// The comparisons of q. A list or a range belongs to OpEqual and OpUnequal.
+const (
+	OpExists Op = iota
+	OpEqual
+	OpUnequal
+	OpGreater
+	OpGreaterEq
+	OpLess
+	OpLessEq
+	OpMatch
+	OpNoMatch
+)
+
+// Expr is a parsed q. It is immutable and safe for concurrent use.
+type Expr struct {
+	root  *node
+	attrs []tribune.Name
+}
+
+// node is a term, or the "and" or "or" of its children.
+type node struct {
+	term *Term
+	or   bool
+	kids []*node
+}
+
+// Term is one comparison.
+type Term struct {
+	Attr    tribune.Name
+	Subs    []tribune.Name // sub-attributes below it
+	Member  string         // observedAt, createdAt, modifiedAt, unitCode or ""
+	Members []string       // path into the JSON value
+	Op      Op
+	Values  []Scalar // one; more where a list was given; two where Range is set
+	Range   bool
+	Regexp  *regexp.Regexp
+}
+
+// Attrs are the top-level attributes the expression looks at, sorted.
+func (e *Expr) Attrs() []tribune.Name {
+	if e == nil {
+		return nil
+	}
+	return slices.Clone(e.attrs)
+}
+
+// Single reports whether the expression is one term.
+func (e *Expr) Single() bool { return e != nil && e.root.term != nil }
+
+// Conjuncts are the terms every match fulfils: the whole of a plain "and", a subset otherwise.
+func (e *Expr) Conjuncts() []*Term {
+	if e == nil {
+		return nil
+	}
+	var out []*Term
+	e.root.conjuncts(func(t *Term) { out = append(out, t) })
+	return out
+}
+
+func (n *node) conjuncts(visit func(*Term)) {
+	switch {
+	case n.term != nil:
+		visit(n.term)
+	case !n.or:
+		for _, k := range n.kids {
+			k.conjuncts(visit)
+		}
+	}
+}
+
+// Equal extracts the text that every match must have as the value of attr (attr=="text" among the conjuncts).
+func (e *Expr) Equal(attr tribune.Name) (string, bool) {
+	for _, t := range e.Conjuncts() {
+		if t.equates(attr) {
+			return t.Values[0].Text, true
+		}
+	}
+	return "", false
+}
+
+func (t *Term) equates(attr tribune.Name) bool {
+	return t.Attr == attr && t.Direct() && t.Op == OpEqual && !t.Range && len(t.Values) == 1 && t.Values[0].Kind == Text
+}
+
+// Direct reports whether the term is about the attribute's own value, not something below it.
+func (t *Term) Direct() bool { return len(t.Subs) == 0 && t.Member == "" && len(t.Members) == 0 }
+
+// Without is the expression less the conjuncts that Equal finds for attr; nil where nothing is left. It is for a caller
+// that looks a sealed attribute up by its subject instead.
+func (e *Expr) Without(attr tribune.Name) *Expr {
+	if e == nil {
+		return nil
+	}
+	root := e.root.without(attr)
+	if root == nil {
+		return nil
+	}
+	return newExpr(root)
+}
+
+func (n *node) without(attr tribune.Name) *node {
+	switch {
+	case n.term != nil:
+		if n.term.equates(attr) {
+			return nil
+		}
+		return n
+	case n.or:
+		return n
+	}
+	var kids []*node
+	for _, k := range n.kids {
+		if k = k.without(attr); k != nil {
+			kids = append(kids, k)
+		}
+	}
+	switch len(kids) {
+	case 0:
+		return nil
+	case 1:
+		return kids[0]
+	}
+	return &node{kids: kids}
+}
+
+func newExpr(root *node) *Expr {
+	e := &Expr{root: root}
+	root.walk(func(t *Term) {
+		if t.Attr != "" {
+			e.attrs = append(e.attrs, t.Attr)
+		}
+	})
+	slices.Sort(e.attrs)
+	e.attrs = slices.Compact(e.attrs)
+	return e
+}
+
+func (n *node) walk(visit func(*Term)) {
+	if n.term != nil {
+		visit(n.term)
+	}
+	for _, k := range n.kids {
+		k.walk(visit)
+	}
+}
+
+// Match reports whether the entity fulfils the expression. A nil expression matches everything.
+func (e *Expr) Match(ent *model.Entity) bool { return e == nil || e.root.match(ent) }
+
+func (n *node) match(ent *model.Entity) bool {
+	if n.term != nil {
+		return n.term.Match(ent)
+	}
+	for _, k := range n.kids {
+		if k.match(ent) == n.or {
+			return n.or
+		}
+	}
+	return !n.or
+}
+
+// fail is a syntax error at a byte position of the text.
+func fail(what string, at int, hint, format string, args ...any) error {
+	err := fmt.Errorf("%w: %s, at character %d: %s", tribune.ErrInvalid, what, at+1, fmt.Sprintf(format, args...))
+	return tribune.Hint(err, "%s", hint)
+}

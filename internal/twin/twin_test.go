@@ -1,0 +1,411 @@
+package twin
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"tribune"
+	"tribune/internal/store"
+	"tribune/internal/store/pebble"
+	"tribune/internal/twin/model"
+	"tribune/internal/twin/query"
+)
+
+// spread makes a store look partitioned.
+type spread struct {
+	store.Store
+	n uint16
+}
+
+func (s spread) Partitions() uint16 { return s.n }
+
+func memory(t testing.TB) store.Store {
+	t.Helper()
+	st, err := pebble.Open(pebble.Config{Dir: "store", FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+// clock is a time that moves a second with every look.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(time.Second)
+	return c.at
+}
+
+func newClock() *clock { return &clock{at: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)} }
+
+// classes: plate, driver and place of a Session are personal, named by plate; secret is of no class; all else is public.
+func classes(types []tribune.Name, attr tribune.Name) tribune.Class {
+	switch {
+	case slices.Contains(types, "Session") && slices.Contains([]tribune.Name{"plate", "driver", "place", "paid"}, attr):
+		return tribune.Class{ID: "session", Personal: true, Subject: "plate", SubjectType: "plate"}
+	case attr == "secret":
+		return tribune.Class{ID: tribune.ClassUnclassified}
+	}
+	return tribune.Class{ID: "public"}
+}
+
+// safe is a vault for tests: AES-GCM under one random key, with a header row beside the first value of a subject.
+type safe struct {
+	aead      cipher.AEAD
+	mu        sync.Mutex
+	calls     [][]string // names asked for
+	committed int
+	down      error
+}
+
+func newSafe() *safe {
+	key := make([]byte, 32)
+	rand.Read(key)
+	block, _ := aes.NewCipher(key)
+	aead, _ := cipher.NewGCM(block)
+	return &safe{aead: aead}
+}
+
+func pseudonymOf(idtype, name string) tribune.Pseudonym {
+	h := sha256.Sum256([]byte("test" + idtype + "\x00" + name))
+	return tribune.Pseudonym(h[:16])
+}
+
+func (s *safe) Pseudonyms(_ context.Context, idtype string, names []string) (out []tribune.Pseudonym, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down != nil {
+		return nil, s.down
+	}
+	s.calls = append(s.calls, names)
+	for _, n := range names {
+		out = append(out, pseudonymOf(idtype, n))
+	}
+	return out, nil
+}
+
+func (s *safe) Seal(_ context.Context, at tribune.Place, class tribune.Class, p tribune.Pseudonym, items []tribune.Item) (out []tribune.Sealed, writes []tribune.Write, committed func(), err error) {
+	for _, it := range items {
+		nonce := make([]byte, 12)
+		rand.Read(nonce)
+		aad := []byte(string(it.Entity) + "|" + it.Attr + "|" + it.Time)
+		out = append(out, tribune.Sealed{Class: class.ID, Pseudonym: p, Day: 20000, Segment: 7, Time: it.Time, Value: s.aead.Seal(nonce, nonce, it.Clear, aad)})
+	}
+	writes = []tribune.Write{{Key: store.Key("vault", at, "header", p.String()), Value: []byte("header")}}
+	return out, writes, func() { s.mu.Lock(); s.committed++; s.mu.Unlock() }, nil
+}
+
+func (s *safe) open(t *testing.T, sealed *tribune.Sealed) model.Attr {
+	t.Helper()
+	clear, err := s.aead.Open(nil, sealed.Value[:12], sealed.Value[12:], []byte(string(sealed.Entity)+"|"+sealed.Attr+"|"+sealed.Time))
+	if err != nil {
+		t.Fatalf("opening %s of %s: %v", sealed.Attr, sealed.Entity, err)
+	}
+	a, err := OpenAttr(clear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func open(t testing.TB, cfg Config) *Twin {
+	t.Helper()
+	if cfg.Store == nil {
+		cfg.Store = memory(t)
+	}
+	if cfg.Now == nil {
+		cfg.Now = newClock().now
+	}
+	tw, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tw
+}
+
+func prop(v string) []model.Attr {
+	return []model.Attr{{Kind: model.Property, Value: json.RawMessage(v)}}
+}
+
+func ent(id, typ string, attrs map[tribune.Name][]model.Attr) model.Entity {
+	e := model.Entity{ID: tribune.EntityID(id), Attrs: attrs}
+	if typ != "" {
+		e.Types = []tribune.Name{tribune.Name(typ)}
+	}
+	return e
+}
+
+func (t *Twin) do(tb testing.TB, mode Mode, e model.Entity) Result {
+	tb.Helper()
+	return t.Mutate(tb.Context(), []Mutation{{Mode: mode, Entity: e}})[0]
+}
+
+func must(tb testing.TB, r Result) Result {
+	tb.Helper()
+	if r.Err != nil {
+		tb.Fatal(r.Err)
+	}
+	return r
+}
+
+func verify(tb testing.TB, t *Twin) Census {
+	tb.Helper()
+	c, err := t.Verify(context.WithoutCancel(tb.Context()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+func q(tb testing.TB, text string) *query.Expr {
+	tb.Helper()
+	x, err := query.Parse(text, func(s string) (tribune.Name, error) { return tribune.Name(s), nil })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return x
+}
+
+func ids(p Page) string {
+	var out []string
+	for _, v := range p.Views {
+		out = append(out, string(v.ID))
+	}
+	return strings.Join(out, " ")
+}
+
+// dump is every key and value in the store.
+func dump(t *testing.T, st store.Store) []byte {
+	t.Helper()
+	var all []byte
+	for p, err := range st.Scan(t.Context(), store.Range{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(append(append(all, p.Key...), p.Value...), '\n')
+	}
+	return all
+}
+
+func TestModesDoWhatTheStandardSays(t *testing.T) {
+	start := ent("urn:1", "Car", map[tribune.Name][]model.Attr{"a": prop("1"), "b": prop(`{"x":1,"y":{"z":2}}`),
+		"two": {{Kind: model.Property, Value: json.RawMessage("1")}, {Kind: model.Property, Dataset: "urn:d", Value: json.RawMessage("2")}}})
+	for name, c := range map[string]struct {
+		mode  Mode
+		frag  model.Entity
+		empty bool   // there is no entity before
+		want  string // attributes afterwards, "-" = no entity
+		res   string // updated / ignored
+		err   error
+	}{
+		"create":                 {Create, start, true, `a=1 b={"x":1,"y":{"z":2}} two=1,2`, "a b two/", nil},
+		"create twice":           {Create, start, false, "", "", tribune.ErrConflict},
+		"create without type":    {Create, ent("urn:1", "", nil), true, "-", "", tribune.ErrInvalid},
+		"append":                 {Append, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": prop("9"), "c": prop("3")}), false, `a=9 b={"x":1,"y":{"z":2}} c=3 two=1,2`, "a c/", nil},
+		"append to nothing":      {Append, ent("urn:1", "Car", nil), true, "-", "", tribune.ErrNotFound},
+		"append no overwrite":    {AppendNew, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": prop("9"), "c": prop("3")}), false, `a=1 b={"x":1,"y":{"z":2}} c=3 two=1,2`, "c/a", nil},
+		"update":                 {Update, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": prop("9"), "c": prop("3")}), false, `a=9 b={"x":1,"y":{"z":2}} two=1,2`, "a/c", nil},
+		"update of nothing":      {Update, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": prop("9")}), true, "-", "", tribune.ErrNotFound},
+		"update one dataset":     {Update, ent("urn:1", "", map[tribune.Name][]model.Attr{"two": {{Kind: model.Property, Dataset: "urn:d", Value: json.RawMessage("7")}}}), false, `a=1 b={"x":1,"y":{"z":2}} two=1,7`, "two/", nil},
+		"partial":                {Partial, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": {{UnitCode: "KMH"}}}), false, `a=1KMH b={"x":1,"y":{"z":2}} two=1,2`, "a/", nil},
+		"partial of absent":      {Partial, ent("urn:1", "", map[tribune.Name][]model.Attr{"c": prop("1")}), false, "", "", tribune.ErrNotFound},
+		"partial of other type":  {Partial, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": {{Kind: model.Relationship, Value: json.RawMessage(`"urn:x"`)}}}), false, "", "", tribune.ErrInvalid},
+		"merge":                  {Merge, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": {{Kind: model.Property, Value: json.RawMessage(`"urn:ngsi-ld:null"`)}}, "b": prop(`{"x":null,"y":{"w":3}}`), "c": prop("5")}), false, `b={"y":{"w":3,"z":2}} c=5 two=1,2`, "a b c/", nil},
+		"replace":                {Replace, ent("urn:1", "", map[tribune.Name][]model.Attr{"c": prop("5")}), false, "c=5", "a b c two/", nil},
+		"replace nothing":        {Replace, ent("urn:1", "Car", nil), true, "-", "", tribune.ErrNotFound},
+		"upsert creates":         {Upsert, ent("urn:1", "Car", map[tribune.Name][]model.Attr{"c": prop("5")}), true, "c=5", "c/", nil},
+		"upsert appends":         {Upsert, ent("urn:1", "Car", map[tribune.Name][]model.Attr{"c": prop("5")}), false, `a=1 b={"x":1,"y":{"z":2}} c=5 two=1,2`, "c/", nil},
+		"upsert replaces":        {UpsertReplace, ent("urn:1", "Car", map[tribune.Name][]model.Attr{"a": prop("5")}), false, "a=5", "a b two/", nil},
+		"delete attribute":       {DeleteAttr, ent("urn:1", "", map[tribune.Name][]model.Attr{"two": {{}}}), false, `a=1 b={"x":1,"y":{"z":2}} two=2`, "two/", nil},
+		"delete all datasets":    {DeleteAttr, ent("urn:1", "", map[tribune.Name][]model.Attr{"two": {{Dataset: "*"}}}), false, `a=1 b={"x":1,"y":{"z":2}}`, "two/", nil},
+		"delete absent":          {DeleteAttr, ent("urn:1", "", map[tribune.Name][]model.Attr{"c": nil}), false, "", "", tribune.ErrNotFound},
+		"delete":                 {Delete, ent("urn:1", "", nil), false, "-", "a b two/", nil},
+		"delete nothing":         {Delete, ent("urn:1", "", nil), true, "-", "", tribune.ErrNotFound},
+		"value that is not JSON": {Append, ent("urn:1", "", map[tribune.Name][]model.Attr{"a": prop("{")}), false, "", "", tribune.ErrInvalid},
+		"null in an append":      {Append, ent("urn:1", "", map[tribune.Name][]model.Attr{"c": prop(`"urn:ngsi-ld:null"`)}), false, "", "", tribune.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tw := open(t, Config{})
+			if !c.empty {
+				must(t, tw.do(t, Create, start))
+			}
+			before, _ := tw.Get(t.Context(), "", "urn:1")
+			res := tw.do(t, c.mode, c.frag)
+			if !errors.Is(res.Err, c.err) || (res.Err != nil) != (c.err != nil) {
+				t.Fatalf("got %v, want %v", res.Err, c.err)
+			}
+			after, err := tw.Get(t.Context(), "", "urn:1")
+			if c.err != nil && tribune.HintOf(res.Err) == "" {
+				t.Errorf("%v has no hint", res.Err)
+			}
+			if got := show(after); c.want != "" && got != c.want {
+				t.Errorf("entity: got %s (%v), want %s", got, err, c.want)
+			}
+			if c.want == "" && show(after) != show(before) {
+				t.Errorf("a refused change left a trace: %s, was %s", show(after), show(before))
+			}
+			if got := fmt.Sprint(res.Updated, res.Ignored); c.err == nil && got != "["+strings.Replace(c.res, "/", "] [", 1)+"]" {
+				t.Errorf("result: got %s, want %s", got, c.res)
+			}
+			verify(t, tw)
+		})
+	}
+}
+
+func show(v View) string {
+	if v.ID == "" {
+		return "-"
+	}
+	var out []string
+	for _, n := range sortedNames(v.Attrs) {
+		var vals []string
+		for _, a := range v.Attrs[n] {
+			vals = append(vals, string(a.Value)+a.UnitCode)
+		}
+		out = append(out, string(n)+"="+strings.Join(vals, ","))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestRedeliveredChangesApplyOnce(t *testing.T) {
+	st := memory(t)
+	c := newClock()
+	tw := open(t, Config{Store: st, Now: c.now})
+	m := Mutation{ID: "m1", Mode: Upsert, Entity: ent("urn:1", "Car", map[tribune.Name][]model.Attr{"a": prop("1")})}
+	must(t, tw.Mutate(t.Context(), []Mutation{m})[0])
+	must(t, tw.do(t, Upsert, ent("urn:1", "Car", map[tribune.Name][]model.Attr{"a": prop("2")})))
+	before := dump(t, st)
+	check := func(tw *Twin, what string) {
+		t.Helper()
+		must(t, tw.Mutate(t.Context(), []Mutation{m})[0])
+		if !bytes.Equal(dump(t, st), before) {
+			t.Errorf("%s: a mutation delivered again changed the store", what)
+		}
+	}
+	check(tw, "at once")
+	check(open(t, Config{Store: st, Now: c.now}), "after a restart")
+	c.at = c.at.Add(DedupeSpan - time.Hour)
+	check(tw, "almost a week later")
+
+	ch := []tribune.Change{{ID: "c1", Entity: "urn:1", Attr: "a", Value: json.RawMessage(`{"type":"Property","value":3}`)},
+		{ID: "c2", Entity: "urn:1", Attr: "a", Value: json.RawMessage(`{"type":"Property","value":4}`)},
+		{ID: "c1", Entity: "urn:1", Attr: "a", Value: json.RawMessage(`{"type":"Property","value":3}`)}}
+	for range 2 {
+		if err := tw.Apply(t.Context(), ch); err != nil {
+			t.Fatal(err)
+		}
+		if v, _ := tw.Get(t.Context(), "", "urn:1"); show(v) != "a=4" {
+			t.Errorf("after changes 3, 4 and 3 again: got %s", show(v))
+		}
+	}
+	if c := verify(t, tw); c.Past != 4 {
+		t.Errorf("history has %d rows, want 4", c.Past)
+	}
+}
+
+func TestApplyKeepsTheGoodBesideTheBad(t *testing.T) {
+	tw := open(t, Config{})
+	err := tw.Apply(t.Context(), []tribune.Change{
+		{Entity: "urn:1", Types: []tribune.Name{"Car"}, Attr: "a", Value: json.RawMessage(`{"value":1}`)},
+		{Entity: "urn:2", Attr: "a", Value: json.RawMessage(`{"value":1}`)}, // no type
+		{Entity: "urn:1", Attr: "b", Value: json.RawMessage(`{"type":"Property"}`)},
+		{Entity: "urn:1", Attr: "none", Value: nil},
+		{Entity: "urn:1", Attr: "c", Dataset: "urn:d", Value: json.RawMessage(`{"type":"Relationship","object":"urn:2"}`)},
+	})
+	if !errors.Is(err, tribune.ErrInvalid) || strings.Count(err.Error(), "change of") != 2 {
+		t.Errorf("got %v, want two changes refused", err)
+	}
+	v, _ := tw.Get(t.Context(), "", "urn:1")
+	if show(v) != `a=1 c="urn:2"` {
+		t.Errorf("got %s", show(v))
+	}
+	verify(t, tw)
+}
+
+func TestOneEntitySeveralTimesInOneBatch(t *testing.T) {
+	tw := open(t, Config{Store: spread{memory(t), 4}})
+	var ms []Mutation
+	for i := range 600 {
+		ms = append(ms, Mutation{Mode: Upsert, Entity: ent(fmt.Sprintf("urn:%d", i%300), "Car", map[tribune.Name][]model.Attr{"a": prop(fmt.Sprint(i))})})
+	}
+	ms = append(ms, Mutation{Mode: Delete, Entity: ent("urn:7", "", nil)}, Mutation{Mode: Create, Entity: ent("urn:8", "Car", nil)})
+	res := tw.Mutate(t.Context(), ms)
+	for i, r := range res[:601] {
+		must(t, r)
+		if r.Created != (i < 300) {
+			t.Fatalf("%d: created %v", i, r.Created)
+		}
+	}
+	if !errors.Is(res[601].Err, tribune.ErrConflict) {
+		t.Errorf("got %v, want ErrConflict", res[601].Err)
+	}
+	if v, _ := tw.Get(t.Context(), "", "urn:299"); show(v) != "a=599" {
+		t.Errorf("got %s, want the later of the two", show(v))
+	}
+	if c := verify(t, tw); c.Entities != 299 {
+		t.Errorf("%d entities, want 299", c.Entities)
+	}
+}
+
+// Two hubs on one store: without compare-and-set one would overwrite what the other has acknowledged.
+func TestConcurrentHubsLoseNoUpdate(t *testing.T) {
+	st := memory(t)
+	hubs := []*Twin{open(t, Config{Store: st, Hub: "one", Now: time.Now}), open(t, Config{Store: st, Hub: "two", Now: time.Now})}
+	first := must(t, hubs[0].do(t, Create, ent("urn:1", "Car", nil)))
+	if !first.Created {
+		t.Fatal("not created")
+	}
+	start, _ := hubs[0].Get(t.Context(), "", "urn:1")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := map[tribune.Name]bool{}
+	for i := range 8 {
+		wg.Go(func() {
+			for n := range 10 {
+				name := tribune.Name(fmt.Sprintf("a%d-%d", i, n))
+				r := hubs[i%2].do(t, Append, ent("urn:1", "", map[tribune.Name][]model.Attr{name: prop("1")}))
+				if r.Err == nil {
+					mu.Lock()
+					done[name] = true
+					mu.Unlock()
+				} else if !errors.Is(r.Err, tribune.ErrBusy) {
+					t.Errorf("%s: %v", name, r.Err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	v, err := open(t, Config{Store: st}).Get(t.Context(), "", "urn:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range done {
+		if v.Attrs[name] == nil {
+			t.Errorf("acknowledged attribute %s is lost", name)
+		}
+	}
+	if int(v.Version-start.Version) != len(done) || len(done) < 40 {
+		t.Errorf("version moved by %d for %d acknowledged updates", v.Version-start.Version, len(done))
+	}
+	verify(t, hubs[0])
+}

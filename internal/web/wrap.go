@@ -1,0 +1,141 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"tribune"
+)
+
+// Config of the middleware.
+type Config struct {
+	Log         *slog.Logger // required
+	Callers     Callers      // nil = every bearer token is unknown
+	Problems    *Problems    // nil = the platform's own table
+	MaxBody     int64        // 0 = MaxBody
+	MaxInFlight int          // 0 = MaxInFlight
+	Demo        bool         // every answer says Tribune-Mode: demo
+	Quiet       bool         // no access log: for load tests
+}
+
+// Wrap puts the shared middleware around next: request id, panic recovery, bounded concurrency and bodies, the caller,
+// the access log. A bearer token that is wrong is refused here even on public paths: its sender is mistaken about
+// something and should know.
+func Wrap(cfg Config, next http.Handler) http.Handler {
+	if cfg.Problems == nil {
+		cfg.Problems = NewProblems(cfg.Log, "")
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = MaxBody
+	}
+	if cfg.MaxInFlight == 0 {
+		cfg.MaxInFlight = MaxInFlight
+	}
+	return &wrapped{Config: cfg, next: next, places: make(chan struct{}, cfg.MaxInFlight)}
+}
+
+type wrapped struct {
+	Config
+	next   http.Handler
+	places chan struct{} // one per request under way
+}
+
+func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	s := &state{id: newRequestID()}
+	r = r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
+	out := &recorder{ResponseWriter: w}
+	defer func() { h.end(out, r, s, start, recover()) }()
+
+	if h.Demo {
+		w.Header().Set(ModeHeader, "demo")
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	select {
+	case h.places <- struct{}{}:
+		defer func() { <-h.places }()
+	default:
+		h.Problems.Write(out, r, tribune.Hint(fmt.Errorf("%w: %d requests are under way", tribune.ErrBusy, h.MaxInFlight), "Try again in a second."))
+		return
+	}
+	if r.ContentLength > h.MaxBody {
+		w.Header().Set("Connection", "close") // else the server would read the rest for nothing
+		h.Problems.Write(out, r, fmt.Errorf("%w: a body of %d bytes, at most %d", tribune.ErrTooLarge, r.ContentLength, h.MaxBody))
+		return
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, h.MaxBody)
+	}
+	caller, err := resolve(r.Header, h.Callers)
+	if err != nil {
+		h.Problems.Write(out, r, err)
+		return
+	}
+	s.caller = caller
+	h.next.ServeHTTP(out, r)
+}
+
+// end answers a panic and writes the access log: the route, never the path, since ids and query strings can name people.
+func (h *wrapped) end(out *recorder, r *http.Request, s *state, start time.Time, panicked any) {
+	if panicked != nil {
+		// The value may hold data of the request; its type and the stack do not.
+		h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", s.id), slog.String("type", fmt.Sprintf("%T", panicked)), slog.String("stack", string(debug.Stack())))
+		if out.status != 0 || panicked == http.ErrAbortHandler {
+			panic(http.ErrAbortHandler) // half an answer must not look whole
+		}
+		p := h.Problems.Of(errPanic)
+		p.Request = s.id
+		Send(out, p)
+	}
+	if h.Quiet {
+		return
+	}
+	h.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request", s.id), slog.String("method", r.Method),
+		slog.String("route", r.Pattern), slog.Int("status", out.status), slog.Int64("bytes", out.bytes),
+		slog.Duration("took", time.Since(start)), slog.String("office", string(s.caller.Office)))
+}
+
+var errPanic = errors.New("panic")
+
+// recorder notes status and size for the log.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController flush and set deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func newRequestID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func discard() *log.Logger { return log.New(io.Discard, "", 0) }

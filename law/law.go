@@ -1,0 +1,216 @@
+// Package law is the law of the demo city, as a steward would write it: registers, the floor, policies, mandates and
+// appointments. The files in this folder are its text. Write fills in names, keys and dates, signs them and lays them
+// out as internal/gate reads them. Only the demo, its drills and tests call it; a real city keeps its own law and signs
+// it on a machine of its own.
+package law
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"tribune"
+	"tribune/policy"
+	"tribune/protocol"
+)
+
+//go:embed *.toml floors.cedar policies/*.cedar mandates/*.toml appointments/*.toml
+var texts embed.FS
+
+// Actors of the demo city, with their offices.
+const (
+	Inspector  tribune.ActorID = "inspector-ward"
+	Planner    tribune.ActorID = "planner-hale"
+	Hub        tribune.ActorID = "hub"
+	Integrator tribune.ActorID = "integrator-1" // writes with a token; holds no key and is not appointed
+)
+
+func officeOf(a tribune.ActorID) (tribune.OfficeID, bool) {
+	o, ok := map[tribune.ActorID]tribune.OfficeID{
+		Inspector: "parking-inspector", Planner: "planner", Hub: "data-hub", Integrator: "integrator",
+	}[a]
+	return o, ok
+}
+
+// Config says how to write the law.
+type Config struct {
+	City    string                                // as in identities: "birmingham.example"
+	Steward string                                // note secret key that signs the set
+	Council string                                // note secret key that signs mandates and appointments
+	Keys    map[tribune.ActorID]ed25519.PublicKey // of Inspector, Planner and Hub
+	Now     time.Time
+
+	// HourlyFactor multiplies the hourly limits of offices; 0 = 1. A benchmark's city needs more than a city does.
+	HourlyFactor int64
+}
+
+// Written is what Write leaves its caller to keep.
+type Written struct {
+	Tokens map[tribune.ActorID]string // bearer tokens; DIR/law holds their hashes only
+	Trust  policy.Trust               // for gate and guardians to pin
+}
+
+// names is what the texts may refer to.
+type names struct {
+	City, Steward, Council, CouncilName string
+	From, Until                         string
+	Actor, Office, Key                  string
+	factor                              int64
+}
+
+// Hourly is an hourly limit.
+func (n names) Hourly(limit int64) int64 { return limit * n.factor }
+
+// Write signs the law and writes it to dir, which must not exist yet: it appears whole or not at all.
+func Write(dir string, c Config) (Written, error) {
+	w, err := write(dir, c)
+	if err != nil {
+		return Written{}, fmt.Errorf("writing the demo city's law: %w", err)
+	}
+	return w, nil
+}
+
+func write(dir string, c Config) (Written, error) {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return Written{}, fmt.Errorf("%w: %s is already there", tribune.ErrConflict, filepath.Base(dir))
+	}
+	steward, stewardKey, err := signer(c.Steward)
+	if err != nil {
+		return Written{}, err
+	}
+	council, councilKey, err := signer(c.Council)
+	if err != nil {
+		return Written{}, err
+	}
+	n := names{
+		City: c.City, Steward: stewardKey, Council: councilKey, CouncilName: council.Name(), factor: max(c.HourlyFactor, 1),
+		From: c.Now.UTC().AddDate(0, 0, -1).Format(time.DateOnly), Until: c.Now.UTC().AddDate(1, 0, 0).Format(time.DateOnly),
+	}
+	out, err := signedTexts(n, steward, council)
+	if err != nil {
+		return Written{}, err
+	}
+	for _, actor := range []tribune.ActorID{Inspector, Planner, Hub} {
+		if err := appoint(out, n, council, actor, c.Keys[actor]); err != nil {
+			return Written{}, err
+		}
+	}
+	w := Written{Tokens: map[tribune.ActorID]string{}, Trust: policy.Trust{Steward: stewardKey, Council: councilKey}}
+	out["tokens.toml"] = tokens(n, w.Tokens)
+	w.Trust.Floors = policy.FloorsHash(out)
+	return w, writeDir(dir, out)
+}
+
+// signer reads a note secret key and derives its verifier key.
+func signer(skey string) (note.Signer, string, error) {
+	s, err := note.NewSigner(skey)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: a note secret key is wanted", tribune.ErrInvalid)
+	}
+	key, err := protocol.SeedOf(skey)
+	if err != nil {
+		return nil, "", err
+	}
+	vkey, err := note.NewEd25519VerifierKey(s.Name(), key.Public().(ed25519.PublicKey))
+	return s, vkey, err
+}
+
+// signedTexts fills in and signs everything but appointments: the council its mandates, the steward the rest.
+func signedTexts(n names, steward, council note.Signer) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	err := fs.WalkDir(texts, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Dir(name) == "appointments" {
+			return err
+		}
+		by := steward
+		if path.Dir(name) == "mandates" {
+			by = council
+		}
+		out[name], err = fill(name, n, by)
+		return err
+	})
+	return out, err
+}
+
+func appoint(out map[string][]byte, n names, council note.Signer, actor tribune.ActorID, key ed25519.PublicKey) error {
+	if len(key) != ed25519.PublicKeySize {
+		return fmt.Errorf("%w: no key for an actor of the demo", tribune.ErrInvalid)
+	}
+	office, _ := officeOf(actor)
+	n.Actor, n.Office, n.Key = string(actor), string(office), base64.StdEncoding.EncodeToString(key)
+	doc, err := fill("appointments/appointment.toml", n, council)
+	out["appointments/"+string(actor)+".toml"] = doc
+	return err
+}
+
+func fill(name string, n names, by note.Signer) ([]byte, error) {
+	t, err := template.ParseFS(texts, name)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	if err := t.Execute(&text, n); err != nil {
+		return nil, err
+	}
+	return protocol.SignDocument(text.String(), by)
+}
+
+// tokens makes a random token for everyone who calls the hub, and the file of their hashes.
+func tokens(n names, into map[tribune.ActorID]string) []byte {
+	var file strings.Builder
+	file.WriteString("# Who may call. A token itself is nowhere on the hub: only its SHA-256 is.\n")
+	for _, actor := range []tribune.ActorID{Inspector, Planner, Integrator} {
+		var raw [24]byte
+		rand.Read(raw[:])
+		token := "tribune_" + base64.RawURLEncoding.EncodeToString(raw[:])
+		into[actor] = token
+		office, _ := officeOf(actor)
+		fmt.Fprintf(&file, "\n[[token]]\nsha256 = \"%x\"\nactor = %q\noffice = %q\nuntil = %s\n", sha256.Sum256([]byte(token)), actor, office, n.Until)
+	}
+	return []byte(file.String())
+}
+
+// writeDir writes next to dir and renames, so that a crash leaves no half a law.
+func writeDir(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".law-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) // gone already where the rename succeeded
+	for name, data := range files {
+		file := filepath.Join(tmp, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := writeSynced(file, data); err != nil {
+			return err
+		}
+	}
+	return os.Rename(tmp, dir)
+}
+
+func writeSynced(file string, data []byte) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}

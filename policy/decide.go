@@ -1,0 +1,282 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cedar-policy/cedar-go"
+
+	"tribune"
+)
+
+// Decide answers whether the act may happen on this evidence. It uses of the act only what a leaf and its private part
+// carry, at the precision in which they carry it, so that a guardian that reads the leaf decides the same:
+// Caller.Until and Scope.Identities do not count.
+//
+// Permit needs every condition at once: a known kind, office, purpose and class; a mandate and an appointment that
+// verify, fit the act and are in force at act.At; a permit that has not lapsed; no forbid; no error. Missing says in
+// plain words what was not there. It quotes registers and verified documents only, and names no person.
+func (s *Set) Decide(act tribune.Act, evidence tribune.Evidence) tribune.Decision {
+	j := judgement{set: s, act: act, at: act.At.UTC().Truncate(time.Millisecond), d: tribune.Decision{Policies: []string{}, Missing: []string{}}}
+	j.registers()
+	j.mandate(evidence.Mandate)
+	j.appointment(evidence.Appointment)
+	if j.known {
+		j.evaluate()
+	}
+	j.d.Permit = j.permits && len(j.d.Missing) == 0
+	if j.permits && !j.d.Permit {
+		j.d.Policies = []string{} // those permit; what decided is missing evidence
+	}
+	j.d.Set = s.hash
+	return j.d
+}
+
+// judgement is one decision being made.
+type judgement struct {
+	set *Set
+	act tribune.Act
+	at  time.Time
+	d   tribune.Decision
+
+	known   bool // kind, office, purpose and class are in the registers: policies can be asked
+	permits bool // a policy in force permits, none forbids, none failed
+	purpose *purposeFacts
+	class   *classFacts // nil where the act concerns no class
+	attrs   cedar.Set
+	days    int64
+
+	basis     *mandateEntry // a mandate that verifies, in force or not
+	inForce   bool
+	appointed tribune.OfficeID // by an act of kind appoint
+}
+
+func (j *judgement) missing(format string, args ...any) {
+	j.d.Missing = append(j.d.Missing, fmt.Sprintf(format, args...))
+}
+
+// publishes reports whether the kind publishes what others have signed, rather than using power over someone: its
+// authority is the steward's or council's signature, and no mandate is needed.
+func publishes(k tribune.ActKind) bool { return k == tribune.ActLaw || k == tribune.ActAppoint }
+
+// registers checks what the act names against the registers.
+func (j *judgement) registers() {
+	s, a := j.set, j.act
+	kind := true
+	switch a.Kind {
+	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint:
+	default:
+		kind = false
+		j.missing("acts of this kind are not decided by policies")
+	}
+	if a.Caller.Actor == "" {
+		j.missing("nobody answers for the act: an anonymous request is never an act")
+	}
+	office := s.officeByID[a.Caller.Office]
+	if office == nil {
+		j.missing("the office named is not in the register of offices")
+	} else if !j.at.Before(office.Until) {
+		j.missing("the office %s ended %s", office.ID, ended(office.Until))
+	}
+	j.purpose = s.purposes[a.Caller.Purpose]
+	switch {
+	case j.purpose != nil:
+	case a.Caller.Purpose == "" && publishes(a.Kind):
+		j.purpose = s.noPurpose
+	case a.Caller.Purpose == "":
+		j.missing("no purpose was named")
+	default:
+		j.missing("the purpose named is not in the register of purposes")
+	}
+	j.scope()
+	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol) && a.Count == 0 {
+		j.missing("the act says of nobody whom it touches")
+	}
+	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && a.Kind != tribune.ActRead)
+}
+
+// scope checks class, attributes and window.
+func (j *judgement) scope() {
+	scope := j.act.Scope
+	if scope.Class == "" {
+		if j.act.Kind == tribune.ActRead {
+			j.missing("no class of data was named")
+		}
+		if len(scope.Attrs) > 0 {
+			j.missing("attributes were named without a class of data")
+		}
+		return
+	}
+	j.class = j.set.facts[scope.Class]
+	if j.class == nil {
+		j.missing("the class of data named is not in the register of classes")
+		return
+	}
+	if j.act.Kind != tribune.ActRead && j.act.Kind != tribune.ActDecide {
+		j.missing("an act of this kind concerns no class of data")
+		j.class = nil
+		return
+	}
+	j.attrs = j.class.all
+	if len(scope.Attrs) > 0 {
+		j.attrs = stringSet(scope.Attrs)
+	}
+	if outside := j.class.outside(scope.Attrs); outside > 0 {
+		j.missing("class %s does not cover %d of the attributes asked for", scope.Class, outside)
+	}
+	if j.act.Kind == tribune.ActRead {
+		from, until := scope.Window.From.Truncate(time.Millisecond), scope.Window.Until.Truncate(time.Millisecond)
+		if !until.After(from) {
+			j.missing("the window of arrival times is empty")
+			return
+		}
+		j.days = daysBetween(from, until)
+	}
+}
+
+// daysBetween counts days begun. The difference of Unix seconds does not overflow where a Duration would.
+func daysBetween(from, until time.Time) int64 {
+	const day = 24 * 60 * 60
+	seconds := until.Unix() - from.Unix()
+	if until.Nanosecond() > from.Nanosecond() {
+		seconds++
+	}
+	return (seconds + day - 1) / day
+}
+
+// mandate checks the legal basis.
+func (j *judgement) mandate(doc []byte) {
+	a := j.act
+	if len(doc) == 0 {
+		if a.Caller.Mandate != "" {
+			j.missing("the mandate named is not in the register of mandates")
+		} else if !publishes(a.Kind) {
+			j.missing("no mandate was named")
+		}
+		return
+	}
+	e := j.set.mandate(doc)
+	if e.missing != "" {
+		j.missing("%s", e.missing)
+		return
+	}
+	m := e.mandate
+	if m.ID != a.Caller.Mandate {
+		j.missing("the document presented is mandate %s, not the one named", m.ID)
+		return
+	}
+	before := len(j.d.Missing)
+	j.basis = e
+	if m.Purpose != a.Caller.Purpose && j.purpose != nil && j.purpose != j.set.noPurpose {
+		j.missing("the mandate %s is for purpose %s, not for %s", m.ID, m.Purpose, a.Caller.Purpose)
+	} else if m.Purpose != a.Caller.Purpose {
+		j.missing("the mandate %s is for purpose %s, not for the one named", m.ID, m.Purpose)
+	}
+	if !e.offices[a.Caller.Office] {
+		j.missing("the mandate %s does not name this office", m.ID)
+	}
+	if a.Scope.Class != "" && !e.classes[a.Scope.Class] {
+		j.missing("the mandate %s does not cover this class of data", m.ID)
+	}
+	if a.Count > m.MaxSubjects {
+		j.missing("the mandate %s allows %d people in one act, this one touches %d", m.ID, m.MaxSubjects, a.Count)
+	}
+	if j.at.Before(m.From) {
+		j.missing("the mandate %s begins %s", m.ID, begins(m.From))
+	}
+	if !j.at.Before(m.Until) {
+		j.missing("the mandate %s ended %s", m.ID, ended(m.Until))
+	}
+	j.inForce = len(j.d.Missing) == before
+}
+
+// appointment checks that the actor holds the office. An act of kind appoint carries the appointment that it puts on
+// record, which is somebody else's; the publication of law precedes every appointment.
+func (j *judgement) appointment(doc []byte) {
+	kind := j.act.Kind
+	if len(doc) == 0 {
+		if kind != tribune.ActLaw {
+			j.missing("no appointment to the office was shown")
+		}
+		return
+	}
+	e := j.set.appointment(doc)
+	if e.missing != "" {
+		j.missing("%s", e.missing)
+		return
+	}
+	ap := e.appointment
+	if !j.at.Before(ap.Until) {
+		j.missing("the appointment ended %s", ended(ap.Until))
+	}
+	if kind == tribune.ActAppoint {
+		if j.set.officeByID[ap.Office] == nil {
+			j.missing("the appointment is to an office that is not in the register")
+		}
+		j.appointed = ap.Office
+		return
+	}
+	if j.at.Before(ap.From) {
+		j.missing("the appointment begins %s", begins(ap.From))
+	}
+	if ap.Actor != j.act.Caller.Actor {
+		j.missing("the appointment is somebody else's")
+	}
+	if ap.Office != j.act.Caller.Office {
+		j.missing("the appointment is to another office")
+	}
+}
+
+// evaluate asks the policies.
+func (j *judgement) evaluate() {
+	s, a := j.set, j.act
+	result, diag := cedar.Authorize(s.rules, nil, j.request())
+	if len(diag.Errors) > 0 {
+		// Cedar skips a policy that fails. A forbid that fails would not forbid: so nothing is permitted.
+		for _, e := range diag.Errors {
+			j.d.Policies = append(j.d.Policies, string(e.PolicyID))
+			j.missing("the policy %s could not be evaluated, so nothing is permitted", e.PolicyID)
+		}
+		return
+	}
+	if result == cedar.Deny {
+		for _, r := range diag.Reasons {
+			j.d.Policies = append(j.d.Policies, string(r.PolicyID))
+			j.missing("the policy %s forbids it: %s", r.PolicyID, s.ruleByID[string(r.PolicyID)].Because)
+		}
+		slices.Sort(j.d.Policies)
+		if len(diag.Reasons) > 0 {
+			return
+		}
+	}
+	var lapsed []*Rule
+	for _, r := range diag.Reasons {
+		rule := s.ruleByID[string(r.PolicyID)]
+		if rule.lapsed(j.at) {
+			lapsed = append(lapsed, rule)
+			continue
+		}
+		j.permits = true
+		j.d.Policies = append(j.d.Policies, rule.ID)
+	}
+	slices.Sort(j.d.Policies)
+	if j.permits {
+		return
+	}
+	for _, r := range lapsed {
+		j.missing("the policy %s, which permitted this, ended %s", r.ID, ended(r.Until))
+	}
+	if len(lapsed) == 0 {
+		var b strings.Builder
+		fmt.Fprintf(&b, "no policy permits office %s to %s", a.Caller.Office, a.Kind)
+		if j.class != nil {
+			fmt.Fprintf(&b, " class %s", a.Scope.Class)
+		}
+		if a.Caller.Purpose != "" {
+			fmt.Fprintf(&b, " for purpose %s", a.Caller.Purpose)
+		}
+		j.missing("%s", b.String())
+	}
+}

@@ -1,0 +1,86 @@
+package policy_test
+
+import (
+	"maps"
+	"testing"
+
+	"tribune/policy"
+)
+
+func TestTightens(t *testing.T) {
+	d := newDemo(t)
+	old := load(t, d.files, d.trust)
+	tests := []struct {
+		what           string
+		file, old, new string
+		want           bool
+	}{
+		{"nothing but a comment", "offices.toml", "# Who may act.", "# Who can act.", true},
+		{"a forbid more", "policies/parking.cedar", "", "\n@id(\"pause\")\n@because(\"Paused.\")\nforbid (principal, action, resource);\n", true},
+		{"a permit ends earlier", "policies/parking.cedar", `@until("2027-11-22")`, `@until("2027-01-01")`, true},
+		{"an office ends earlier", "offices.toml", "until = 2027-11-22", "until = 2027-01-01", true},
+		{"a limit goes down", "offices.toml", "acts_per_hour = 600", "acts_per_hour = 599", true},
+		{"a signer may sign less", "city.toml", `"mandates", "appointments"`, `"appointments"`, true},
+		{"data are kept for less", "classes.toml", `keep = "30d"`, `keep = "29d"`, true},
+
+		{"a permit more", "policies/parking.cedar", "", "\n@id(\"more\")\n@because(\"More.\")\n@until(\"2027-01-01\")\npermit (principal == Office::\"planner\", action == Action::\"decide\", resource);\n", false},
+		{"a permit ends later", "policies/parking.cedar", `@until("2027-11-22")`, `@until("2027-11-23")`, false},
+		{"a permit says more", "policies/parking.cedar", `context.windowDays <= 31`, `context.windowDays <= 32`, false},
+		{"a permit says less in another way", "policies/parking.cedar", `context.windowDays <= 31`, `context.windowDays <= 30`, false},
+		{"a permit gives another reason", "policies/parking.cedar", "the person can object to it", "that is all", false},
+		{"an office ends later", "offices.toml", "until = 2027-11-22", "until = 2027-11-23", false},
+		{"a limit goes up", "offices.toml", "acts_per_hour = 600", "acts_per_hour = 601", false},
+		{"a signer may sign more", "city.toml", `signs = ["registers"]`, `signs = ["registers", "mandates"]`, false},
+		{"data are kept for longer", "classes.toml", `keep = "30d"`, `keep = "31d"`, false},
+		{"an attribute becomes public", "classes.toml", `"city:driver", `, ``, false},
+		{"a class covers more", "classes.toml", `"city:synthetic"`, `"city:synthetic", "city:colour"`, false},
+		{"a purpose means something else", "purposes.toml", `dpv:RecordManagement`, `dpv:PublicBenefit`, false},
+		{"a purpose more", "purposes.toml", "", "\n[[purpose]]\nid = \"more\"\ntitle = \"More\"\ndescription = \"More.\"\ndpv = \"dpv:PublicBenefit\"\n", false},
+		{"another city", "city.toml", `name = "birmingham.example"`, `name = "coventry.example"`, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.what, func(t *testing.T) {
+			amended := load(t, d.amended(t, tt.file, tt.old, tt.new), d.trust)
+			got, why := policy.Tightens(old, amended)
+			if got != tt.want || why == "" {
+				t.Errorf("got %v (%s), want %v", got, why, tt.want)
+			}
+		})
+	}
+}
+
+func TestRepealTightensOnlyForPermits(t *testing.T) {
+	d := newDemo(t)
+	old := load(t, d.files, d.trust)
+	less := maps.Clone(d.files)
+	delete(less, "policies/planning.cedar")
+	if got, why := policy.Tightens(old, load(t, less, d.trust)); !got {
+		t.Errorf("a permit less: got %v (%s)", got, why)
+	}
+	if got, why := policy.Tightens(load(t, less, d.trust), old); got {
+		t.Errorf("that permit again: got %v (%s)", got, why)
+	}
+	pause := d.amended(t, "policies/parking.cedar", "", "\n@id(\"pause\")\n@because(\"Paused.\")\nforbid (principal, action, resource);\n")
+	if got, why := policy.Tightens(load(t, pause, d.trust), old); got {
+		t.Errorf("a forbid less: got %v (%s)", got, why)
+	}
+}
+
+// A permit whose evaluation can fail denies everything while it is there: repealing it would open what it blocks.
+func TestRepealOfAFailingPermitDoesNotTighten(t *testing.T) {
+	d := newDemo(t)
+	failing := d.amended(t, "policies/planning.cedar", "", "\n@id(\"odd\")\n@because(\"Odd.\")\n@until(\"2027-01-01\")\npermit (principal, action, resource) when { context.count * 9223372036854775807 > 7 };\n")
+	if got, why := policy.Tightens(load(t, failing, d.trust), load(t, d.files, d.trust)); got {
+		t.Errorf("got %v (%s)", got, why)
+	}
+}
+
+// Where policies look at how long data are kept, shorter keeping can satisfy a condition it did not before.
+func TestShorterKeepingDoesNotTightenWherePoliciesLookAtIt(t *testing.T) {
+	d := newDemo(t)
+	d.files = d.amended(t, "policies/parking.cedar", "context.windowDays <= 31", "context.keepDays <= 30")
+	old := load(t, d.files, d.trust)
+	if got, why := policy.Tightens(old, load(t, d.amended(t, "classes.toml", `keep = "30d"`, `keep = "29d"`), d.trust)); got {
+		t.Errorf("got %v (%s)", got, why)
+	}
+}
