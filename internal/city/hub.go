@@ -176,14 +176,15 @@ func (h *Hub) rooms(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if group != nil {
-		h.group.Store(h.reached(*group))
-	}
+	h.group.Store(group)
 	return nil
 }
 
 // Serve serves the hub's whole surface until ctx ends, then lets what is under way end.
 func (h *Hub) Serve(ctx context.Context) error {
+	if group := h.group.Load(); group != nil {
+		h.group.Store(h.reached(*group))
+	}
 	if err := h.openRecord(ctx); err != nil {
 		return err
 	}

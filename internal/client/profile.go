@@ -25,7 +25,7 @@ type Profile struct {
 // Open makes a client of the profile NAME in a city's directory; the hub's address is in DIR/address. A profile without
 // a key file can read what needs no act.
 func Open(dir, name string) (*Client, error) {
-	if name != filepath.Base(name) {
+	if name != "" && name != filepath.Base(name) {
 		return nil, fmt.Errorf("%w: %q is not a name", tribune.ErrInvalid, name)
 	}
 	address, err := os.ReadFile(filepath.Join(dir, "address"))

@@ -143,7 +143,8 @@ func (p *Postgres) command(ctx context.Context, name string, args ...string) *ex
 
 // Start starts the server, with recovery if it was killed, and returns when it answers.
 func (p *Postgres) Start(settings ...string) error {
-	args := []string{"-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "max_connections=100"}
+	args := []string{"-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "max_connections=100",
+		"-c", "deadlock_timeout=50ms"} // tests provoke deadlocks on purpose; the default of 1 s only costs them time
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}

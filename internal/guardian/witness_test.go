@@ -1,0 +1,207 @@
+package guardian
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	fnote "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+
+	"tribune"
+	"tribune/internal/guardian/logtest"
+	"tribune/protocol"
+)
+
+// leaves fills the log with leaves that mean nothing.
+func (w *world) leaves(n int, word string) {
+	for range n {
+		w.log.Append(fmt.Appendf(nil, "%s %d", word, w.log.Size()))
+	}
+}
+
+func TestWitnessAnswersAsTheSpecificationSays(t *testing.T) {
+	w := newWorld(t)
+	url := w.guards[0].server.URL
+	w.leaves(10, "leaf")
+	stranger := logtest.New(t, testCity+"/record")   // the same name, another key
+	elsewhere := logtest.New(t, "other.example/log") // another log altogether
+	for _, l := range []*logtest.Log{stranger, elsewhere} {
+		l.Append([]byte("leaf 0"))
+	}
+	five := w.log.Checkpoint(5)
+	conflicting := func() []byte {
+		fork := w.log.Fork(4)
+		fork.Append([]byte("other"))
+		return fork.Checkpoint(5)
+	}()
+	badProof := bytes.Replace(w.log.Body(5, 10, w.log.Checkpoint(10)), []byte("\n"), []byte("\n"+base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"), 1)
+	for _, test := range []struct {
+		name   string
+		body   []byte
+		status int
+		answer string
+	}{
+		{"another log", elsewhere.Body(0, 1, elsewhere.Checkpoint(1)), 404, "watches"},
+		{"another key", stranger.Body(0, 1, stranger.Checkpoint(1)), 403, "has not signed"},
+		{"no old line", []byte("\n" + string(five)), 400, ""},
+		{"old with a zero before", append([]byte("old 05\n\n"), five...), 400, ""},
+		{"a proof line that is none", append([]byte("old 0\nAAAA\n\n"), five...), 400, ""},
+		{"too many proof lines", append([]byte("old 0\n"+strings.Repeat(base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n", 64)+"\n"), five...), 400, ""},
+		{"no checkpoint", []byte("old 0\n\n"), 400, ""},
+		{"extension lines", w.log.Body(0, 5, w.log.Sign(strings.SplitAfterN(string(five), "\n\n", 2)[0][:len(strings.SplitN(string(five), "\n\n", 2)[0])+1]+"extension\n")), 400, ""},
+		{"old beyond the checkpoint", w.log.Body(6, 5, five), 400, ""},
+		{"first contact with a wrong size", w.log.Body(3, 5, five), 409, "0\n"},
+		{"first contact", w.log.Body(0, 5, five), 200, "\u2014 ombudsman.example "},
+		{"the same again", w.log.Body(5, 5, five), 200, "\u2014 ombudsman.example "},
+		{"an old size of before", w.log.Body(0, 10, w.log.Checkpoint(10)), 409, "5\n"},
+		{"another tree of the same size", w.log.Body(5, 5, conflicting), 409, "another tree"},
+		{"a rollback", w.log.Body(0, 4, w.log.Checkpoint(4)), 409, "5\n"},
+		{"a proof that does not fit", badProof, 422, "consistency proof"},
+		{"growth", w.log.Body(5, 10, w.log.Checkpoint(10)), 200, "\u2014 ombudsman.example "},
+		{"too large", bytes.Repeat([]byte("x"), maxCheckpointBody+1), 413, ""},
+	} {
+		status, answer := w.log.Post(url, test.body)
+		if status != test.status || !strings.Contains(answer, test.answer) {
+			t.Errorf("%s: got %d %q, want %d %q", test.name, status, answer, test.status, test.answer)
+		}
+	}
+	resp, err := http.Post(url+"/add-checkpoint", "text/plain", bytes.NewReader(w.log.Body(3, 10, w.log.Checkpoint(10))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := resp.Header.Get("Content-Type"); got != "text/x.tlog.size" {
+		t.Errorf("content type of a conflict of sizes: %q", got)
+	}
+}
+
+func TestCosignatureStandsOnLeavesHeld(t *testing.T) {
+	w := newWorld(t)
+	g, url := w.guards[0], w.guards[0].server.URL
+	w.leaves(300, "leaf")
+	signed := w.log.Cosign(300, url)
+	v, err := fnote.NewVerifierForCosignatureV1(g.self.vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
+		t.Fatalf("co-signature does not verify: %v", err)
+	}
+	resp, err := http.Get(url + "/checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := new(bytes.Buffer)
+	served.ReadFrom(resp.Body)
+	resp.Body.Close()
+	if !bytes.Equal(served.Bytes(), signed) {
+		t.Errorf("/checkpoint serves %q, want the co-signed checkpoint %q", served, signed)
+	}
+	// A hub whose bundles are not its tree gets no signature, before and after a restart, and then no other history.
+	w.leaves(50, "leaf")
+	w.log.Lie(320, []byte("forged"))
+	for range 2 {
+		status, answer := w.log.Post(url, w.log.Body(300, 350, w.log.Checkpoint(350)))
+		if status != 422 || !strings.Contains(answer, "leaves served by the hub") {
+			t.Errorf("forged bundles: got %d %q, want 422", status, answer)
+		}
+		w.restart(0)
+	}
+	fork := w.log.Fork(290)
+	for range 60 {
+		fork.Append([]byte("another history"))
+	}
+	body := fork.Body(300, 350, fork.Checkpoint(350))
+	if status, answer := w.log.Post(url, body); status != 422 {
+		t.Errorf("another history with its own consistent proof: got %d %q, want 422", status, answer)
+	}
+	if got := g.mirror.Head().Size; got != 300 {
+		t.Errorf("head after all that: %d, want 300", got)
+	}
+	w.log.Lie(320, nil)
+	if status, answer := w.log.Post(url, w.log.Body(300, 350, w.log.Checkpoint(350))); status != 200 {
+		t.Errorf("the true leaves: got %d %q", status, answer)
+	}
+}
+
+// Leaves of another version, or garbage, are mirrored like all others, mark no use and release nothing.
+func TestUndecodableLeavesAreHeldAndMeanNothing(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{5}
+	traces := w.enrol(p)
+	k, err := protocol.TraceKey(traces[p])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.subjectOnce(p, 1, traces)
+	c.spoilLeaf = func(l *protocol.Leaf) { l.Version = 2 }
+	req := w.build(c)
+	if reason, _ := w.ask(0, req); !strings.Contains(reason, "the receipt does not verify") {
+		t.Errorf("a leaf of version 2: got %q", reason)
+	}
+	if raw, err := w.guards[0].mirror.Leaf(c.index); err != nil || !bytes.Contains(raw, []byte(`"version":2`)) {
+		t.Errorf("it is not mirrored: %q, %v", raw, err)
+	}
+	if _, used := w.guards[0].index.first(protocol.UseTag(k, 1)); used {
+		t.Error("its tag marks a use")
+	}
+	c = w.subjectOnce(p, 1, traces)
+	w.open(c, w.build(c))
+}
+
+func TestRestartForgetsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{5}
+	traces := w.enrol(p)
+	for n := uint64(1); n <= 3; n++ {
+		c := w.subjectOnce(p, n, traces)
+		req := w.build(c)
+		for i := range w.guards {
+			w.restart(i)
+			if reason, _ := w.ask(i, req); reason != "" {
+				t.Errorf("use %d, guardian %d after a restart: %s", n, i, reason)
+			}
+		}
+		w.open(c, req)
+	}
+	again := w.build(w.subjectOnce(p, 2, traces))
+	for i := range w.guards {
+		w.restart(i)
+		if reason, _ := w.ask(i, again); !strings.Contains(reason, "marked before") {
+			t.Errorf("guardian %d forgot a use: %q", i, reason)
+		}
+	}
+}
+
+func TestSecondProcessInTheSameFolderIsRefused(t *testing.T) {
+	w := newWorld(t)
+	if _, err := New(w.guards[0].cfg); err == nil || tribune.HintOf(err) == "" {
+		t.Errorf("got %v, want an error with a hint", err)
+	}
+}
+
+func FuzzParseCosignRequest(f *testing.F) {
+	f.Add([]byte("old 5\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n\ncity.example/record\n6\nAAAA\n\n\u2014 x y\n"))
+	f.Add([]byte("old 0\n\n"))
+	f.Add([]byte("\n\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := parseCosignRequest(body)
+		if err != nil {
+			return
+		}
+		again := fmt.Sprintf("old %d\n", r.old)
+		for _, h := range r.proof {
+			again += base64.StdEncoding.EncodeToString(h) + "\n"
+		}
+		back, err := parseCosignRequest(append([]byte(again+"\n"), r.checkpoint...))
+		if err != nil || back.old != r.old || len(back.proof) != len(r.proof) || !bytes.Equal(back.checkpoint, r.checkpoint) {
+			t.Errorf("%q is read as %+v, and that as %+v (%v)", body, r, back, err)
+		}
+	})
+}
