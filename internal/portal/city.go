@@ -20,16 +20,23 @@ const vocabulary = "https://uri.etsi.org/ngsi-ld/default-context/"
 
 // view is what the template shows.
 type view struct {
-	City, Demo       string
-	Quorum           bool
-	Parks            []park
-	Free, Places     int
-	Stations         []station
-	Acts             []act
-	Published        uint64
-	Facts            []Fact
-	Rendered         string
-	Permits, Denials int
+	City, Demo   string
+	Quorum       bool
+	Parks        []park
+	Free, Places int
+	Stations     []station
+	Acts         []act
+	House        []house
+	Published    uint64
+	Facts        []Fact
+	Rendered     string
+}
+
+// house counts the hub's own entries of one kind among the latest.
+type house struct {
+	Words string
+	Count int
+	Last  uint64 // index of the newest
 }
 
 type park struct {
@@ -112,25 +119,48 @@ func (p *Portal) stations(ctx context.Context, v *view) error {
 	return nil
 }
 
-// acts are the latest uses of data or power; the house's own bookkeeping (ceremony, appointments) is in the record too
-// but not in this list.
+// acts are the latest uses of data or power. The hub's own bookkeeping is on record too: it is counted by kind, so that
+// it does not bury what people did.
 func (p *Portal) acts(ctx context.Context, v *view) {
+	own := map[tribune.ActKind]int{} // position in v.House
 	for index, leaf := range p.leaves(ctx) {
-		if leaf.Act.Kind == tribune.ActCeremony {
+		if title, ok := housekeeping[leaf.Act.Kind]; ok {
+			i, seen := own[leaf.Act.Kind]
+			if !seen {
+				i = len(v.House)
+				own[leaf.Act.Kind] = i
+				v.House = append(v.House, house{Words: title, Last: index})
+			}
+			v.House[i].Count++
 			continue
 		}
-		a := act{
-			Index: index, Words: words(leaf), When: strings.Replace(strings.TrimSuffix(leaf.Act.Time, "Z"), "T", " ", 1) + " UTC",
-			Office: string(leaf.Act.Office), Purpose: string(leaf.Act.Purpose), Mandate: string(leaf.Act.Mandate),
-			Permit: leaf.Decision.Permit, Missing: leaf.Decision.Missing, Outcome: "denied",
-		}
-		if a.Permit {
-			a.Outcome = "permitted"
-		}
-		if v.Acts = append(v.Acts, a); len(v.Acts) == latestActs {
-			return
+		if len(v.Acts) < latestActs {
+			v.Acts = append(v.Acts, actOf(index, leaf))
 		}
 	}
+}
+
+var housekeeping = map[tribune.ActKind]string{
+	tribune.ActEnrol:    "made trace keys, so that people can follow the use of their data",
+	tribune.ActLaw:      "published the law of the platform",
+	tribune.ActAppoint:  "put an appointment to an office on record",
+	tribune.ActCeremony: "carried a message of the guardians’ key ceremony",
+	tribune.ActRefusals: "published how many further requests a day were refused",
+}
+
+func actOf(index uint64, leaf protocol.Leaf) act {
+	a := act{
+		Index: index, Words: words(leaf), When: leaf.Act.Time,
+		Office: string(leaf.Act.Office), Purpose: string(leaf.Act.Purpose), Mandate: string(leaf.Act.Mandate),
+		Permit: leaf.Decision.Permit, Missing: leaf.Decision.Missing, Outcome: "denied",
+	}
+	if at, err := leaf.Act.When(); err == nil {
+		a.When = at.Format("2006-01-02 15:04:05")
+	}
+	if a.Permit {
+		a.Outcome = "permitted"
+	}
+	return a
 }
 
 func words(l protocol.Leaf) string {
@@ -146,14 +176,6 @@ func words(l protocol.Leaf) string {
 		return "opened " + people
 	case tribune.ActDecide:
 		return "exercised a power"
-	case tribune.ActEnrol:
-		return fmt.Sprintf("made %d trace keys, so that people can follow the use of their data", l.Act.Count)
-	case tribune.ActLaw:
-		return "published the law of the platform"
-	case tribune.ActAppoint:
-		return "appointed someone to an office"
-	case tribune.ActRefusals:
-		return "published how many further requests a day were refused"
 	}
 	return string(l.Act.Kind)
 }
@@ -196,6 +218,15 @@ func observed(e twin.View, names ...string) string {
 		return a.ObservedAt.UTC().Format(time.DateTime)
 	}
 	return "–"
+}
+
+// thousands writes a whole number with separators.
+func thousands(n any) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func percent(part, whole int) int {

@@ -71,7 +71,7 @@ type Portal struct {
 
 // New parses the page.
 func New(cfg Config) (*Portal, error) {
-	page, err := template.New("city.html").Funcs(template.FuncMap{"percent": percent}).ParseFS(assets, "assets/src/city.html")
+	page, err := template.New("city.html").Funcs(template.FuncMap{"percent": percent, "thousands": thousands}).ParseFS(assets, "assets/src/city.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing the page: %w", err)
 	}

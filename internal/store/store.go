@@ -29,7 +29,12 @@ type Store interface {
 
 	// Commit applies the batch atomically. When it returns nil the batch is durable. It fails with
 	// tribune.ErrConflict, changing nothing, where an expectation does not hold. Any other error leaves it unknown
-	// whether the batch was applied.
+	// whether the batch was applied. Expectations are about the state before the batch. Keys and values may be reused
+	// afterwards.
+	//
+	// An empty batch returns when everything that could be read before is durable: a reader may see another's write
+	// before its sync. Whoever acknowledges something because of what was read (a redelivered change that is already
+	// there) commits an empty batch first. ErrConflict needs no such care, what it rests on is durable.
 	Commit(ctx context.Context, b *Batch) error
 
 	Close() error
@@ -40,7 +45,8 @@ type Reader interface {
 	// Get returns a copy of the value of key, or tribune.ErrNotFound.
 	Get(ctx context.Context, key []byte) ([]byte, error)
 
-	// Scan yields pairs in key order. Key and value are valid until the next step only. An error ends it.
+	// Scan yields pairs in key order. Key and value are valid until the next step only. An error ends it. Only the scan
+	// of a Snapshot is of one moment; a Store may read on while others write.
 	Scan(ctx context.Context, r Range) iter.Seq2[Pair, error]
 }
 

@@ -20,7 +20,7 @@ const (
 	MaxOffset     = 1 << 20
 	MaxIDs        = 1000
 	maxCandidates = 1 << 20 // entities one query may look at
-	probeRows     = 1024    // of an index before a plain walk by type is tried instead
+	probeRows     = 256     // of an index before a plain walk by type is tried instead
 )
 
 // LocationIRI is the property that geo queries are about unless they say otherwise.

@@ -135,6 +135,20 @@ func cut(b []byte) (s string, rest []byte, ok bool) {
 	return store.CutPart(b)
 }
 
+// skipOne goes past one part of a key without copying it.
+func skipOne(b []byte) (rest []byte, ok bool) {
+	for i := 0; i+1 < len(b); i++ {
+		if b[i] != 0 {
+			continue
+		}
+		if b[i+1] == 1 {
+			return b[i+2:], true
+		}
+		i++ // an escaped zero
+	}
+	return nil, false
+}
+
 // eachPlace visits the tenants and partitions that hold anything, by seeking from one to the next.
 func eachPlace(ctx context.Context, r store.Reader, visit func(tribune.Place) error) error {
 	from := store.Part(nil, room)

@@ -212,7 +212,7 @@ func (s *span) id(key []byte) (tribune.EntityID, error) {
 	rest, ok := key[s.head:], true
 	switch s.skip {
 	case skipPart:
-		_, rest, ok = cut(rest)
+		rest, ok = skipOne(rest)
 	case skipCell:
 		if ok = len(rest) >= 8; ok {
 			rest = rest[8:]

@@ -43,8 +43,8 @@ type group struct {
 
 // cell is one key of the group.
 type cell struct {
-	key      []byte
-	part     int32
+	key    []byte
+	part   int32
 	absent bool   // expected to be, by one batch at least: to be claimed
 	valued bool   // expected to have one, by one batch at least: to be locked
 	draft  []byte // the first value put after the expectation: what a claim inserts, and most likely what shall be there

@@ -28,35 +28,35 @@ type batch struct {
 
 // batchCreate is POST /entityOperations/create (clause 6.14.3.1).
 func (a *api) batchCreate(w http.ResponseWriter, r *http.Request) error {
-	return a.batch(w, r, nil, func(options) (twin.Mode, bool) { return twin.Create, false })
+	return a.batch(w, r, nil, func(options) twin.Mode { return twin.Create })
 }
 
 // batchUpsert is POST /entityOperations/upsert (clause 6.15.3.1).
 func (a *api) batchUpsert(w http.ResponseWriter, r *http.Request) error {
-	return a.batch(w, r, []string{"replace", "update"}, func(o options) (twin.Mode, bool) {
+	return a.batch(w, r, []string{"replace", "update"}, func(o options) twin.Mode {
 		if o["update"] {
-			return twin.Upsert, false
+			return twin.Upsert
 		}
-		return twin.UpsertReplace, false
+		return twin.UpsertReplace
 	})
 }
 
 // batchUpdate is POST /entityOperations/update (clause 6.16.3.1).
 func (a *api) batchUpdate(w http.ResponseWriter, r *http.Request) error {
-	return a.batch(w, r, []string{"noOverwrite"}, func(o options) (twin.Mode, bool) {
+	return a.batch(w, r, []string{"noOverwrite"}, func(o options) twin.Mode {
 		if o["noOverwrite"] {
-			return twin.AppendNew, true
+			return twin.AppendNew
 		}
-		return twin.Append, true
+		return twin.Append
 	})
 }
 
 // batchMerge is POST /entityOperations/merge (clause 6.31.3.1).
 func (a *api) batchMerge(w http.ResponseWriter, r *http.Request) error {
-	return a.batch(w, r, nil, func(options) (twin.Mode, bool) { return twin.Merge, true })
+	return a.batch(w, r, nil, func(options) twin.Mode { return twin.Merge })
 }
 
-func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode func(options) (m twin.Mode, fragment bool)) error {
+func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode func(options) twin.Mode) error {
 	p, err := readParams(r, "options", "format", "local")
 	if err != nil {
 		return err
@@ -75,9 +75,9 @@ func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode
 	}
 	b := &batch{}
 	source := string(web.CallerOf(r.Context()).Actor)
-	m, fragment := mode(o)
+	m := mode(o)
 	for _, element := range elements {
-		e, err := a.element(r, in, element, form(o, fragment))
+		e, err := a.element(r, in, element, form(o, m))
 		if err == nil && e.Entity.ID == "" {
 			err = fmt.Errorf("%w: attribute \"id\": an entity must have an id (clause 4.5.1)", tribune.ErrInvalid)
 		}

@@ -141,14 +141,15 @@ func (s *search) expression(q string) (err error) {
 	return nil
 }
 
-// unquoted is err without what stands between double quotes in its text.
+// unquoted is a syntax error with its place and hint, and without what stands there.
 func unquoted(err error) error {
-	parts := strings.Split(err.Error(), `"`)
-	for i := 1; i < len(parts); i += 2 {
-		parts[i] = "…"
+	const place = "at character "
+	where := ""
+	if _, rest, ok := strings.Cut(err.Error(), place); ok {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+		where = ", " + place + rest[:digits]
 	}
-	text := strings.TrimPrefix(strings.Join(parts, ""), tribune.ErrInvalid.Error()+": ")
-	return tribune.Hint(fmt.Errorf("%w: %s", tribune.ErrInvalid, text), "%s", tribune.HintOf(err))
+	return tribune.Hint(fmt.Errorf("%w: q does not follow the query language%s (clause 4.9)", tribune.ErrInvalid, where), "%s", tribune.HintOf(err))
 }
 
 // find runs a search. Where the caller names a purpose, a person may be looked up by the attribute that names them.

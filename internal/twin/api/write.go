@@ -13,14 +13,21 @@ import (
 	"tribune/internal/web"
 )
 
-// form is what a body of a write may be.
-func form(o options, fragment bool) jsonld.Form {
-	return jsonld.Form{Fragment: fragment, Simplified: o["keyValues"] || o["simplified"]}
+// form is what the body of a change in this mode may be.
+func form(o options, mode twin.Mode) jsonld.Form {
+	f := jsonld.Form{Simplified: o["keyValues"] || o["simplified"]}
+	switch mode {
+	case twin.Merge, twin.Partial:
+		f.Fragment = true
+	case twin.Append, twin.AppendNew, twin.Update, twin.Replace:
+		f.Part = true
+	}
+	return f
 }
 
 // createEntity is POST /entities (clause 6.4.3.1).
 func (a *api) createEntity(w http.ResponseWriter, r *http.Request) error {
-	m, err := a.mutation(w, r, twin.Create, false, "")
+	m, err := a.mutation(w, r, twin.Create, "")
 	if err != nil {
 		return err
 	}
@@ -43,7 +50,7 @@ func (a *api) mergeEntity(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) changeEntity(w http.ResponseWriter, r *http.Request, mode twin.Mode) error {
-	m, err := a.mutation(w, r, mode, true, r.PathValue("id"))
+	m, err := a.mutation(w, r, mode, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -82,7 +89,7 @@ func (a *api) target(w http.ResponseWriter, r *http.Request, mode twin.Mode) (tw
 }
 
 // mutation reads a body that is one entity, or a fragment of the entity with the given id.
-func (a *api) mutation(w http.ResponseWriter, r *http.Request, mode twin.Mode, fragment bool, id string) (twin.Mutation, error) {
+func (a *api) mutation(w http.ResponseWriter, r *http.Request, mode twin.Mode, id string) (twin.Mutation, error) {
 	m := twin.Mutation{Mode: mode, Source: string(web.CallerOf(r.Context()).Actor)}
 	p, err := readParams(r, "options", "format", "type", "local")
 	if err != nil {
@@ -105,8 +112,7 @@ func (a *api) mutation(w http.ResponseWriter, r *http.Request, mode twin.Mode, f
 	if in.ctx == nil {
 		return m, fmt.Errorf("%w: an entity is a JSON object", tribune.ErrInvalid)
 	}
-	whole := mode == twin.Create || mode == twin.Replace
-	if m.Entity, err = in.ctx.Entity(in.doc, jsonld.Form{Fragment: fragment && !whole, Simplified: form(o, false).Simplified}); err != nil && !(mode == twin.Replace && m.Entity.ID == "") {
+	if m.Entity, err = in.ctx.Entity(in.doc, form(o, m.Mode)); err != nil {
 		return m, err
 	}
 	if id == "" {
@@ -143,7 +149,7 @@ func (a *api) updateAttrs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) changeAttrs(w http.ResponseWriter, r *http.Request, mode twin.Mode, why string) error {
-	m, err := a.mutation(w, r, mode, true, r.PathValue("id"))
+	m, err := a.mutation(w, r, mode, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -155,15 +161,12 @@ func (a *api) changeAttrs(w http.ResponseWriter, r *http.Request, mode twin.Mode
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	ctx, err := a.answerContext(r)
+	ctx, err := a.linkedContext(r)
 	if err != nil {
 		return err
 	}
 	return sendJSON(w, http.StatusMultiStatus, updateResult(ctx, res, why))
 }
-
-// answerContext is the context that names in an answer to a write are compacted with: the Link header's, else the core.
-func (a *api) answerContext(r *http.Request) (*jsonld.Context, error) { return a.linkedContext(r) }
 
 // updateResult is clause 5.2.18.
 func updateResult(ctx *jsonld.Context, res twin.Result, why string) any {

@@ -9,8 +9,11 @@ import (
 
 // Form says what a body may be.
 type Form struct {
-	// Fragment: a change, not a whole. Id and type may be missing, an attribute may lack its value, and the NGSI-LD null
+	// Part: a change of an entity that something else names. Id and type may be missing, and the NGSI-LD null
 	// (urn:ngsi-ld:null) is allowed.
+	Part bool
+
+	// Fragment: a part whose attributes, too, may be parts: without their value.
 	Fragment bool
 
 	// Simplified: every attribute is its bare value (options=keyValues, format=simplified).
@@ -65,7 +68,7 @@ func (c *Context) Entity(d Document, form Form) (model.Entity, error) {
 	if err != nil {
 		return e, err
 	}
-	if form.Fragment {
+	if form.Part || form.Fragment {
 		return e, nil
 	}
 	if e.ID == "" {

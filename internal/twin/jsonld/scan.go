@@ -8,20 +8,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tribune"
+	"tribune/internal/web"
 )
 
 // Document is one JSON value that is known to be well formed: valid UTF-8, no member twice, not nested too deep. Only
 // Read makes one, so that everything below can walk it without checking again.
 type Document struct{ raw json.RawMessage }
 
-// maxDepth of nesting, the same for whoever does not come by HTTP.
-const maxDepth = 32
-
 // Read checks data and keeps it; the caller must not change it afterwards.
 func Read(data []byte) (Document, error) {
 	data = bytes.TrimSpace(data)
-	if deeper(data, maxDepth) {
-		return Document{}, fmt.Errorf("%w: the body nests deeper than %d levels", tribune.ErrInvalid, maxDepth)
+	if err := web.CheckJSON(data, web.MaxDepth); err != nil {
+		return Document{}, err
 	}
 	if !jsontext.Value(data).IsValid() {
 		return Document{}, whyNot(data)
@@ -37,27 +35,6 @@ func whyNot(data []byte) error {
 	}
 	return tribune.Hint(fmt.Errorf("%w: the body is not JSON (RFC 8259), or names a member twice, near byte %d", tribune.ErrInvalid, dec.InputOffset()),
 		"Check the body with a JSON parser that refuses repeated members.")
-}
-
-func deeper(data []byte, depth int) bool {
-	level, inString, escaped := 0, false, false
-	for _, c := range data {
-		switch {
-		case escaped:
-			escaped = false
-		case inString:
-			escaped, inString = c == '\\', c != '"'
-		case c == '"':
-			inString = true
-		case c == '{' || c == '[':
-			if level++; level > depth {
-				return true
-			}
-		case c == '}' || c == ']':
-			level--
-		}
-	}
-	return false
 }
 
 // Raw is the document's text.

@@ -15,7 +15,7 @@ func (p *parser) value(path string, kind model.Kind, val []byte) (json.RawMessag
 		return nil, fault(path, "its value is null, which JSON-LD drops (clause 4.5.0)")
 	}
 	if bytes.Equal(val, nullText) {
-		if p.form.Fragment {
+		if p.form.Part || p.form.Fragment {
 			return nullText, nil
 		}
 		return nil, fault(path, "its value is urn:ngsi-ld:null, which stands for deletion in updates only (clause 4.5.0)")

@@ -1,0 +1,245 @@
+// Package bench measures a hub from outside and holds each figure against what this machine could do at best.
+//
+// `tribune bench` and the package's own test call it. A bench starts the built binary as a fresh demo city in a scratch
+// directory and drives it over HTTP as integrators and office holders do; it imports no room. Beside it, in the same
+// run, the same client calls a server in another process that does nothing but return ready bytes of the same size: the
+// ceiling. A share of the ceiling says more than a rate, since machines differ and are shared.
+//
+// What it promises: answers are checked, and more than 0.1% wrong ones fail the bench; latencies of the open loop count
+// from when a request was due, not from when the client got round to it; every process it started ends with it.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"tribune"
+)
+
+// Config says what to measure with. The zero value measures this program in a temporary directory.
+type Config struct {
+	Binary      string        // the tribune program; "" = this one
+	Dir         string        // scratch directory, kept afterwards; "" = a temporary one that is removed
+	Duration    time.Duration // of the measured part; 0 = 10 s; at most maxDuration
+	Connections int           // of the public benches; 0 = 64
+	Rate        int           // acts offered a second; 0 = 800
+	Readers     int           // sealed reads under way at once; 0 = 1: the latency of one
+	Subjects    int           // people in one act of release; 0 = 500
+	Entities    int           // car parks that are updated, read and queried; 0 = 1000
+	People      int           // synthetic drivers of the city; 0 = 200
+	Profile     string        // file for the hub's CPU profile; "" = none
+	Log         io.Writer     // progress, one line a step; nil = none
+}
+
+const (
+	// maxDuration keeps acts that are signed before the run inside the hub's tolerance of clocks, 60 s.
+	maxDuration = 40 * time.Second
+	// maxErrors is the share of wrong answers beyond which a figure means nothing.
+	maxErrors = 0.001
+)
+
+// Result is one bench. Rates are a second, latencies milliseconds, sizes megabytes (10^6).
+type Result struct {
+	Bench       string  `json:"bench"`
+	Unit        string  `json:"unit"` // what ops_per_s counts
+	OpsPerS     float64 `json:"ops_per_s"`
+	P50         float64 `json:"p50_ms"`
+	P99         float64 `json:"p99_ms"`
+	RSS         float64 `json:"rss_mb"`      // of the hub's process, after the run
+	RSSIdle     float64 `json:"rss_idle_mb"` // seeded, before the run
+	Fdatasync   float64 `json:"fdatasync_p50_ms"`
+	Ceiling     float64 `json:"ceiling_per_s"`
+	Share       float64 `json:"share"`
+	Offered     int     `json:"offered_per_s,omitempty"` // open loop
+	Ops         int     `json:"ops"`
+	Errors      int     `json:"errors"`
+	FirstError  string  `json:"first_error,omitempty"`
+	Seconds     float64 `json:"seconds"`
+	Connections int     `json:"connections"`
+	CPU         CPU     `json:"cpu"`
+	Machine     Machine `json:"machine"`
+	BoundedBy   string  `json:"bounded_by"`
+}
+
+// CPU is how many cores were busy during the run, and with what. Others are programs that have nothing to do with it.
+type CPU struct {
+	Hub       float64 `json:"hub"`
+	Guardians float64 `json:"guardians"`
+	Bench     float64 `json:"bench"`
+	Others    float64 `json:"others"`
+}
+
+func (c CPU) busy() float64 { return c.Hub + c.Guardians + c.Bench + c.Others }
+
+// kind is one of the benches.
+type kind struct {
+	Name, Line string
+	unit       string
+	run        func(context.Context, *Bench) (measured, error)
+}
+
+// All are the benches, in the order in which `tribune bench all` runs them.
+func All() []kind {
+	return []kind{
+		{"update", "change one attribute of a public entity, durably", "requests", runUpdate},
+		{"create", "create a public entity, durably", "requests", runCreate},
+		{"get", "retrieve one public entity", "requests", runGet},
+		{"query", "find 20 public entities by the value of an attribute", "requests", runQuery},
+		{"act", "put acts of power on record, at a rate that does not wait for answers", "acts published", runAct},
+		{"sealed-read", "ask for a plate's parking sessions: act, publication, release, opening", "readings", runSealedRead},
+		{"release", "open many people's sessions in one act", "identities opened", runRelease},
+	}
+}
+
+// measured is what a bench itself finds out.
+type measured struct {
+	tally       tally
+	per         float64 // ops in one answer; 0 = 1
+	connections int
+	offered     int
+	request     []byte // the like of which is sent to the ceiling
+	exchanges   int    // requests in one answer; 0 = 1
+}
+
+// Bench is a running city that is measured. One goroutine uses it.
+type Bench struct {
+	cfg   Config
+	temp  string
+	city  *city
+	calls int // benches run so far: what they create must differ
+}
+
+// Open starts a fresh city; Close ends it.
+func Open(ctx context.Context, cfg Config) (b *Bench, err error) {
+	if cfg.Binary == "" {
+		if cfg.Binary, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("finding this program: %w", err)
+		}
+	}
+	for v, def := range map[*int]int{&cfg.Connections: 64, &cfg.Rate: 800, &cfg.Readers: 1, &cfg.Subjects: 500, &cfg.Entities: 1000, &cfg.People: 200} {
+		if *v == 0 {
+			*v = def
+		}
+		if *v < 1 {
+			return nil, fmt.Errorf("%w: connections, rate, readers, subjects, entities and people are positive numbers", tribune.ErrInvalid)
+		}
+	}
+	if cfg.Duration == 0 {
+		cfg.Duration = 10 * time.Second
+	}
+	if cfg.Duration < 0 || cfg.Duration > maxDuration || cfg.Subjects > maxPage || cfg.Entities > maxEntities {
+		return nil, fmt.Errorf("%w: a bench lasts at most %s, with at most %d subjects an act and %d entities", tribune.ErrInvalid, maxDuration, maxPage, maxEntities)
+	}
+	if cfg.Log == nil {
+		cfg.Log = io.Discard
+	}
+	b = &Bench{cfg: cfg}
+	if b.cfg.Dir == "" {
+		if b.temp, err = os.MkdirTemp("", "tribune-bench-"); err != nil {
+			return nil, fmt.Errorf("making a scratch directory: %w", err)
+		}
+		b.cfg.Dir = b.temp
+	}
+	if b.city, err = startCity(ctx, b.cfg); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// Close ends the city and removes the scratch directory where it is temporary.
+func (b *Bench) Close() error {
+	var err error
+	if b.city != nil {
+		err = b.city.close()
+	}
+	if b.temp != "" {
+		err = errors.Join(err, os.RemoveAll(b.temp))
+	}
+	return err
+}
+
+// Run runs one bench. The result is valid, but not a speed, where it fails because answers were wrong.
+func (b *Bench) Run(ctx context.Context, name string) (Result, error) {
+	i := slices.IndexFunc(All(), func(k kind) bool { return k.Name == name })
+	if i < 0 {
+		return Result{}, tribune.Hint(fmt.Errorf("%w: there is no bench %q", tribune.ErrNotFound, name), "The benches are: %s.", strings.Join(names(), ", "))
+	}
+	b.calls++
+	r, err := b.run(ctx, All()[i])
+	if err != nil {
+		return r, fmt.Errorf("bench %s: %w", name, err)
+	}
+	return r, nil
+}
+
+func (b *Bench) run(ctx context.Context, k kind) (Result, error) {
+	r := Result{Bench: k.Name, Unit: k.unit, Machine: machine()}
+	var err error
+	if r.Fdatasync, err = fdatasync(ctx, b.cfg.Dir); err != nil {
+		return r, err
+	}
+	if r.RSSIdle, err = residentMB(b.city.proc.pid()); err != nil {
+		return r, err
+	}
+	m, err := k.run(ctx, b)
+	if err != nil {
+		return r, err
+	}
+	if r.RSS, err = residentMB(b.city.proc.pid()); err != nil {
+		return r, err
+	}
+	t := &m.tally
+	per := max(m.per, 1)
+	r.OpsPerS, r.Ops, r.Errors, r.Seconds = per*t.rate(), t.ops(), t.errors, t.elapsed.Seconds()
+	r.P50, r.P99 = milliseconds(t.latency.quantile(0.50)), milliseconds(t.latency.quantile(0.99))
+	r.Connections, r.Offered, r.CPU = m.connections, m.offered, t.cpu
+	if t.first != nil {
+		r.FirstError = t.first.Error()
+	}
+	if t.ops() == 0 || float64(t.errors) > maxErrors*float64(t.ops()+t.errors) {
+		return r, fmt.Errorf("%d of %d answers were wrong, the first: %w", t.errors, t.ops()+t.errors, errors.Join(t.first, errNothing))
+	}
+	fmt.Fprintf(b.cfg.Log, "%s: measuring the ceiling: ready bytes of the same size\n", k.Name)
+	ceiling, err := b.ceiling(ctx, m.request, int(t.bytes/int64(t.ops())))
+	if err != nil {
+		return r, err
+	}
+	r.Ceiling = ceiling * per / float64(max(m.exchanges, 1))
+	r.Share = r.OpsPerS / r.Ceiling
+	r.BoundedBy = r.bound()
+	return r, nil
+}
+
+var errNothing = fmt.Errorf("%w: a figure over wrong answers means nothing", tribune.ErrInvalid)
+
+// bound says what held the figure down, as far as it can be seen from outside.
+func (r Result) bound() string {
+	cores := float64(runtime.NumCPU())
+	cpu := fmt.Sprintf("%.1f of %d cores busy: hub %.1f, guardians %.1f, this client %.1f, other programs %.1f",
+		r.CPU.busy(), runtime.NumCPU(), r.CPU.Hub, r.CPU.Guardians, r.CPU.Bench, r.CPU.Others)
+	switch {
+	case r.Offered > 0 && r.OpsPerS > 0.97*float64(r.Offered):
+		return "the rate offered; " + cpu
+	case r.CPU.busy() > 0.9*cores:
+		return "processor: " + cpu
+	case r.CPU.busy() == 0:
+		return "unknown: this system does not tell who uses its processor"
+	}
+	return fmt.Sprintf("waiting, at a synced write of %.2f ms; %s", r.Fdatasync, cpu)
+}
+
+func names() (all []string) {
+	for _, k := range All() {
+		all = append(all, k.Name)
+	}
+	return all
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
