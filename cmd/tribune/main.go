@@ -45,6 +45,7 @@ func commands() []command {
 		{"sign", "sign law files as their issuer", false, runSign},
 		{"bench", "measure a fresh hub against its own ceiling", false, runBench},
 		{"drill", "play a fault or an attack against real processes", false, runDrill},
+		{"bench-ceiling", "the server of ready bytes that bench measures against", true, runCeiling},
 		{"guardian", "a guardian's process, started by demo", true, runGuardian},
 		{"version", "print the version", false, runVersion},
 	}

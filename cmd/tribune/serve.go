@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"runtime/pprof"
 
 	"tribune"
 	"tribune/internal/city"
@@ -25,8 +27,16 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	f.IntVar(&cfg.Guardians, "guardians", 4, "how many of the four guardians to start: fewer than three shows a city without quorum")
 	f.Int64Var(&cfg.HourlyFactor, "hourly-factor", 1, "multiplies the offices' hourly limits, at the first start: a benchmark asks for more than a city does")
 	verbose := f.Bool("v", false, "log every request")
+	profile := f.String("cpuprofile", "", "write the hub's CPU profile to this file, from start to stop")
 	if err := parse(f, args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		stop, err := profileCPU(*profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	if f.NArg() > 0 {
 		return fmt.Errorf("%w: demo takes no argument %q", errUsage, f.Arg(0))
@@ -37,6 +47,21 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 		cfg.Address, cfg.Next = "127.0.0.1:8080", 50
 	}
 	return city.RunDemo(ctx, cfg)
+}
+
+// profileCPU writes where the processor's time goes until stop.
+func profileCPU(path string) (stop func(), err error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("profiling: %w", err)
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return nil, errors.Join(fmt.Errorf("profiling: %w", err), out.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		out.Close()
+	}, nil
 }
 
 // runServe runs a hub whose law, keys and guardians exist already.

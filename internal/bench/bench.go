@@ -227,7 +227,7 @@ func (r Result) bound() string {
 	switch {
 	case r.Offered > 0 && r.OpsPerS > 0.97*float64(r.Offered):
 		return "the rate offered; " + cpu
-	case r.CPU.busy() > 0.9*cores:
+	case r.CPU.busy() > 0.85*cores:
 		return "processor: " + cpu
 	case r.CPU.busy() == 0:
 		return "unknown: this system does not tell who uses its processor"

@@ -25,6 +25,7 @@ type city struct {
 	pids    []int // guardians
 	log     io.Writer
 	parked  bool // the car parks of the public benches exist
+	batches int  // of people who parked for a bench
 }
 
 const (

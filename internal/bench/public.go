@@ -73,10 +73,9 @@ func each(ctx context.Context, n int, f func(i int) error) error {
 	return nil
 }
 
-// order is a worker's own pseudo-random order of n things (an odd multiplier walks all residues of a power of two; here
-// it only has to scatter).
+// order is a worker's own scattered order of n things, the same in every run.
 func order(worker, turn, n int) int {
-	return int(uint32(turn*0x9E3779B1+worker*0x85EBCA6B) % uint32(n))
+	return int((uint32(turn)*0x9E3779B1 + uint32(worker)*0x85EBCA6B) % uint32(n))
 }
 
 // runUpdate: each worker changes car parks of its own, so that what must be there afterwards is known.

@@ -25,6 +25,7 @@ func (h *Hub) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /trust", h.trust)
 	mux.HandleFunc("GET /group", h.showGroup)
 	mux.HandleFunc("POST /acts", h.act)
+	mux.Handle("GET /problems/", web.Catalogue())
 }
 
 func (h *Hub) readyz(w http.ResponseWriter, r *http.Request) {

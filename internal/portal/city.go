@@ -13,7 +13,6 @@ import (
 	"tribune/internal/twin"
 	"tribune/internal/twin/model"
 	"tribune/internal/twin/query"
-	"tribune/protocol"
 )
 
 const vocabulary = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -27,16 +26,10 @@ type view struct {
 	Stations     []station
 	Acts         []act
 	House        []house
+	Since        uint64
 	Published    uint64
 	Facts        []Fact
 	Rendered     string
-}
-
-// house counts the hub's own entries of one kind among the latest.
-type house struct {
-	Words string
-	Count int
-	Last  uint64 // index of the newest
 }
 
 type park struct {
@@ -46,15 +39,6 @@ type park struct {
 }
 
 type station struct{ ID, Name, PM25, PM10, NO2, O3, At string }
-
-type act struct {
-	Index            uint64
-	Words, When      string
-	Office, Purpose  string
-	Mandate, Outcome string
-	Permit           bool
-	Missing          []string
-}
 
 func (p *Portal) render(ctx context.Context) ([]byte, error) {
 	p.mu.Lock()
@@ -72,7 +56,8 @@ func (p *Portal) render(ctx context.Context) ([]byte, error) {
 	if err := p.stations(ctx, &v); err != nil {
 		return nil, err
 	}
-	p.acts(ctx, &v)
+	p.seen.read(ctx, p.cfg.Record)
+	v.Acts, v.House, v.Since = p.seen.acts, p.seen.house, p.seen.from
 	var out bytes.Buffer
 	if err := p.page.Execute(&out, v); err != nil {
 		return nil, fmt.Errorf("filling in the page: %w", err)
@@ -117,67 +102,6 @@ func (p *Portal) stations(ctx context.Context, v *view) error {
 	}
 	slices.SortFunc(v.Stations, func(a, b station) int { return strings.Compare(a.Name, b.Name) })
 	return nil
-}
-
-// acts are the latest uses of data or power. The hub's own bookkeeping is on record too: it is counted by kind, so that
-// it does not bury what people did.
-func (p *Portal) acts(ctx context.Context, v *view) {
-	own := map[tribune.ActKind]int{} // position in v.House
-	for index, leaf := range p.leaves(ctx) {
-		if title, ok := housekeeping[leaf.Act.Kind]; ok {
-			i, seen := own[leaf.Act.Kind]
-			if !seen {
-				i = len(v.House)
-				own[leaf.Act.Kind] = i
-				v.House = append(v.House, house{Words: title, Last: index})
-			}
-			v.House[i].Count++
-			continue
-		}
-		if len(v.Acts) < latestActs {
-			v.Acts = append(v.Acts, actOf(index, leaf))
-		}
-	}
-}
-
-var housekeeping = map[tribune.ActKind]string{
-	tribune.ActEnrol:    "made trace keys, so that people can follow the use of their data",
-	tribune.ActLaw:      "published the law of the platform",
-	tribune.ActAppoint:  "put an appointment to an office on record",
-	tribune.ActCeremony: "carried a message of the guardians’ key ceremony",
-	tribune.ActRefusals: "published how many further requests a day were refused",
-}
-
-func actOf(index uint64, leaf protocol.Leaf) act {
-	a := act{
-		Index: index, Words: words(leaf), When: leaf.Act.Time,
-		Office: string(leaf.Act.Office), Purpose: string(leaf.Act.Purpose), Mandate: string(leaf.Act.Mandate),
-		Permit: leaf.Decision.Permit, Missing: leaf.Decision.Missing, Outcome: "denied",
-	}
-	if at, err := leaf.Act.When(); err == nil {
-		a.When = at.Format("2006-01-02 15:04:05")
-	}
-	if a.Permit {
-		a.Outcome = "permitted"
-	}
-	return a
-}
-
-func words(l protocol.Leaf) string {
-	people := fmt.Sprintf("data of %d people", l.Act.Count)
-	if l.Act.Count == 1 {
-		people = "data of one person"
-	}
-	switch l.Act.Kind {
-	case tribune.ActRead:
-		if !l.Decision.Permit {
-			return "asked to open personal data and was refused"
-		}
-		return "opened " + people
-	case tribune.ActDecide:
-		return "exercised a power"
-	}
-	return string(l.Act.Kind)
 }
 
 func attr(e twin.View, names ...string) *model.Attr {

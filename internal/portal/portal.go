@@ -15,9 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"tribune"
+	"tribune/internal/record"
 	"tribune/internal/twin"
-	"tribune/protocol"
 )
 
 //go:embed assets/src
@@ -28,10 +27,10 @@ type Twin interface {
 	Find(ctx context.Context, q twin.Query) (twin.Page, error)
 }
 
-// Record is the published log. Latest yields up to n leaves, newest first.
+// Record is the log.
 type Record interface {
 	Published() uint64
-	Leaf(ctx context.Context, index uint64) ([]byte, error)
+	Range(ctx context.Context, from uint64) iter.Seq2[record.Entry, error]
 	Quorum() bool
 }
 
@@ -40,23 +39,18 @@ type Fact struct{ Label, Value, Note string }
 
 // Config wires the page.
 type Config struct {
-	City    string
-	Demo    string // a sentence for the banner; "" = not a demo
-	Twin    Twin
-	Record  Record
-	Classes interface {
-		ClassOf([]tribune.Name, tribune.Name) tribune.Class
-	}
-	Facts func() []Fact // how the shown data came about; may be nil
-	Now   func() time.Time
-	Log   *slog.Logger
+	City   string
+	Demo   string // a sentence for the banner; "" = not a demo
+	Twin   Twin
+	Record Record
+	Facts  func() []Fact // how the shown data came about; may be nil
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Limits of the page.
 const (
-	latestActs = 20
-	searchBack = 400 // leaves looked through for the latest acts
-	pageFor    = time.Second
+	pageFor = time.Second
 )
 
 // Portal serves the page.
@@ -64,9 +58,10 @@ type Portal struct {
 	cfg  Config
 	page *template.Template
 
-	mu     sync.Mutex // guards cached and at: one rendering a second serves every visitor
+	mu     sync.Mutex // guards what follows: one rendering a second serves every visitor
 	cached []byte
 	at     time.Time
+	seen   chronicle
 }
 
 // New parses the page.
@@ -109,24 +104,4 @@ func (p *Portal) city(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-cache")
 	w.Write(body)
-}
-
-// leaves yields published leaves, newest first.
-func (p *Portal) leaves(ctx context.Context) iter.Seq2[uint64, protocol.Leaf] {
-	return func(yield func(uint64, protocol.Leaf) bool) {
-		size := p.cfg.Record.Published()
-		for i := size; i > 0 && size-i < searchBack; i-- {
-			data, err := p.cfg.Record.Leaf(ctx, i-1)
-			if err != nil {
-				return
-			}
-			leaf, err := protocol.DecodeLeaf(data)
-			if err != nil {
-				continue
-			}
-			if !yield(i-1, leaf) {
-				return
-			}
-		}
-	}
 }
