@@ -147,7 +147,8 @@ func (d *draft) take(s *step, index int, x *edit) {
 func (t *Twin) commit(ctx context.Context, at tribune.Place, drafts []*draft, secrets []secret, now time.Time) error {
 	drafts = slices.DeleteFunc(slices.Clone(drafts), func(d *draft) bool { return !d.changed })
 	if len(drafts) == 0 {
-		return nil
+		// Nothing to write, because of what was read. A read can be ahead of the sync; an acknowledgement must not be.
+		return t.cfg.Store.Commit(ctx, &store.Batch{})
 	}
 	b := &store.Batch{}
 	writes, committed, err := t.seal(ctx, at, secrets)
