@@ -217,8 +217,8 @@ func (d *demo) startGuardians(ctx context.Context) error {
 	for i, m := range d.members {
 		dir := d.Dir.Guardian(i + 1)
 		if i >= d.Guardians {
-			// Not started: an address nobody answers at.
-			d.hub.cfg.Guardians = append(d.hub.cfg.Guardians, Guardian{Name: m.Name, Key: m.Key, URL: "http://127.0.0.1:1"})
+			// Not started: an address of its own at which nobody answers.
+			d.hub.cfg.Guardians = append(d.hub.cfg.Guardians, Guardian{Name: m.Name, Key: m.Key, URL: fmt.Sprintf("http://127.0.0.1:%d", i+1)})
 			continue
 		}
 		if err := d.configure(dir); err != nil {
