@@ -173,3 +173,31 @@ func TestKeyOfAnotherIdentityDoesNotVerify(t *testing.T) {
 		t.Errorf("its own key: %v", err)
 	}
 }
+
+func TestOneWrongTraceKeyAmongManyIsFound(t *testing.T) {
+	d := deal("many traces", 2, 4)
+	m, err := NewMaster(d.pk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids, keys [][]byte
+	for i := range 20 {
+		ids = append(ids, []byte{byte(i)})
+		keys = append(keys, d.key(t, ids[i]))
+	}
+	if err := m.VerifyKeys(ids, keys); err != nil {
+		t.Fatalf("positive control: %v", err)
+	}
+	for i := range keys {
+		good := keys[i]
+		keys[i] = d.key(t, []byte("somebody else"))
+		if err := m.VerifyKeys(ids, keys); !errors.Is(err, tribune.ErrInvalid) {
+			t.Errorf("key %d of another identity: got %v, want ErrInvalid", i, err)
+		}
+		keys[i] = good
+	}
+	keys[3], keys[4] = keys[4], keys[3] // the sum is the same, the keys are not
+	if err := m.VerifyKeys(ids, keys); !errors.Is(err, tribune.ErrInvalid) {
+		t.Errorf("two keys swapped: got %v, want ErrInvalid", err)
+	}
+}

@@ -82,21 +82,30 @@ func NewMaster(pk []byte) (*Master, error) {
 }
 
 // VerifyKey checks that d is the key of id: e(d, g2) == e(H1(id), PK).
-func (m *Master) VerifyKey(id, d []byte) error {
-	p, err := decodeG1(d)
-	if err != nil {
-		return fmt.Errorf("verifying key: %w", err)
+func (m *Master) VerifyKey(id, d []byte) error { return m.VerifyKeys([][]byte{id}, [][]byte{d}) }
+
+// VerifyKeys checks that each of ds is the key of its identity, all by one check of a random linear combination: about
+// a quarter of the cost of checking many one by one. It does not say which is wrong.
+func (m *Master) VerifyKeys(ids, ds [][]byte) error {
+	if len(ids) != len(ds) {
+		return fmt.Errorf("%w: %d keys for %d identities", tribune.ErrInvalid, len(ds), len(ids))
 	}
-	h, err := hashToG1(id, dstSeal)
+	keys, hashes := make([]bls12381.G1Affine, len(ids)), make([]bls12381.G1Affine, len(ids))
+	err := each(len(ids), func(i int) (err error) {
+		if keys[i], err = decodeG1(ds[i]); err == nil {
+			hashes[i], err = hashToG1(ids[i], dstSeal)
+		}
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("verifying key: %w", err)
+		return fmt.Errorf("verifying keys: %w", err)
 	}
-	ok, err := m.check(p, h)
+	ok, err := checkAll(keys, hashes, m.check)
 	if err != nil {
-		return fmt.Errorf("verifying key: %w", err)
+		return fmt.Errorf("verifying keys: %w", err)
 	}
 	if !ok {
-		return fmt.Errorf("%w: the key is not the key of this identity", tribune.ErrInvalid)
+		return fmt.Errorf("%w: a key is not the key of its identity", tribune.ErrInvalid)
 	}
 	return nil
 }

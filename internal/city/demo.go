@@ -68,7 +68,7 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 	}
 	hub, err := Open(ctx, Config{
 		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL,
-		T: demoT, W: demoW, Trust: d.trust, Demo: demoBanner, Facts: d.facts, Log: cfg.Log,
+		T: demoT, W: demoW, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, Facts: d.facts, Log: cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -169,6 +169,9 @@ func (d *demo) enact() error {
 // run starts what depends on each other in order and waits for the first to end.
 func (d *demo) run(ctx context.Context) error {
 	fmt.Fprintf(d.Out, "Tribune demo: starting %s in %s\n", demoCity, d.Dir)
+	if asked := "http://" + d.Address; d.Next > 0 && d.hub.URL() != asked {
+		fmt.Fprintf(d.Out, "%s is taken; the city is at %s instead\n", asked, d.hub.URL())
+	}
 	if err := d.startGuardians(ctx); err != nil {
 		return err
 	}
@@ -181,8 +184,10 @@ func (d *demo) run(ctx context.Context) error {
 		return fmt.Errorf("preparing the outside world: %w", err)
 	}
 	parts, ctx := errgroup.WithContext(ctx)
+	guarded := make(chan struct{})
 	parts.Go(func() error { return d.hub.Serve(ctx) })
-	parts.Go(func() error { return d.live(ctx) })
+	parts.Go(func() error { return d.guard(ctx, guarded) })
+	parts.Go(func() error { return d.live(ctx, guarded) })
 	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -190,19 +195,30 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) live(ctx context.Context) error {
+// guard completes the hub and closes guarded. It is a part of its own: the rooms it uses close only once it has ended.
+func (d *demo) guard(ctx context.Context, guarded chan<- struct{}) error {
 	select {
 	case <-d.hub.Listening():
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	guarded := make(chan error, 1)
-	go func() { guarded <- d.hub.Guard(ctx) }()
+	if err := d.hub.Guard(ctx); err != nil {
+		return err
+	}
+	close(guarded)
+	return nil
+}
+
+func (d *demo) live(ctx context.Context, guarded <-chan struct{}) error {
 	// A first start has nothing to show before its guardians' keys exist; a later one shows public data at once.
-	if !d.hub.Keyed() || d.Guardians >= demoW {
-		if err := <-guarded; err != nil {
-			return err
-		}
+	ready := guarded
+	if d.hub.Keyed() && d.Guardians < demoW {
+		ready = d.hub.Listening()
+	}
+	select {
+	case <-ready:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	d.hub.wait("the city is seeded")
 	if err := d.sim.Seed(ctx); err != nil {
@@ -258,8 +274,9 @@ func (d *demo) greet() {
 	}
 	self := "tribune"
 	if path, err := os.Executable(); err == nil {
-		self = shortest(path)
+		self = shellWord(shortest(path))
 	}
+	dir := shellWord(string(d.Dir))
 	fmt.Fprintf(d.Out, `
   The city is at   %s/
   This is a demo:  %s
@@ -269,12 +286,12 @@ func (d *demo) greet() {
   1. What everyone may know:
      curl '%s/ngsi-ld/v1/entities?type=OffStreetParking&options=keyValues&limit=3'
   2. What only an inspector may ask, on record:
-     %s ask --dir %s --as %s --plate '%s' --receipt receipt.tlog
+     %s ask --dir %s --as %s --plate %s --receipt receipt.tlog
   3. Check that record, trusting nobody:
      %s verify --trust %s receipt.tlog
 
   ctrl-C stops the city; the next start goes on from %s.
-`, url, demoBanner, url, self, d.Dir, law.Inspector, plate, self, d.Dir.Trust(), d.Dir)
+`, url, demoBanner, url, self, dir, law.Inspector, shellWord(plate), self, shellWord(d.Dir.Trust()), d.Dir)
 }
 
 // facts tell the page how what it shows came about.

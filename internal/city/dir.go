@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tribune"
 	"tribune/internal/client"
 	"tribune/protocol"
 )
@@ -73,6 +74,28 @@ func writeFile(path string, data []byte, mode fs.FileMode) error {
 func write(f *os.File, data []byte) error {
 	_, err := f.Write(data)
 	return err
+}
+
+// NewKey makes a key file that is not there yet, and its folder, and returns the public part: a note key of an institution
+// where name is given, else the Ed25519 key of an office holder. The key of a file that is there is kept.
+func NewKey(path, name string) (public string, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", fmt.Errorf("making a folder for the key: %w", err)
+	}
+	if name == "" {
+		key, err := actorKey(path)
+		if err != nil {
+			return "", err
+		}
+		return base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey)), nil
+	}
+	if _, public, err = noteKey(path, name); err != nil {
+		return "", err
+	}
+	if got, _, _ := strings.Cut(public, "+"); got != name {
+		return "", tribune.Hint(fmt.Errorf("%w: %s holds the key of %s", tribune.ErrConflict, path, got), "Choose another file for %s.", name)
+	}
+	return public, nil
 }
 
 // noteKey reads the note secret key at path, or makes one for name.

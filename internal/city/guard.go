@@ -97,7 +97,7 @@ func (h *Hub) found(ctx context.Context) (protocol.Group, error) {
 	for i, g := range h.cfg.Guardians {
 		roster.Guardians = append(roster.Guardians, protocol.Member{Index: i + 1, Key: g.Key, Name: g.Name, URL: g.URL})
 	}
-	return client.New(client.Config{Group: roster, Key: h.logSeed}).Found(ctx, func(ctx context.Context, public json.RawMessage) error {
+	return client.New(client.Config{Group: roster, Key: h.logSeed, Log: h.log}).Found(ctx, func(ctx context.Context, public json.RawMessage) error {
 		return h.publish(ctx, tribune.ActCeremony, public)
 	})
 }
@@ -120,7 +120,7 @@ func (h *Hub) openVault() error {
 		return nil
 	}
 	group := h.group.Load()
-	h.guardians = client.New(client.Config{Group: *group, Key: h.logSeed})
+	h.guardians = client.New(client.Config{Group: *group, Key: h.logSeed, Log: h.log})
 	v, err := vault.New(vault.Config{City: h.cfg.City, Group: *group, Store: h.store, EpochKey: h.cfg.Dir.EpochKey(), Names: h.guardians, Now: h.now, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("opening the vault: %w", err)
@@ -133,7 +133,7 @@ func (h *Hub) openWay(ctx context.Context) error {
 	v := h.vault.vault.Load()
 	w, err := way.New(ctx, way.Config{
 		Group: *h.group.Load(), Gate: h.gate, Record: h.record, Vault: v, Guardians: h.guardians, Store: h.store,
-		Hub:    tribune.Caller{Actor: hubActor, Office: hubOffice, Purpose: "keep-trace", Mandate: "trace-keeping-2026"},
+		Hub:    tribune.Caller{Actor: hubActor, Office: hubOffice, Purpose: "keep-trace", Mandate: h.cfg.TraceMandate},
 		HubKey: h.hubKey, Now: h.now, Log: h.log,
 	})
 	if err != nil {

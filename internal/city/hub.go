@@ -51,7 +51,8 @@ type Config struct {
 	Guardians []Guardian // how they are reached
 	T, W      int        // shares that open; co-signatures that publish
 
-	Trust policy.Trust // whose signatures make law
+	Trust        policy.Trust      // whose signatures make law
+	TraceMandate tribune.MandateID // under which the hub enrols people in the trace
 
 	Demo  string // "" = not a demo; else the sentence every page carries
 	Facts func() []portal.Fact

@@ -76,6 +76,9 @@ func startGuardian(ctx context.Context, name, dir string, log *slog.Logger) (*pr
 	}
 	if p.Address == "" {
 		p.stop()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, tribune.Hint(fmt.Errorf("guardian %s did not start", name), "Why is in %s.", p.log.Name())
 	}
 	if err := os.WriteFile(filepath.Join(dir, "pid"), []byte(strconv.Itoa(p.cmd.Process.Pid)), 0o600); err != nil {

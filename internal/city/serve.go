@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,6 +26,9 @@ type File struct {
 	W         int          `json:"w"`      // guardians whose co-signatures publish; 2w >= n+t
 	Trust     policy.Trust `json:"trust"`  // keys whose signatures make law, hash of the floors
 	Guardians []Guardian   `json:"guardians"`
+
+	// TraceMandate is the mandate under which the hub enrols people in the trace, for purpose keep-trace.
+	TraceMandate tribune.MandateID `json:"trace_mandate"`
 }
 
 // ReadFile reads city.json strictly.
@@ -42,11 +46,15 @@ func ReadFile(path string) (File, error) {
 	if n := len(f.Guardians); 2*f.W < n+f.T || f.W > n || n < 2*f.T-1 || f.T < 1 {
 		return f, tribune.Hint(fmt.Errorf("%w: %s: %d guardians, t=%d, w=%d", tribune.ErrInvalid, path, n, f.T, f.W), "Want n >= 2t-1 and 2w >= n+t: smaller quorums permit two views of one record.")
 	}
+	if f.City == "" || f.Origin == "" || f.Trust.Steward == "" || f.TraceMandate == "" {
+		return f, tribune.Hint(fmt.Errorf("%w: %s", tribune.ErrInvalid, path), "Give city, origin, trust and trace_mandate; docs/operations.md has an example.")
+	}
 	return f, nil
 }
 
-// Serve runs a hub whose keys, law and guardians exist, until ctx ends.
-func Serve(ctx context.Context, dir Dir, config, address string, log *slog.Logger) error {
+// Serve runs a hub whose keys, law and guardians exist, until ctx ends. Once it answers it writes one line of JSON to out,
+// {"name", "address", "key"}: the city, where its hub listens, and the log's verifier key.
+func Serve(ctx context.Context, dir Dir, config, address string, out io.Writer, log *slog.Logger) error {
 	if config == "" {
 		config = filepath.Join(string(dir), "city.json")
 	}
@@ -56,7 +64,7 @@ func Serve(ctx context.Context, dir Dir, config, address string, log *slog.Logge
 	}
 	hub, err := Open(ctx, Config{
 		Dir: dir, City: f.City, Origin: f.Origin, Address: address, StoreURL: f.Store,
-		Guardians: f.Guardians, T: f.T, W: f.W, Trust: f.Trust, Log: log,
+		Guardians: f.Guardians, T: f.T, W: f.W, Trust: f.Trust, TraceMandate: f.TraceMandate, Log: log,
 	})
 	if err != nil {
 		return err
@@ -71,6 +79,9 @@ func Serve(ctx context.Context, dir Dir, config, address string, log *slog.Logge
 		case <-hub.Listening():
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if err := json.NewEncoder(out).Encode(map[string]string{"name": f.City, "address": hub.URL(), "key": hub.logKey}); err != nil {
+			return fmt.Errorf("saying where the hub is: %w", err)
 		}
 		if err := hub.Guard(ctx); err != nil {
 			return err

@@ -21,3 +21,12 @@ func shortest(path string) string {
 	}
 	return rel
 }
+
+// shellWord is s as a shell takes it for one word: what we print to be tried must work in a folder called "my city", too.
+func shellWord(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -23,6 +23,8 @@ type releaseDesk struct {
 }
 
 const (
+	// seatsPerCPU: some who sit do not compute, but wait for the mirror.
+	seatsPerCPU = 8
 	// maxWaiting is some seconds of work; beyond it the hub does better to ask another guardian.
 	maxWaiting = 256
 	// deskPatience is how long a request waits for a seat: the hub hedges long before.
@@ -30,7 +32,7 @@ const (
 )
 
 func newReleaseDesk() *releaseDesk {
-	seats := runtime.GOMAXPROCS(0)
+	seats := seatsPerCPU * runtime.GOMAXPROCS(0)
 	return &releaseDesk{seats: make(chan struct{}, seats), queue: make(chan struct{}, seats+maxWaiting)}
 }
 

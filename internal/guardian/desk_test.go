@@ -277,7 +277,10 @@ func TestSlowAndLyingGuardiansAreGoneAround(t *testing.T) {
 			t.Errorf("%s, all four needed: got %v, want ErrNoQuorum", name, err)
 		}
 	}
-	w.guards[0].server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	w.guards[0].server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // else the server does not notice that the client has gone
+		<-r.Context().Done()
+	})
 	fresh := client.New(client.Config{Group: w.group, Key: w.logKey}) // asks the sleeper first
 	start := time.Now()
 	if _, err := fresh.Release(context.Background(), req, 2); err != nil {
@@ -285,6 +288,35 @@ func TestSlowAndLyingGuardiansAreGoneAround(t *testing.T) {
 	}
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("one sleeping guardian costs %v", took)
+	}
+}
+
+// What the cache of checkpoints remembers must not let an altered receipt through: each byte in turn, cold and warm.
+func TestAlteredReceiptIsRefusedColdAndWarm(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{3}
+	req := w.build(w.subjectOnce(p, 1, w.enrol(p)))
+	g := w.guards[0]
+	warm := newCheckpointCache()
+	if _, err := warm.receipt(g.trust, req.Receipt); err != nil {
+		t.Fatal(err)
+	}
+	if len(warm.good) != 1 {
+		t.Fatal("nothing is remembered: this test shows nothing")
+	}
+	for i := range req.Receipt {
+		bad := bytes.Clone(req.Receipt)
+		bad[i] ^= 1
+		if _, err := g.trust.Receipt(bad); err == nil {
+			t.Errorf("byte %d altered: verify accepts it", i)
+		}
+		if _, err := warm.receipt(g.trust, bad); err == nil {
+			t.Errorf("byte %d altered: the cache accepts it", i)
+		}
+	}
+	if _, err := warm.receipt(g.trust, req.Receipt); err != nil || len(warm.good) != 1 {
+		t.Errorf("the true receipt after that: %v, %d checkpoints remembered", err, len(warm.good))
 	}
 }
 

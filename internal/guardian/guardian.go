@@ -38,18 +38,20 @@ import (
 type Guardian struct {
 	cfg Config
 	resolved
-	lock     *folderLock
-	mirror   *mirror.Mirror
-	index    *index
-	law      *lawBook
-	ceremony *ceremony.Ceremony
-	clock    *clock
-	traces   *traceCache
-	names    *nameDesk
-	releases *releaseDesk
-	vetoes   *vetoList
+	lock        *folderLock
+	mirror      *mirror.Mirror
+	index       *index
+	law         *lawBook
+	ceremony    *ceremony.Ceremony
+	clock       *clock
+	traces      *traceCache
+	checkpoints *checkpointCache
+	names       *nameDesk
+	releases    *releaseDesk
+	vetoes      *vetoList
 
-	work chan struct{} // wakes Run: there are ceremony packets or laws to handle
+	cosigning chan struct{} // seats for add-checkpoint
+	work      chan struct{} // wakes Run: there are ceremony packets or laws to handle
 
 	cosignedMu sync.RWMutex // guards cosigned
 	cosigned   []byte       // the newest checkpoint we signed, with our line
@@ -69,7 +71,7 @@ func New(cfg Config) (*Guardian, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guardian{cfg: cfg, resolved: r, work: make(chan struct{}, 1), index: newIndex(cfg.Now)}
+	g := &Guardian{cfg: cfg, resolved: r, work: make(chan struct{}, 1), cosigning: make(chan struct{}, maxCosigning), index: newIndex(cfg.Now)}
 	if g.lock, err = lockFolder(cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func (g *Guardian) open() (err error) {
 		return err
 	}
 	g.clock = newClock(cfg, g.roster, g.self.name)
-	g.traces, g.names, g.releases = newTraceCache(), newNameDesk(cfg), newReleaseDesk()
+	g.traces, g.checkpoints, g.names, g.releases = newTraceCache(), newCheckpointCache(), newNameDesk(cfg), newReleaseDesk()
 	g.vetoes = &vetoList{path: filepath.Join(cfg.Dir, vetoFile)}
 	g.mirror, err = mirror.Open(mirror.Config{
 		Dir: filepath.Join(cfg.Dir, "mirror"), Log: g.resolved.log, Fetch: mirror.HTTP(cfg.Hub+"/log", cfg.HTTP), Leaf: g.leaf,

@@ -120,6 +120,7 @@ func TestOnlyExactlyWhatTheActMayOpenIsReleased(t *testing.T) {
 		{name: "another mandate's document", want: "not the one the act names", spoil: func(c *act) { c.evidence.Mandate = w.doc("mandates/parking-enforcement-2025.toml"); lie(c) }},
 		{name: "a forged mandate", want: "the mandate's signature", spoil: func(c *act) {
 			c.evidence.Mandate = bytes.Replace(c.evidence.Mandate, []byte("= 50"), []byte("= 51"), 1)
+			lie(c)
 		}},
 		{name: "too wide a window for the policy", want: "the law does not permit", spoil: func(c *act) { c.priv.Inputs.From = protocol.Time(now.AddDate(0, 0, -40)); lie(c) }},
 		{name: "a denial dressed as a permit", want: "the law does not permit", spoil: func(c *act) {

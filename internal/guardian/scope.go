@@ -98,10 +98,10 @@ func (g *Guardian) everyUseMarked(_ context.Context, h *hearing) error {
 	if len(tags) != len(h.priv.Subjects) || len(h.req.Traces) != len(h.priv.Subjects) {
 		return refuse("%d tags and %d trace keys for %d subjects", len(tags), len(h.req.Traces), len(h.priv.Subjects))
 	}
+	if err := g.verifyTraces(h); err != nil {
+		return err
+	}
 	for i, s := range h.priv.Subjects {
-		if err := g.trace(h, s.P, h.req.Traces[i]); err != nil {
-			return err
-		}
 		k, err := protocol.TraceKey(h.req.Traces[i])
 		if err != nil {
 			return err
@@ -134,20 +134,30 @@ func (x *index) prefix(k []byte, n uint64, tag tribune.Tag, leaf uint64) error {
 	return nil
 }
 
-// trace checks that d is the subject's trace key. That costs two pairings, so it is remembered.
-func (g *Guardian) trace(h *hearing, p tribune.Pseudonym, d []byte) error {
-	if g.traces.known(p, d) {
+// verifyTraces checks that each trace key shown is its subject's. That costs pairings, so it is done for all at once,
+// and what was checked is remembered.
+func (g *Guardian) verifyTraces(h *hearing) error {
+	var fresh []tribune.Pseudonym
+	var ids, keys [][]byte
+	for i, s := range h.priv.Subjects {
+		if d := h.req.Traces[i]; !g.traces.known(s.P, d) {
+			id := tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: s.P}
+			fresh, ids, keys = append(fresh, s.P), append(ids, id.Bytes(g.cfg.City)), append(keys, d)
+		}
+	}
+	if len(fresh) == 0 {
 		return nil
 	}
 	master, err := g.traces.key(h.keys.Group.Seal.Key)
 	if err != nil {
 		return fmt.Errorf("reading the city's key: %w", err)
 	}
-	id := tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: p}
-	if err := master.VerifyKey(id.Bytes(g.cfg.City), d); err != nil {
+	if err := master.VerifyKeys(ids, keys); err != nil {
 		return refuse("a trace key shown does not belong to its subject")
 	}
-	g.traces.add(p, d)
+	for i, p := range fresh {
+		g.traces.add(p, keys[i])
+	}
 	return nil
 }
 

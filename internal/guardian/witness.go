@@ -28,6 +28,8 @@ const (
 	// catchUp bounds one mirroring: it goes on when the hub has hung up, so that a guardian that was away for long
 	// still arrives, and the next request finds the head further on.
 	catchUp = 10 * time.Minute
+	// maxCosigning bounds requests at a time: a checkpoint is public, so anyone may bring it, and each may wait for long.
+	maxCosigning = 16
 	// callTimeout bounds one call of ours to hub or peers.
 	callTimeout = 10 * time.Second
 )
@@ -75,6 +77,14 @@ func (g *Guardian) addCheckpoint(w http.ResponseWriter, r *http.Request) {
 	req, err := parseCosignRequest(body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case g.cosigning <- struct{}{}:
+		defer func() { <-g.cosigning }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "this guardian is busy with other checkpoints", http.StatusServiceUnavailable)
 		return
 	}
 	line, err := g.cosign(r.Context(), req)

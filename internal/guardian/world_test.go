@@ -30,11 +30,12 @@ const testCity = "city.example"
 
 // world is a city of four guardians: a log that can lie, its law, officers, and the guardians behind real HTTP.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	log     *logtest.Log
 	hub     *httptest.Server
 	guards  []*guard
 	group   protocol.Group
+	served  atomic.Pointer[protocol.Group] // at /group
 	client  *client.Client
 	steward string
 	council string
@@ -58,14 +59,15 @@ type guard struct {
 	*Guardian
 	cfg    Config
 	server *httptest.Server
-	ahead  atomic.Int64 // of its clock, in nanoseconds
+	live   atomic.Pointer[Guardian] // the same, for the server
+	ahead  atomic.Int64             // of its clock, in nanoseconds
 	stop   func()
 }
 
 func (g *guard) now() time.Time { return time.Now().Add(time.Duration(g.ahead.Load())) }
 
 // newWorld starts everything up to the empty record; found makes it a city.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, log: logtest.New(t, testCity+"/record"), keys: map[tribune.ActorID]ed25519.PrivateKey{}, appoint: map[tribune.ActorID]appointed{}}
 	var err error
@@ -83,13 +85,13 @@ func newWorld(t *testing.T) *world {
 		}
 		json.NewEncoder(rw).Encode(map[string]any{"files": files})
 	})
-	mux.HandleFunc("GET /group", func(rw http.ResponseWriter, r *http.Request) { json.NewEncoder(rw).Encode(w.group) })
+	mux.HandleFunc("GET /group", func(rw http.ResponseWriter, r *http.Request) { json.NewEncoder(rw).Encode(w.served.Load()) })
 	w.hub = httptest.NewServer(mux)
 	t.Cleanup(w.hub.Close)
 
 	w.group = protocol.Group{City: testCity, N: 4, T: 2, W: 3}
 	for i, name := range []string{"ombudsman.example", "court.example", "university.example", "press-council.example"} {
-		g := &guard{cfg: Config{Dir: t.TempDir(), City: testCity, Hub: w.hub.URL, LogKey: w.log.Key, Law: w.trust, N: 4, T: 2, W: 3, NameRate: 1000, Demo: true}}
+		g := &guard{cfg: Config{Dir: t.TempDir(), City: testCity, Hub: w.hub.URL, LogKey: w.log.Key, Law: w.trust, N: 4, T: 2, W: 3, Demo: true}}
 		g.cfg.Now = g.now
 		vkey, err := Init(g.cfg.Dir, name)
 		if err != nil {
@@ -100,13 +102,15 @@ func newWorld(t *testing.T) *world {
 	}
 	for i, g := range w.guards {
 		g.cfg.Members = append([]protocol.Member(nil), w.group.Guardians...)
-		g.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { g.Guardian.Handler().ServeHTTP(rw, r) }))
+		g.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { g.live.Load().Handler().ServeHTTP(rw, r) }))
 		t.Cleanup(g.server.Close)
 		w.start(i)
 	}
 	for i := range w.group.Guardians {
 		w.group.Guardians[i].URL = w.guards[i].server.URL
 	}
+	served := w.group
+	w.served.Store(&served)
 	w.client = client.New(client.Config{Group: w.group, Key: w.logKey})
 	t.Cleanup(func() {
 		for _, g := range w.guards {
@@ -124,6 +128,7 @@ func (w *world) start(i int) {
 	if g.Guardian, err = New(g.cfg); err != nil {
 		w.t.Fatalf("guardian %d: %v", i, err)
 	}
+	g.live.Store(g.Guardian)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()

@@ -13,8 +13,10 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -55,6 +57,7 @@ type Config struct {
 	Key   ed25519.PrivateKey // the log's key, which authenticates the hub
 	HTTP  *http.Client       // nil = one of our own
 	Now   func() time.Time   // nil = time.Now
+	Log   *slog.Logger       // nil = slog.Default(); why a guardian cannot be reached, at level Debug
 }
 
 // Client is safe for concurrent use.
@@ -76,6 +79,9 @@ type member struct {
 func New(cfg Config) *Client {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{Transport: &http.Transport{
@@ -216,6 +222,9 @@ func (c *Client) get(ctx context.Context, name, path string, into any) error {
 	return fmt.Errorf("%w: no guardian is named %q", tribune.ErrNotFound, name)
 }
 
+// errUnreachable says no more than that: the reason holds addresses, and this error reaches citizens.
+var errUnreachable = errors.New("cannot be reached")
+
 // call does one request. A POST carries the hub's signature.
 func (c *Client) call(ctx context.Context, m *member, method, path string, body []byte, maxBody int64, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(m.URL, "/")+path, bytes.NewReader(body))
@@ -230,7 +239,8 @@ func (c *Client) call(ctx context.Context, m *member, method, path string, body 
 	}
 	resp, err := c.cfg.HTTP.Do(req)
 	if err != nil {
-		return err
+		c.cfg.Log.Debug("a guardian cannot be reached", "guardian", m.Name, "err", err)
+		return errUnreachable
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))

@@ -122,9 +122,19 @@ func (c *Client) why(need, got int, failures []error) error {
 	case len(no.Refusals) > len(c.members)-need, errors.Is(no, tribune.ErrVetoed):
 		return no
 	case busy && len(no.Refusals) == 0:
-		return tribune.Hint(fmt.Errorf("%w: %d of %d guardians answered: %w", tribune.ErrBusy, got, need, errors.Join(failures...)), "Try again in a few seconds.")
+		return tribune.Hint(fmt.Errorf("%w: %d of %d guardians answered: %s", tribune.ErrBusy, got, need, list(failures)), "Try again in a few seconds.")
 	}
-	return fmt.Errorf("%w: %d of %d guardians answered: %w", tribune.ErrNoQuorum, got, need, errors.Join(failures...))
+	return tribune.Hint(fmt.Errorf("%w: %d of %d guardians answered: %s", tribune.ErrNoQuorum, got, need, list(failures)),
+		"Public data go on; personal data open again when guardians can be reached.")
+}
+
+// list writes failures in one line.
+func list(failures []error) string {
+	all := make([]string, len(failures))
+	for i, err := range failures {
+		all[i] = err.Error()
+	}
+	return strings.Join(all, "; ")
 }
 
 // Evaluate has blinded points evaluated by t guardians under NAME. Who is asked for more than wire.MaxPoints gets them in
