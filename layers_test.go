@@ -32,6 +32,11 @@ var layers = []layer{
 	{[]string{"internal/record/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/twin/..."}, nil, "the record stores leaves; it neither decides nor opens"},
 	{[]string{"internal/vault/..."}, []string{"internal/gate/...", "internal/record/...", "internal/twin/..."}, nil, "the vault cannot put itself on record"},
 	{[]string{"internal/twin/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/..."}, nil, "the twin seals through a contract and cannot open"},
+	{[]string{"internal/client/..."}, slices.Concat(ground, rooms, above, roof), nil, "the outside knows the house by its bytes"},
+	{[]string{"internal/portal/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/way/..."}, nil, "the page reads what any visitor may read"},
+	{[]string{"internal/intake/...", "internal/sim/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/..."}, nil, "what arrives goes to the twin and nowhere else"},
+	{[]string{"internal/way/..."}, []string{"internal/twin/...", "internal/intake/...", "internal/sim/..."}, nil, "the way opens what it is handed; it does not search"},
+	{[]string{"law/...", "data/..."}, slices.Concat(rooms, above, roof), nil, "law and data are read by the house and know none of it"},
 	{[]string{"internal/drill/...", "internal/bench/..."}, slices.Concat(rooms, above, []string{"internal/city/..."}), []string{}, "drills and benchmarks drive the built binaries over public surfaces"},
 	{[]string{"verify/..."}, []string{"internal/..."}, nil, "anyone can take the verifier away from the house"},
 }

@@ -59,3 +59,14 @@ func FuzzOpenDocument(f *testing.F) {
 		PublicOf(string(data))
 	})
 }
+
+func TestOnePlateHasOneSpelling(t *testing.T) {
+	for _, s := range []string{"QX16 KLM", "qx16klm", " QX16-KLM\t"} {
+		if got := NormalName("plate", s); got != "QX16KLM" {
+			t.Errorf("NormalName(plate, %q) = %q", s, got)
+		}
+	}
+	if got := NormalName("entity", "urn:x:Y z"); got != "urn:x:Y z" {
+		t.Errorf("NormalName(entity) = %q", got)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"tribune"
 )
@@ -40,9 +42,24 @@ func PseudonymOf(idtype string, y []byte) tribune.Pseudonym {
 	return tribune.Pseudonym(h[:16])
 }
 
-// NameInput is what is hashed to the curve and blinded for the NAME evaluation: L(nameinput) || lp(city) || lp(idtype) || lp(name).
+// NameInput is what is hashed to the curve and blinded for the NAME evaluation:
+// L(nameinput) || lp(city) || lp(idtype) || lp(NormalName(idtype, name)).
 func NameInput(city, idtype, name string) []byte {
 	b := AppendLP(Label("nameinput"), []byte(city))
 	b = AppendLP(b, []byte(idtype))
-	return AppendLP(b, []byte(name))
+	return AppendLP(b, []byte(NormalName(idtype, name)))
+}
+
+// NormalName is the one spelling of a name under which a subject is known: of a plate, its letters in upper case and its
+// digits and nothing else, so that "ab12 cde" and "AB12CDE" are one vehicle; of every other idtype the name as it is.
+func NormalName(idtype, name string) string {
+	if idtype != "plate" {
+		return name
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToUpper(r)
+	}, name)
 }

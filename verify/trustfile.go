@@ -129,7 +129,7 @@ func (p *trustParser) witnessLine(f []string) error {
 
 func (p *trustParser) groupLine(f []string) error {
 	if len(f) < 4 {
-		return fmt.Errorf("%w: want group ALIAS N ALIAS...", tribune.ErrInvalid)
+		return fmt.Errorf("%w: want group ALIAS N and one or more further ALIAS", tribune.ErrInvalid)
 	}
 	r := &rule{alias: f[1]}
 	for _, alias := range f[3:] {

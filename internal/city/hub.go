@@ -93,6 +93,7 @@ type Hub struct {
 	twin      *twin.Twin
 	group     atomic.Pointer[protocol.Group]
 	way       atomic.Pointer[way.Way]
+	ending    ending
 	waiting   atomic.Pointer[string] // what /readyz waits for; "" = ready
 }
 
@@ -137,6 +138,9 @@ func Open(ctx context.Context, cfg Config) (*Hub, error) {
 	}
 	if err := h.rooms(ctx); err != nil {
 		h.listener.Close()
+		if h.store != nil {
+			h.store.Close()
+		}
 		return nil, err
 	}
 	return h, nil
@@ -155,15 +159,25 @@ func (h *Hub) keys() error {
 	return err
 }
 
+func (h *Hub) openStore(ctx context.Context) (store.Store, error) {
+	if h.cfg.StoreURL != "" {
+		s, err := pg.Open(ctx, pg.Config{URL: h.cfg.StoreURL})
+		if err != nil {
+			return nil, err // and not a nil *pg.Store, which would pass for a store
+		}
+		return s, nil
+	}
+	s, err := pebble.Open(pebble.Config{Dir: h.cfg.Dir.Store()})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // rooms opens what a hub needs to serve the public.
 func (h *Hub) rooms(ctx context.Context) error {
 	var err error
-	if h.cfg.StoreURL != "" {
-		h.store, err = pg.Open(ctx, pg.Config{URL: h.cfg.StoreURL})
-	} else {
-		h.store, err = pebble.Open(pebble.Config{Dir: h.cfg.Dir.Store()})
-	}
-	if err != nil {
+	if h.store, err = h.openStore(ctx); err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	h.twin, err = twin.New(twin.Config{
@@ -204,9 +218,10 @@ func (h *Hub) Serve(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		err := h.retire(context.WithoutCancel(ctx))
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), web.ShutdownTimeout)
 		defer cancel()
-		return server.Shutdown(end)
+		return errors.Join(err, server.Shutdown(end))
 	})
 	return group.Wait()
 }
@@ -232,7 +247,7 @@ func (h *Hub) handler() (http.Handler, error) {
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 		Class:   func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
 	}))
-	return web.Wrap(web.Config{Log: h.log, Callers: h.gate, Demo: h.cfg.Demo != ""}, mux), nil
+	return web.Wrap(web.Config{Log: h.log, Callers: h.gate, Demo: h.cfg.Demo != ""}, h.guarded(mux)), nil
 }
 
 // gated is the one way as the API sees it: closed until the guardians' keys exist.

@@ -79,8 +79,10 @@ func (h *Hub) releases(w http.ResponseWriter, r *http.Request) {
 	i, err := h.index(r)
 	var statements []protocol.Statement
 	if err == nil {
-		if w := h.way.Load(); w != nil {
-			statements, err = w.Statements(r.Context(), i)
+		if one := h.way.Load(); one != nil {
+			statements, err = one.Statements(r.Context(), i)
+		} else { // an empty list would say that nothing was released
+			err = tribune.Hint(fmt.Errorf("%w: the one way is not open yet", tribune.ErrBusy), "Ask again in a minute.")
 		}
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"tribune"
 	"tribune/policy"
+	"tribune/protocol"
 )
 
 // File is city.json, what a hub that is not a demo is told. Unknown members are refused.
@@ -43,13 +44,28 @@ func ReadFile(path string) (File, error) {
 	if err := dec.Decode(&f); err != nil {
 		return f, fmt.Errorf("%w: %s: %w", tribune.ErrInvalid, path, err)
 	}
+	if _, err := dec.Token(); err != io.EOF {
+		return f, fmt.Errorf("%w: %s: something follows after its end", tribune.ErrInvalid, path)
+	}
 	if n := len(f.Guardians); 2*f.W < n+f.T || f.W > n || n < 2*f.T-1 || f.T < 1 {
 		return f, tribune.Hint(fmt.Errorf("%w: %s: %d guardians, t=%d, w=%d", tribune.ErrInvalid, path, n, f.T, f.W), "Want n >= 2t-1 and 2w >= n+t: smaller quorums permit two views of one record.")
 	}
 	if f.City == "" || f.Origin == "" || f.Trust.Steward == "" || f.TraceMandate == "" {
 		return f, tribune.Hint(fmt.Errorf("%w: %s", tribune.ErrInvalid, path), "Give city, origin, trust and trace_mandate; docs/operations.md has an example.")
 	}
+	if err := f.roster().Validate(); err != nil {
+		return f, fmt.Errorf("%s: %w", path, err)
+	}
 	return f, nil
+}
+
+// roster is who the guardians are, before they have keys.
+func (f File) roster() protocol.Group {
+	g := protocol.Group{City: f.City, N: len(f.Guardians), T: f.T, W: f.W}
+	for i, m := range f.Guardians {
+		g.Guardians = append(g.Guardians, protocol.Member{Index: i + 1, Key: m.Key, Name: m.Name, URL: m.URL})
+	}
+	return g
 }
 
 // Serve runs a hub whose keys, law and guardians exist, until ctx ends. Once it answers it writes one line of JSON to out,

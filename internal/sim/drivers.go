@@ -227,7 +227,7 @@ func (l *driverLane) end(s session, at int64) {
 	l.queue = append(l.queue, w.changes...)
 }
 
-// unpaid is the plate of somebody in the ledger who has not paid, the one who means to stay longest; "" = none.
-func (l *driverLane) unpaid() string {
+// shown is the plate of somebody in the ledger, who has not paid if there is one; "" = nobody is there.
+func (l *driverLane) shown() string {
 	return (&state{Drivers: l.driverState}).example("", l.people)
 }

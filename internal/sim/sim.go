@@ -117,7 +117,7 @@ func New(cfg Config) (*Sim, error) {
 	s.saved = cfg.Now()
 	s.public = newPublicLane(s.parking, s.air, s.zone, s.state.Public)
 	s.drivers = newDriverLane(s.parking, s.people, s.zone, s.state.Drivers)
-	s.example = s.drivers.unpaid()
+	s.example = s.drivers.shown()
 	return s, nil
 }
 
@@ -253,7 +253,8 @@ func (s *Sim) Totals() Totals {
 	return t
 }
 
-// ExamplePlate is the plate of a driver who is parked now and has not paid, for the commands the demo prints; "" = none.
+// ExamplePlate is the plate of a driver who is parked now, for the commands the demo prints: of one who has not paid, where
+// there is one; "" = nobody is parked.
 // It stays the same for as long as that driver stays.
 func (s *Sim) ExamplePlate() string {
 	s.mu.Lock()

@@ -71,13 +71,11 @@ func (s *state) example(now string, p people) string {
 	var best *session
 	for i := range s.Drivers.Open {
 		o := &s.Drivers.Open[i]
-		if o.Pay != 0 {
-			continue
-		}
 		if now != "" && p.plate(o.Person) == now {
 			return now
 		}
-		if best == nil || o.Leave > best.Leave {
+		owes := o.Pay == 0
+		if best == nil || owes && best.Pay != 0 || owes == (best.Pay == 0) && o.Leave > best.Leave {
 			best = o
 		}
 	}

@@ -37,7 +37,7 @@ const idtypeEntity = "entity"
 // it does not know yet.
 func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secrets []secret, unnamed []subjectName, err error) {
 	seal := func(name tribune.Name, a *model.Attr) error {
-		class := t.cfg.ClassOf(x.e.Types, name)
+		class := t.classOf(x.e.Types, name, a)
 		if !class.Personal && class.ID != tribune.ClassUnclassified {
 			return nil
 		}
@@ -49,6 +49,13 @@ func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secr
 		if err != nil {
 			return err
 		}
+		if name == class.Subject { // two instances may name two people
+			own, ok := text(a.Value)
+			if !ok {
+				return notAName(name)
+			}
+			p, who = tribune.Pseudonym{}, subjectName{class.SubjectType, own}
+		}
 		if who.name != "" {
 			switch known, ok := names[who]; {
 			case !ok:
@@ -59,7 +66,7 @@ func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secr
 				p = known.p
 			}
 		}
-		item := tribune.Item{Entity: x.e.ID, Attr: itemAttr(name, a.Dataset), Time: stamp(a.ModifiedAt), Clear: ClearAttr(*a)}
+		item := tribune.Item{Entity: x.e.ID, Attr: itemAttr(name, a.Dataset), Time: stamp(a.ModifiedAt), Clear: padded(ClearAttr(*a))}
 		placeholder := &tribune.Sealed{Class: class.ID, Pseudonym: p, Entity: item.Entity, Attr: item.Attr, Time: item.Time}
 		secrets = append(secrets, secret{placeholder, class, item})
 		*a = model.Attr{Dataset: a.Dataset, CreatedAt: a.CreatedAt, ModifiedAt: a.ModifiedAt, Sealed: placeholder}
@@ -123,12 +130,12 @@ func (s *step) says(attr tribune.Name) (name string, said bool, err error) {
 			break
 		}
 		for _, a := range peer.frag.Attrs[attr] {
-			if peer.res.Err != nil || peer.mode == DeleteAttr || len(a.Value) == 0 {
+			if peer.res.Err != nil || peer.mode == DeleteAttr || len(a.Value) == 0 || a.Null() {
 				continue
 			}
 			var ok bool
 			if name, ok = text(a.Value); !ok {
-				return "", true, tribune.Hint(fmt.Errorf("%w: attribute %s names a subject and is not a text", tribune.ErrInvalid, attr), "send it as a JSON string, at most 512 bytes")
+				return "", true, notAName(attr)
 			}
 			said = true
 			break

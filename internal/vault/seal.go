@@ -23,6 +23,9 @@ func (v *Vault) Seal(ctx context.Context, at tribune.Place, class tribune.Class,
 	if err := checkItems(class, items); err != nil {
 		return nil, nil, nil, fmt.Errorf("sealing: %w", err)
 	}
+	if p == (tribune.Pseudonym{}) { // a caller that forgot to ask: nobody could trace what is sealed for nobody
+		return nil, nil, nil, fmt.Errorf("sealing: %w: no subject", tribune.ErrInvalid)
+	}
 	if len(items) == 0 {
 		return nil, nil, func() {}, nil
 	}

@@ -15,7 +15,8 @@
 // in the first second of a process, which cannot know what its predecessor named, and after a clock was set back; arrival
 // never waits for it. Since guardians refuse segments from the future, CloseSegments waits until a segment that is
 // named a second ahead has begun; further ahead, the guardians' refusal tells. The last names are kept for
-// MaxClosed subjects; beyond, one name for all. What this does not see is a clock set back across a restart.
+// MaxClosed subjects; beyond, one name for all. What this does not see is a clock set back across a restart, nor the
+// open segments of another process on the same store: one store has one vault.
 //
 // A header row's key ends in a random number of its DEK. Two DEKs under one identity (a subject's values in two
 // partitions, an eviction and a return within a second) are therefore two rows, and neither overwrites the other; Open
@@ -41,7 +42,8 @@
 //
 // DEKs, KEKs and released keys are overwritten after use; the key schedules of the AES library and copies the garbage
 // collector made are not ours to overwrite. Names and their pseudonyms are cached in memory only. Who controls the
-// running hub reads values as they arrive.
+// running hub reads values as they arrive. A value is bound to its segment, entity, attribute and time, not to its tenant
+// nor to being the latest: who may write to the store can put an old value back.
 package vault
 
 import (

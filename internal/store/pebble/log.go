@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -24,7 +23,7 @@ func (l logger) Errorf(format string, args ...any) {
 
 // Fatalf must not return: Pebble would report success to its caller.
 func (l logger) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf(format, args...)
 	l.fatal(err)
 	panic(err)
 }

@@ -87,7 +87,7 @@ func TestAlteredManifestIsAnIntegrityErrorNotAnEmptyStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err = pebble.Open(pebble.Config{Dir: dir})
+	_, err = pebble.Open(pebble.Config{Dir: dir})
 	var integrity *tribune.IntegrityError
 	if !errors.As(err, &integrity) {
 		t.Fatalf("got %v, want an IntegrityError", err)

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"tribune"
 	"tribune/internal/twin"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/model"
+	"tribune/internal/twin/temporal"
 	"tribune/internal/web"
 )
 
@@ -22,6 +24,7 @@ type found struct {
 	entities []twin.View
 	list     bool              // an array, else the one entity
 	temporal bool              // histories
+	period   temporal.Query    // of histories: what is opened must hold it too
 	header   map[string]string // of the answer: count, pages
 	class    tribune.ClassID   // where the request names a person: the class of what it asks
 	subjects []tribune.Pseudonym
@@ -35,8 +38,8 @@ type spot struct {
 	sealed *tribune.Sealed
 }
 
-// sealed are the sealed instances that the view would show. A request that names a person opens that person's class
-// only.
+// sealed are the sealed instances that the view would show. A request that names a person opens that person's values of
+// that class only: an entity may hold another's as well, where its subject has changed.
 func (f *found) sealed() []spot {
 	var out []spot
 	for i := range f.entities {
@@ -45,7 +48,7 @@ func (f *found) sealed() []spot {
 				continue
 			}
 			for j := range all {
-				if s := all[j].Sealed; s != nil && (f.class == "" || s.Class == f.class) {
+				if s := all[j].Sealed; s != nil && (f.class == "" || s.Class == f.class) && (len(f.subjects) == 0 || slices.Contains(f.subjects, s.Pseudonym)) {
 					out = append(out, spot{i, name, j, s})
 				}
 			}
@@ -187,7 +190,7 @@ func warning(n int, purpose bool) string {
 	}
 	how := "send Tribune-Purpose and Tribune-Mandate with a token of yours"
 	if purpose {
-		how = "they are of another class than this act opens, or past their keeping time"
+		how = "they are of another class or person than this act opens, or past their keeping time"
 	}
 	return `199 tribune "` + what + `; ` + how + `"`
 }

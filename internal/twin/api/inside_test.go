@@ -106,8 +106,8 @@ func TestFramesAreBoundedInNumberSizeAndTime(t *testing.T) {
 	if _, err := p.take("\x00x", caller, [32]byte{}); err != nil {
 		t.Errorf("control: %v", err)
 	}
-	if p.entities != maxFrames-1 {
-		t.Errorf("%d entities wait, want %d", p.entities, maxFrames-1)
+	if p.held != maxFrames-1 {
+		t.Errorf("%d entities wait, want %d", p.held, maxFrames-1)
 	}
 }
 

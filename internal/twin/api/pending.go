@@ -15,7 +15,7 @@ import (
 const (
 	signWithin  = 60 * time.Second // as long as the way keeps a prepared act
 	maxFrames   = 4096             // acts that wait for a signature
-	maxAwaiting = 100_000          // entities that all frames hold together; most are shared with the twin's cache
+	maxAwaiting = 100_000          // entities and sealed values that all frames hold together; most are shared with the twin's cache
 )
 
 // frame is an answer that waits for its act to be signed: the second request shows what the first has found.
@@ -31,10 +31,13 @@ type frame struct {
 type pending struct {
 	now func() time.Time
 
-	mu       sync.Mutex // guards both; entities counts those of all frames
-	frames   map[string]*frame
-	entities int
+	mu     sync.Mutex // guards both; held is the weight of all frames
+	frames map[string]*frame
+	held   int
 }
+
+// weight counts what a frame holds: one history may have thousands of values.
+func (f *frame) weight() int { return len(f.found.entities) + len(f.spots) }
 
 func newPending(now func() time.Time) *pending {
 	return &pending{now: now, frames: map[string]*frame{}}
@@ -43,8 +46,8 @@ func newPending(now func() time.Time) *pending {
 func (p *pending) put(id string, f *frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(f.found.entities)
-	if len(p.frames) >= maxFrames || p.entities+n > maxAwaiting {
+	n := f.weight()
+	if len(p.frames) >= maxFrames || p.held+n > maxAwaiting {
 		now := p.now()
 		for old, g := range p.frames {
 			if now.After(g.until) {
@@ -52,17 +55,17 @@ func (p *pending) put(id string, f *frame) error {
 			}
 		}
 	}
-	if len(p.frames) >= maxFrames || p.entities+n > maxAwaiting {
+	if len(p.frames) >= maxFrames || p.held+n > maxAwaiting {
 		return tribune.Hint(fmt.Errorf("%w: too many acts wait for a signature", tribune.ErrBusy), "Try again in a minute.")
 	}
 	p.frames[id] = f
-	p.entities += n
+	p.held += n
 	return nil
 }
 
 func (p *pending) drop(id string) {
 	if f := p.frames[id]; f != nil {
-		p.entities -= len(f.found.entities)
+		p.held -= f.weight()
 		delete(p.frames, id)
 	}
 }

@@ -115,9 +115,10 @@ func oneClass(f *found, spots []spot) error {
 		"Narrow attrs to one of: %s.", strings.Join(words, "; "))
 }
 
-// window is the class's whole keeping time up to now, or back to the oldest value where no class says.
+// window is the class's whole keeping time up to now, or back to the oldest value where no class says. The coming second
+// is in it: the vault may have named a segment by it.
 func (a *api) window(id tribune.ClassID, spots []spot, now time.Time) tribune.Window {
-	w := tribune.Window{From: now, Until: now.Truncate(time.Second).Add(time.Second)}
+	w := tribune.Window{From: now, Until: now.Truncate(time.Second).Add(2 * time.Second)}
 	if class, ok := a.Class(id); ok && class.Keep > 0 {
 		w.From = now.Add(-class.Keep).Truncate(time.Second)
 		return w
@@ -190,6 +191,7 @@ func (a *api) commit(w http.ResponseWriter, r *http.Request, body []byte, caller
 	if err := f.found.open(f.spots, values); err != nil {
 		return err
 	}
+	f.found.narrow()
 	w.Header().Set("Cache-Control", "no-store")
 	return a.show(w, r, f.found)
 }

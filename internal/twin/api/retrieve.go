@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"tribune"
 	"tribune/internal/twin"
 	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin/model"
 	"tribune/internal/web"
 )
 
@@ -20,7 +22,7 @@ func (a *api) retrieveEntity(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	caller := web.CallerOf(r.Context())
-	if key, ok := rendering(f.ctx, f.view); ok && caller.Purpose == "" {
+	if key, ok := rendering(f.ctx, f.view); ok && caller.Purpose == "" && r.Header.Get(web.ActHeader) == "" {
 		ready, err := a.Twin.Ready(r.Context(), f.tenant, id, key, renderer(f.ctx, f.view))
 		if err != nil {
 			return err
@@ -33,7 +35,7 @@ func (a *api) retrieveEntity(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return nil, err
 		}
-		if !hasOne(e, f.view.Attrs) {
+		if !hasOne(e, f.view.Attrs, caller.Purpose != "") {
 			return nil, fmt.Errorf("%w: the entity has none of the attributes asked for", tribune.ErrNotFound)
 		}
 		f.entities = []twin.View{e}
@@ -41,10 +43,11 @@ func (a *api) retrieveEntity(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// hasOne reports whether the entity has one of the attributes; all are had where none are named.
-func hasOne(e twin.View, attrs []tribune.Name) bool {
+// hasOne reports whether the entity has one of the attributes; all are had where none are named. To who names no
+// purpose, a sealed attribute is one that does not exist.
+func hasOne(e twin.View, attrs []tribune.Name, purpose bool) bool {
 	for _, name := range attrs {
-		if _, ok := e.Attrs[name]; ok {
+		if slices.ContainsFunc(e.Attrs[name], func(a model.Attr) bool { return purpose || a.Sealed == nil }) {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"tribune"
 	"tribune/internal/twin"
 	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin/temporal"
 )
 
 // maxLast bounds how many instances of each attribute a history shows.
@@ -33,6 +34,7 @@ func (a *api) retrieveTemporal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f.view.Time, f.temporal = q.Property, true
+	f.period = temporal.Query{Property: q.Property, Rel: q.Rel, At: q.At, End: q.End, LastN: q.LastN}
 	return a.answer(w, r, nil, func() (*found, error) {
 		e, err := a.Twin.History(r.Context(), q)
 		if err != nil {
