@@ -61,6 +61,16 @@ func PartialKey(share *SealShare, id []byte) ([]byte, error) {
 	return encodeG1(&d), nil
 }
 
+// PartialKeys is PartialKey for each id, over all cores.
+func PartialKeys(share *SealShare, ids [][]byte) ([][]byte, error) {
+	parts := make([][]byte, len(ids))
+	err := each(len(ids), func(i int) (err error) {
+		parts[i], err = PartialKey(share, ids[i])
+		return err
+	})
+	return parts, err
+}
+
 // EvaluateBlinded is s_i*point, 48 bytes. It refuses what is not a proper point, so that a sender learns nothing about
 // the share from points of small order.
 func EvaluateBlinded(share *NameShare, point []byte) ([]byte, error) {

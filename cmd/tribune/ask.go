@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"syscall"
 
 	"tribune"
 	"tribune/internal/client"
@@ -59,6 +61,9 @@ func runAsk(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	answer, err := c.Read(ctx, http.MethodPost, fmt.Sprintf("/ngsi-ld/v1/entityOperations/query?limit=%d&options=keyValues", *limit), body)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return tribune.Hint(err, "Nobody answers at %s. Start the city: tribune demo --dir %s", c.Base, *dir)
+	}
 	if err != nil {
 		return err
 	}

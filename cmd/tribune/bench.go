@@ -50,6 +50,9 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 		return tribune.Hint(fmt.Errorf("%w: name one bench, or all", errUsage), "tribune bench -h lists them.")
 	}
 	if names[0] == "all" {
+		if cfg.Profile != "" {
+			return fmt.Errorf("%w: a profile is of one bench", errUsage)
+		}
 		names = names[:0]
 		for _, k := range bench.All() {
 			names = append(names, k.Name)
@@ -71,7 +74,6 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 		}
 		if err != nil {
 			failed = append(failed, err)
-			fmt.Fprintln(log, "tribune:", err)
 			continue
 		}
 		if *asJSON {
@@ -83,10 +85,7 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 			return err
 		}
 	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d benches failed: %w", len(failed), len(names), errors.Join(failed...))
-	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func benchOne(ctx context.Context, name string, cfg bench.Config) (result bench.Result, err error) {

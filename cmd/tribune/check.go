@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"tribune"
+	"tribune/internal/city"
 	"tribune/policy"
 	"tribune/protocol"
 )
@@ -46,6 +47,33 @@ func runCheck(ctx context.Context, args []string, out, log io.Writer) error {
 	if broken > 0 {
 		return fmt.Errorf("%w: %d places in the law are broken", errDoesNotHold, broken)
 	}
+	if *asJSON {
+		return nil
+	}
+	files, err := policy.ReadFiles(f.Arg(0))
+	if err != nil {
+		return fmt.Errorf("reading the law: %w", err)
+	}
+	fmt.Fprintf(out, "The law can be used. Hub and guardians pin its floors by this hash: %s\n", policy.FloorsHash(files))
+	return nil
+}
+
+// runKey makes a key file and prints its public part.
+func runKey(ctx context.Context, args []string, out, log io.Writer) error {
+	f := flags("key", log)
+	path := f.String("out", "", "the key's file, made with mode 0600 (required); one that is there is kept, and its public part printed")
+	name := f.String("name", "", "whose note key, like birmingham.example/steward: it signs law, or a log; empty = an office holder's key, which signs acts")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *path == "" || f.NArg() > 0 {
+		return tribune.Hint(fmt.Errorf("%w: name the key's file", errUsage), "tribune key --name birmingham.example/steward --out steward.key")
+	}
+	public, err := city.NewKey(*path, *name)
+	if err != nil {
+		return fmt.Errorf("making a key: %w", err)
+	}
+	fmt.Fprintln(out, public)
 	return nil
 }
 

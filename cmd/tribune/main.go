@@ -5,6 +5,7 @@
 //	tribune ask     --dir DIR --as NAME --plate PLATE ...                ask for personal data, as an office holder does
 //	tribune verify  --trust FILE RECEIPT                                 check a receipt offline, trusting nobody
 //	tribune check   DIR                                                  explain a city's law, file by file
+//	tribune key     --out FILE [--name NAME]                             make a key of an institution or an office holder
 //	tribune sign    --key FILE FILE...                                   sign law files as their issuer
 //	tribune bench   NAME [--json]                                        speed of a fresh hub, against its own ceiling
 //	tribune drill   NAME [--json]                                        play a fault or an attack against real processes
@@ -42,6 +43,7 @@ func commands() []command {
 		{"ask", "ask for personal data, as an office holder does", false, runAsk},
 		{"verify", "check a receipt offline, trusting nobody", false, runVerify},
 		{"check", "explain a city's law, file by file", false, runCheck},
+		{"key", "make a key of an institution or of an office holder", false, runKey},
 		{"sign", "sign law files as their issuer", false, runSign},
 		{"bench", "measure a fresh hub against its own ceiling", false, runBench},
 		{"drill", "play a fault or an attack against real processes", false, runDrill},
@@ -53,7 +55,7 @@ func commands() []command {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second ctrl-C ends at once what a first one asked to end in order
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

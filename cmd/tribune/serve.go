@@ -64,7 +64,7 @@ func profileCPU(path string) (stop func(), err error) {
 	}, nil
 }
 
-// runServe runs a hub whose law, keys and guardians exist already.
+// runServe runs a hub whose law, keys and guardians exist already; docs/operations.md says how they come about.
 func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	f := flags("serve", log)
 	dir := f.String("dir", "", "the city's directory (required)")
@@ -77,7 +77,7 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	if *dir == "" {
 		return tribune.Hint(fmt.Errorf("%w: name the city's directory", errUsage), "tribune serve --dir /var/lib/tribune")
 	}
-	return city.Serve(ctx, city.Dir(*dir), *config, *address, logger(log, *verbose))
+	return city.Serve(ctx, city.Dir(*dir), *config, *address, out, logger(log, *verbose))
 }
 
 // runGuardian is a guardian's process as demo starts it. Its standard input is its parent's life line: however the parent

@@ -10,10 +10,12 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -64,6 +66,7 @@ type Result struct {
 	Seconds     float64 `json:"seconds"`
 	Connections int     `json:"connections"`
 	CPU         CPU     `json:"cpu"`
+	CPUPerOp    float64 `json:"cpu_ms_per_op"` // of hub and guardians together: what a busy machine changes least
 	Machine     Machine `json:"machine"`
 	BoundedBy   string  `json:"bounded_by"`
 }
@@ -78,16 +81,16 @@ type CPU struct {
 
 func (c CPU) busy() float64 { return c.Hub + c.Guardians + c.Bench + c.Others }
 
-// kind is one of the benches.
-type kind struct {
+// Kind is one of the benches.
+type Kind struct {
 	Name, Line string
 	unit       string
 	run        func(context.Context, *Bench) (measured, error)
 }
 
 // All are the benches, in the order in which `tribune bench all` runs them.
-func All() []kind {
-	return []kind{
+func All() []Kind {
+	return []Kind{
 		{"update", "change one attribute of a public entity, durably", "requests", runUpdate},
 		{"create", "create a public entity, durably", "requests", runCreate},
 		{"get", "retrieve one public entity", "requests", runGet},
@@ -134,8 +137,8 @@ func Open(ctx context.Context, cfg Config) (b *Bench, err error) {
 	if cfg.Duration == 0 {
 		cfg.Duration = 10 * time.Second
 	}
-	if cfg.Duration < 0 || cfg.Duration > maxDuration || cfg.Subjects > maxPage || cfg.Entities > maxEntities {
-		return nil, fmt.Errorf("%w: a bench lasts at most %s, with at most %d subjects an act and %d entities", tribune.ErrInvalid, maxDuration, maxPage, maxEntities)
+	if cfg.Duration < 0 || cfg.Duration > maxDuration || cfg.Subjects > maxPage || cfg.Entities > maxEntities || cfg.Readers > readPlates {
+		return nil, fmt.Errorf("%w: a bench lasts at most %s, with at most %d subjects an act, %d entities and %d readers", tribune.ErrInvalid, maxDuration, maxPage, maxEntities, readPlates)
 	}
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
@@ -159,15 +162,19 @@ func (b *Bench) Close() error {
 	if b.city != nil {
 		err = b.city.close()
 	}
-	if b.temp != "" {
-		err = errors.Join(err, os.RemoveAll(b.temp))
+	if b.temp == "" {
+		return err
 	}
-	return err
+	removed := os.RemoveAll(b.temp)
+	for end := time.Now().Add(stopFor); removed != nil && time.Now().Before(end); removed = os.RemoveAll(b.temp) {
+		time.Sleep(pollEvery) // guardians of a hub that was killed write until they notice
+	}
+	return errors.Join(err, removed)
 }
 
 // Run runs one bench. The result is valid, but not a speed, where it fails because answers were wrong.
 func (b *Bench) Run(ctx context.Context, name string) (Result, error) {
-	i := slices.IndexFunc(All(), func(k kind) bool { return k.Name == name })
+	i := slices.IndexFunc(All(), func(k Kind) bool { return k.Name == name })
 	if i < 0 {
 		return Result{}, tribune.Hint(fmt.Errorf("%w: there is no bench %q", tribune.ErrNotFound, name), "The benches are: %s.", strings.Join(names(), ", "))
 	}
@@ -179,7 +186,7 @@ func (b *Bench) Run(ctx context.Context, name string) (Result, error) {
 	return r, nil
 }
 
-func (b *Bench) run(ctx context.Context, k kind) (Result, error) {
+func (b *Bench) run(ctx context.Context, k Kind) (Result, error) {
 	r := Result{Bench: k.Name, Unit: k.unit, Machine: machine()}
 	var err error
 	if r.Fdatasync, err = fdatasync(ctx, b.cfg.Dir); err != nil {
@@ -200,11 +207,14 @@ func (b *Bench) run(ctx context.Context, k kind) (Result, error) {
 	r.OpsPerS, r.Ops, r.Errors, r.Seconds = per*t.rate(), t.ops(), t.errors, t.elapsed.Seconds()
 	r.P50, r.P99 = milliseconds(t.latency.quantile(0.50)), milliseconds(t.latency.quantile(0.99))
 	r.Connections, r.Offered, r.CPU = m.connections, m.offered, t.cpu
+	if r.OpsPerS > 0 {
+		r.CPUPerOp = 1000 * (t.cpu.Hub + t.cpu.Guardians) / r.OpsPerS
+	}
 	if t.first != nil {
 		r.FirstError = t.first.Error()
 	}
 	if t.ops() == 0 || float64(t.errors) > maxErrors*float64(t.ops()+t.errors) {
-		return r, fmt.Errorf("%d of %d answers were wrong, the first: %w", t.errors, t.ops()+t.errors, errors.Join(t.first, errNothing))
+		return r, fmt.Errorf("%w: %d of %d answers were wrong, so a figure means nothing; the first: %w", errWrong, t.errors, t.ops()+t.errors, cmp.Or(t.first, errNone))
 	}
 	fmt.Fprintf(b.cfg.Log, "%s: measuring the ceiling: ready bytes of the same size\n", k.Name)
 	ceiling, err := b.ceiling(ctx, m.request, int(t.bytes/int64(t.ops())))
@@ -214,25 +224,40 @@ func (b *Bench) run(ctx context.Context, k kind) (Result, error) {
 	r.Ceiling = ceiling * per / float64(max(m.exchanges, 1))
 	r.Share = r.OpsPerS / r.Ceiling
 	r.BoundedBy = r.bound()
+	r.round()
 	return r, nil
 }
 
-var errNothing = fmt.Errorf("%w: a figure over wrong answers means nothing", tribune.ErrInvalid)
+var (
+	errWrong = errors.New("no speed")
+	errNone  = errors.New("there was none")
+)
 
 // bound says what held the figure down, as far as it can be seen from outside.
 func (r Result) bound() string {
 	cores := float64(runtime.NumCPU())
+	ours := r.CPU.Hub + r.CPU.Guardians + r.CPU.Bench
 	cpu := fmt.Sprintf("%.1f of %d cores busy: hub %.1f, guardians %.1f, this client %.1f, other programs %.1f",
 		r.CPU.busy(), runtime.NumCPU(), r.CPU.Hub, r.CPU.Guardians, r.CPU.Bench, r.CPU.Others)
 	switch {
 	case r.Offered > 0 && r.OpsPerS > 0.97*float64(r.Offered):
 		return "the rate offered; " + cpu
-	case r.CPU.busy() > 0.85*cores:
+	case r.CPU.busy() > 0.85*cores && ours > 0.25*cores: // else whoever else is busy leaves enough
 		return "processor: " + cpu
 	case r.CPU.busy() == 0:
 		return "unknown: this system does not tell who uses its processor"
 	}
 	return fmt.Sprintf("waiting, at a synced write of %.2f ms; %s", r.Fdatasync, cpu)
+}
+
+// round drops digits that say nothing.
+func (r *Result) round() {
+	for _, v := range []*float64{
+		&r.OpsPerS, &r.P50, &r.P99, &r.RSS, &r.RSSIdle, &r.Fdatasync, &r.Ceiling, &r.Seconds, &r.CPU.Hub, &r.CPU.Guardians, &r.CPU.Bench, &r.CPU.Others, &r.CPUPerOp,
+	} {
+		*v = math.Round(*v*1000) / 1000
+	}
+	r.Share = math.Round(r.Share*1e6) / 1e6
 }
 
 func names() (all []string) {

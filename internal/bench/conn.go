@@ -69,6 +69,11 @@ func (c *conn) do(request []byte) (status int, body []byte, err error) {
 	if _, err := c.nc.Write(request); err != nil {
 		return 0, nil, err
 	}
+	return c.read()
+}
+
+// read reads one answer.
+func (c *conn) read() (status int, body []byte, err error) {
 	line, err := c.r.ReadSlice('\n')
 	if err != nil {
 		return 0, nil, err
@@ -114,15 +119,21 @@ func header(line []byte, name string) ([]byte, bool) {
 	return bytes.TrimSpace(line[len(name):]), true
 }
 
-// fill appends the next n bytes to the body.
+// fill appends the next n bytes to the body, a piece at a time: a length is only a claim.
 func (c *conn) fill(n int) error {
-	at := len(c.body)
-	if at+n > maxAnswer {
+	const piece = 64 << 10
+	if len(c.body)+n > maxAnswer {
 		return errProtocol
 	}
-	c.body = slices.Grow(c.body, n)[:at+n]
-	_, err := io.ReadFull(c.r, c.body[at:])
-	return err
+	for n > 0 {
+		at, size := len(c.body), min(n, piece)
+		c.body = slices.Grow(c.body, size)[:at+size]
+		if _, err := io.ReadFull(c.r, c.body[at:]); err != nil {
+			return err
+		}
+		n -= size
+	}
+	return nil
 }
 
 func (c *conn) chunks() error {

@@ -24,6 +24,7 @@ type tally struct {
 	errors  int
 	first   error
 	bytes   int64 // in bodies of right answers
+	within  int   // right answers that came within elapsed; -1 = all of them
 	elapsed time.Duration
 	cpu     CPU
 }
@@ -34,7 +35,11 @@ func (t *tally) rate() float64 {
 	if t.elapsed <= 0 {
 		return 0
 	}
-	return float64(t.ops()) / t.elapsed.Seconds()
+	n := t.ops()
+	if t.within >= 0 {
+		n = t.within
+	}
+	return float64(n) / t.elapsed.Seconds()
 }
 
 func (t *tally) note(took time.Duration, size int, err error) {
@@ -90,7 +95,7 @@ func closed(ctx context.Context, w work, n int, d time.Duration, m *meter) (tall
 	sleep(ctx, time.Until(until))
 	cpu := m.stop()
 	all.Wait()
-	sum := tally{elapsed: d, cpu: cpu}
+	sum := tally{within: -1, elapsed: d, cpu: cpu}
 	for i := range tallies {
 		sum.merge(&tallies[i])
 	}
@@ -129,6 +134,7 @@ func offered(ctx context.Context, w work, rate, most int, d time.Duration, m *me
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o.began = time.Now().Add(10 * time.Millisecond)
+	o.until = o.at(o.warm).Add(d)
 	for i := range total {
 		if i == o.warm {
 			m.start()
@@ -141,8 +147,7 @@ func offered(ctx context.Context, w work, rate, most int, d time.Duration, m *me
 	cpu := m.stop()
 	close(o.due)
 	o.all.Wait()
-	o.tally.cpu = cpu
-	o.tally.elapsed = max(o.last.Sub(o.at(o.warm)), d)
+	o.tally.cpu, o.tally.elapsed = cpu, d
 	return o.tally, o.workers, ctx.Err()
 }
 
@@ -150,15 +155,15 @@ type openLoop struct {
 	work  work
 	every time.Duration
 	began time.Time
-	warm  int // requests before the measured part
+	until time.Time // end of the measured part
+	warm  int       // requests before the measured part
 	due   chan int
 	all   sync.WaitGroup
 
 	workers int // started; used by the pacing goroutine alone
 
-	mu    sync.Mutex // guards tally and last
+	mu    sync.Mutex // guards tally
 	tally tally
-	last  time.Time // answer
 }
 
 func (o *openLoop) at(i int) time.Time { return o.began.Add(time.Duration(i) * o.every) }
@@ -207,15 +212,16 @@ func (o *openLoop) serve(ctx context.Context, c *conn, worker, i int) {
 	}
 }
 
+// count notes the latency of each request of the measured part, whenever it is answered, and for the rate each answer
+// that comes within it, whenever it was asked for.
 func (o *openLoop) count(i int, end time.Time, size int, err error) {
-	if i < o.warm {
-		return
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.tally.note(end.Sub(o.at(i)), size, err)
-	if end.After(o.last) {
-		o.last = end
+	if i >= o.warm {
+		o.tally.note(end.Sub(o.at(i)), size, err)
+	}
+	if err == nil && !end.Before(o.at(o.warm)) && end.Before(o.until) {
+		o.tally.within++
 	}
 }
 

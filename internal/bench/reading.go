@@ -18,7 +18,7 @@ const (
 	reading   = "/ngsi-ld/v1/entityOperations/query?options=keyValues&limit="
 	sessionID = "urn:ngsi-ld:ParkingSession:bench:"
 	maxPage   = 1000 // entities in one answer, and people in one act of the planner's mandate
-	// plates of a sealed-read bench: enough that no two of its readings in a row touch the same person.
+	// readPlates is how many people park for a sealed-read bench, shared out among its readers.
 	readPlates = 100
 	// quietFor without a new enrolment means that all are enrolled: the hub gathers newcomers twice a second.
 	quietFor = 1200 * time.Millisecond
@@ -119,24 +119,26 @@ func runSealedRead(ctx context.Context, b *Bench) (measured, error) {
 		return measured{}, err
 	}
 	const path = reading + "20"
-	ask := func(i int) []byte {
-		return query(fmt.Sprintf("licensePlate==%q", plate(batch, i%readPlates)), map[string]string{}, nil)
+	ask := func(plate string) []byte {
+		return query(fmt.Sprintf("licensePlate==%q", plate), map[string]string{}, nil)
 	}
-	t := tally{}
+	t := tally{within: -1}
 	from := time.Now().Add(warming(b.cfg.Duration))
 	until := from.Add(b.cfg.Duration)
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards t
 	for reader := range b.cfg.Readers {
 		all.Go(func() {
-			for i := reader; ctx.Err() == nil; i += b.cfg.Readers {
+			own := readPlates / b.cfg.Readers // of two acts about one person at once, the hub refuses one
+			for turn := 0; ctx.Err() == nil; turn++ {
+				plate := plate(batch, reader*own+turn%own)
 				began := time.Now()
-				a, err := ok(inspector.Read(ctx, http.MethodPost, path, ask(i)))
+				a, err := ok(inspector.Read(ctx, http.MethodPost, path, ask(plate)))
 				end := time.Now()
 				size := 0
 				if err == nil {
 					size = len(a.Body)
-					err = opened(a, plate(batch, i%readPlates))
+					err = opened(a, plate)
 				}
 				if end.After(until) {
 					return
@@ -156,7 +158,7 @@ func runSealedRead(ctx context.Context, b *Bench) (measured, error) {
 	t.cpu = m.stop()
 	all.Wait()
 	t.elapsed = b.cfg.Duration
-	request := appendRequest(nil, http.MethodPost, path, inspector.Token, ask(0))
+	request := appendRequest(nil, http.MethodPost, path, inspector.Token, ask(plate(batch, 0)))
 	return measured{tally: t, connections: b.cfg.Readers, request: request, exchanges: 2}, ctx.Err()
 }
 
@@ -180,7 +182,7 @@ func runRelease(ctx context.Context, b *Bench) (measured, error) {
 	}
 	attrs := []string{"refParking", "startedAt", "endedAt"}
 	path := fmt.Sprintf("%s%d", reading, b.cfg.Subjects)
-	t := tally{}
+	t := tally{within: -1}
 	var used CPU // core-seconds
 	var request []byte
 	for began := time.Now(); t.ops()+t.errors < leastRounds || time.Since(began) < b.cfg.Duration; {

@@ -11,6 +11,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,8 +23,12 @@ import (
 	"tribune/protocol"
 )
 
-// MaxAnswer bounds what is read of any answer, in bytes.
-const MaxAnswer = 64 << 20
+// Bounds.
+const (
+	MaxAnswer = 64 << 20          // bytes read of any answer; a longer one is an error, never cut short
+	patience  = 100 * time.Second // for a whole answer: the hub gives up after 90
+	maxSkew   = 2 * time.Minute   // of an act's time; guardians accept no more either
+)
 
 // Client calls one hub as one caller.
 type Client struct {
@@ -34,7 +39,7 @@ type Client struct {
 	Office  tribune.OfficeID
 	Purpose tribune.PurposeID
 	Mandate tribune.MandateID
-	HTTP    *http.Client // nil = http.DefaultClient
+	HTTP    *http.Client // nil = one that waits its time and follows no redirect: token and signature are for Base alone
 }
 
 // Answer is what the hub answered. Problem is set where Status is not 2xx.
@@ -79,7 +84,7 @@ func (a *Answer) Error() error {
 func (c *Client) Do(ctx context.Context, method, path string, body []byte, extra http.Header) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: the request's address: %w", tribune.ErrInvalid, unwrapURL(err))
 	}
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
@@ -97,7 +102,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, extra
 	}
 	h := c.HTTP
 	if h == nil {
-		h = http.DefaultClient
+		h = &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	res, err := h.Do(req)
 	if err != nil {
@@ -105,8 +110,11 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, extra
 	}
 	defer res.Body.Close()
 	a := &Answer{Status: res.StatusCode, Header: res.Header}
-	if a.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxAnswer)); err != nil {
+	if a.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1)); err != nil {
 		return nil, fmt.Errorf("reading the hub's answer: %w", err)
+	}
+	if len(a.Body) > MaxAnswer {
+		return nil, fmt.Errorf("%w: the hub's answer has more than %d bytes", tribune.ErrTooLarge, MaxAnswer)
 	}
 	if r := res.Header.Get("Tribune-Receipt"); r != "" {
 		if a.Receipt, err = base64.RawURLEncoding.DecodeString(r); err != nil {
@@ -122,7 +130,8 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, extra
 
 // unwrapURL keeps a URL, and what its query may hold, out of errors.
 func unwrapURL(err error) error {
-	if u, ok := err.(*url.Error); ok {
+	var u *url.Error
+	if errors.As(err, &u) {
 		return u.Err
 	}
 	return err
@@ -142,7 +151,7 @@ func (c *Client) Read(ctx context.Context, method, path string, body []byte) (*A
 			return nil, err
 		}
 		if c.Key == nil {
-			return first, tribune.Hint(fmt.Errorf("%w: the act needs the actor's signature", tribune.ErrDenied), "Give the key file of the office holder.")
+			return first, errNoKey()
 		}
 		signature, err := act.Sign(c.Key)
 		if err != nil {
@@ -157,20 +166,24 @@ func (c *Client) Read(ctx context.Context, method, path string, body []byte) (*A
 	}
 }
 
+func errNoKey() error {
+	return tribune.Hint(fmt.Errorf("%w: the act needs the actor's signature", tribune.ErrDenied), "Give the key file of the office holder.")
+}
+
 // check refuses to sign an act that says anything but what was asked.
 func (c *Client) check(a *Answer) (protocol.Act, error) {
 	var act protocol.Act
 	if a.Problem == nil || protocol.DecodeJCS([]byte(a.Problem.ActText), &act) != nil {
 		return act, fmt.Errorf("%w: the hub asks for a signature under something that is not an act", tribune.ErrInvalid)
 	}
-	if act.Purpose != c.Purpose || act.Mandate != c.Mandate || act.Kind != tribune.ActRead || (c.Office != "" && act.Office != c.Office) {
+	if act.Purpose != c.Purpose || act.Mandate != c.Mandate || act.Kind != tribune.ActRead || act.Office != c.Office {
 		return act, fmt.Errorf("%w: the hub asks for a signature under another act: %s by %s for %s under %s", tribune.ErrInvalid, act.Kind, act.Office, act.Purpose, act.Mandate)
 	}
 	at, err := act.When()
 	if err != nil {
 		return act, err
 	}
-	if skew := time.Since(at).Abs(); skew > 2*time.Minute {
+	if skew := time.Since(at).Abs(); skew > maxSkew {
 		return act, fmt.Errorf("%w: the hub dates the act %s away from this clock", tribune.ErrInvalid, skew.Round(time.Second))
 	}
 	return act, act.Validate()
@@ -178,6 +191,9 @@ func (c *Client) check(a *Answer) (protocol.Act, error) {
 
 // Exercise puts an act of power on record: note says in words what is done.
 func (c *Client) Exercise(ctx context.Context, note string) (*Answer, error) {
+	if c.Key == nil {
+		return nil, errNoKey()
+	}
 	private, err := protocol.JCS(protocol.Private{Actor: c.Actor, Inputs: protocol.Inputs{Attrs: []tribune.Name{}, Note: note}, Subjects: []protocol.Subject{}})
 	if err != nil {
 		return nil, err

@@ -52,17 +52,13 @@ func playDenials(ctx context.Context, p *play) error {
 	expired.Mandate = "parking-enforcement-2025"
 	none := *inspector
 	none.Mandate = ""
-	for _, try := range []struct {
-		what, want string
-		as         *client.Client
-		missing    []string // one of these words must be in what was missing
-	}{
-		{"an inspector asks for plan-city", "403, naming the purpose or the mandate", &planner, []string{"purpose", "plan-city", "mandate"}},
-		{"an inspector asks for a purpose that no register knows", "403, naming the purpose", &unknown, []string{"purpose"}},
-		{"an inspector asks under a mandate that ended in 2025", "403, naming the mandate's end", &expired, []string{"ended", "expired", "in force", "until"}},
-		{"an inspector asks under no mandate", "403, naming the mandate", &none, []string{"mandate"}},
+	for _, try := range []refusal{
+		{"an inspector asks for plan-city", "403, naming the purpose or the mandate", &planner, []string{"purpose", "plan-city", "mandate"}, ""},
+		{"an inspector asks for a purpose that no register knows", "403, naming the purpose", &unknown, []string{"purpose"}, "idle-curiosity"},
+		{"an inspector asks under a mandate that ended in 2025", "403, naming the mandate's end", &expired, []string{"ended", "expired", "in force", "until"}, ""},
+		{"an inspector asks under no mandate", "403, naming the mandate", &none, []string{"mandate"}, ""},
 	} {
-		if err := c.denied(ctx, who, try.as, try.what, try.want, try.missing); err != nil {
+		if err := c.denied(ctx, who, try); err != nil {
 			return err
 		}
 	}
@@ -122,20 +118,29 @@ func (c *city) withoutPurpose(ctx context.Context, who person) error {
 	return nil
 }
 
+// refusal is a question that must be denied.
+type refusal struct {
+	what, want string
+	as         *client.Client
+	missing    []string // one of these words must be in what was missing
+	unknown    string   // a word of the caller's own that no register knows: a log that forgets nothing must not carry it
+}
+
 // denied asks, and expects a 403 that names what is missing and is on record.
-func (c *city) denied(ctx context.Context, who person, as *client.Client, what, want string, missing []string) error {
+func (c *city) denied(ctx context.Context, who person, r refusal) error {
+	what, as := r.what, r.as
 	a, err := c.ask(ctx, as, who.plate)
 	if err != nil {
 		return err
 	}
 	named := false
 	if a.Problem != nil {
-		for _, m := range missing {
+		for _, m := range r.missing {
 			named = named || strings.Contains(strings.ToLower(strings.Join(a.Problem.Missing, "; ")), m)
 		}
 	}
 	clean := len(newNeedles(words([]person{who})).find("answer", a.Body)) == 0
-	c.play.check(a.Status == http.StatusForbidden && named && clean, what, want, "%s", shown(a))
+	c.play.check(a.Status == http.StatusForbidden && named && clean, what, r.want, "%s", shown(a))
 	receipt, err := c.receipt(ctx, a)
 	if err != nil {
 		c.play.check(false, what+": is the denial on record?", "a receipt that verifies, permit=false", "%v", err)
@@ -151,8 +156,12 @@ func (c *city) denied(ctx context.Context, who person, as *client.Client, what, 
 		return nil
 	}
 	l := v.Leaf
-	c.play.check(!l.Decision.Permit && l.Act.Purpose == as.Purpose && l.Act.Mandate == as.Mandate && l.Act.Office == as.Office && len(l.Tags) == 0,
-		what+": is the denial on record?", "a receipt that verifies, permit=false", "leaf %d: permit=%v, missing %q", v.Index, l.Decision.Permit, l.Decision.Missing)
+	fits := l.Act.Purpose == as.Purpose && l.Act.Mandate == as.Mandate
+	if r.unknown != "" {
+		fits = !strings.Contains(string(v.LeafBytes), r.unknown)
+	}
+	c.play.check(!l.Decision.Permit && fits && l.Act.Office == as.Office && len(l.Tags) == 0,
+		what+": is the denial on record?", "a receipt that verifies, permit=false, no word of the caller's own", "leaf %d: permit=%v, missing %q", v.Index, l.Decision.Permit, l.Decision.Missing)
 	return nil
 }
 
@@ -183,7 +192,7 @@ func (c *city) forged(ctx context.Context, who person) error {
 		return err
 	}
 	inspector.Mandate = id
-	if err := c.denied(ctx, who, inspector, "an inspector asks under a mandate whose issuer's signature is wrong", "403, naming the mandate", []string{"signature", "signed", "mandate"}); err != nil {
+	if err := c.denied(ctx, who, refusal{"an inspector asks under a mandate whose issuer's signature is wrong", "403, naming the mandate", inspector, []string{"signature", "signed"}, id}); err != nil {
 		return err
 	}
 	inspector.Mandate = "parking-enforcement-2026"
@@ -196,8 +205,10 @@ func (c *city) forged(ctx context.Context, who person) error {
 }
 
 // forge signs text under the council's name with a key of our own.
-func forge(text string) ([]byte, error) {
-	skey, _, err := protocol.NewKey(councilKey)
+func forge(text string) ([]byte, error) { return forgeAs(councilKey, text) }
+
+func forgeAs(name, text string) ([]byte, error) {
+	skey, _, err := protocol.NewKey(name)
 	if err != nil {
 		return nil, err
 	}

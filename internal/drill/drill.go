@@ -26,6 +26,7 @@ type Config struct {
 	Dir    string    // scratch directory, kept afterwards; "" = a temporary one that is removed
 	People int       // synthetic drivers; 0 = 200
 	Kills  int       // of drill crash; 0 = 20
+	Every  int       // of drill receipt: every n-th byte of the log's files is altered; 0 = each
 	Log    io.Writer // progress, one line a step; nil = none
 }
 
@@ -98,6 +99,7 @@ func run(ctx context.Context, d Drill, cfg Config) (rep Report, err error) {
 	if p.cfg.Kills == 0 {
 		p.cfg.Kills = 20
 	}
+	p.cfg.Every = max(p.cfg.Every, 1)
 	if p.cfg.Log == nil {
 		p.cfg.Log = io.Discard
 	}
@@ -110,9 +112,10 @@ func run(ctx context.Context, d Drill, cfg Config) (rep Report, err error) {
 		return rep, fmt.Errorf("making the scratch directory: %w", err)
 	}
 	defer p.end()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	return rep, d.play(ctx, p)
+	if err := d.play(ctx, p); err != nil || ctx.Err() == nil {
+		return rep, err
+	}
+	return rep, ctx.Err() // what a drill saw while it was being interrupted says nothing
 }
 
 // holds: a drill without a check, or without a control, shows nothing.

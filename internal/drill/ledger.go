@@ -2,6 +2,7 @@ package drill
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -91,6 +92,31 @@ func (l *ledger) audit(entity string, current int64, history []instance) (broken
 		broken = append(broken, fmt.Sprintf("%s: current value %d ended before an acknowledged write began", entity, current))
 	}
 	return broken
+}
+
+// observed is how observation times are written: they order as text.
+const observed = "2006-01-02T15:04:05.000000Z"
+
+// windowSize is how many writes one window of a history holds: a hub bounds what it shows at once.
+const windowSize = 4000
+
+// windows are bounds of observation time that together cover everything, with at most windowSize known writes between
+// two of them.
+func (l *ledger) windows(entity string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var times []string
+	for _, w := range l.writes[entity] {
+		times = append(times, w.observedAt)
+	}
+	slices.Sort(times)
+	bounds := []string{time.Unix(0, 0).UTC().Format(observed)}
+	for i := windowSize; i < len(times); i += windowSize {
+		if times[i] != bounds[len(bounds)-1] {
+			bounds = append(bounds, times[i])
+		}
+	}
+	return append(bounds, time.Now().AddDate(1, 0, 0).UTC().Format(observed))
 }
 
 // counts are how many writes there were and how many of them were acknowledged.

@@ -55,11 +55,11 @@ func newNeedles(words []string) *needles {
 }
 
 func (n *needles) spell(word string) {
-	plain := map[string]string{
-		word: "text", strings.ToLower(word): "lower case", strings.ToUpper(word): "upper case",
-		strings.ReplaceAll(word, " ", ""): "without spaces", url.QueryEscape(word): "URL encoding", url.PathEscape(word): "URL encoding",
-	}
-	for text, kind := range plain {
+	for _, plain := range [][2]string{
+		{word, "text"}, {strings.ToLower(word), "lower case"}, {strings.ToUpper(word), "upper case"},
+		{strings.ReplaceAll(word, " ", ""), "text without spaces"}, {url.QueryEscape(word), "URL encoding"}, {url.PathEscape(word), "URL encoding"},
+	} {
+		text, kind := plain[0], plain[1]
 		raw := []byte(text)
 		n.add(raw, word, kind)
 		n.add([]byte(hex.EncodeToString(raw)), word, kind+", hex")

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,6 +23,8 @@ const (
 	stopFor = 20 * time.Second
 	// pollEvery is how often something is looked at that no event tells.
 	pollEvery = 50 * time.Millisecond
+	// tailSize is how much of a process's log an error quotes, in bytes.
+	tailSize = 2000
 )
 
 // process is one child, the leader of a process group of its own, so that nothing it started outlives the drill.
@@ -29,19 +33,25 @@ type process struct {
 	cmd    *exec.Cmd
 	output string // file that holds what it wrote
 	done   chan struct{}
-	err    error // of Wait; valid once done is closed
+	err    error     // of Wait; valid once done is closed
+	group  sync.Once // kills the group: once, since its number may be another's later
 }
 
-// spawn starts the binary; what it writes is appended to the file output. stdin, where it is not nil, is the parent's
-// end of a pipe that the child watches.
+// spawn starts the binary. What it writes to standard error is appended to the file output, what to standard output to
+// output + ".out". stdin, where it is not nil, is the end of a pipe that the child watches.
 func (p *play) spawn(ctx context.Context, output string, stdin *os.File, args ...string) (*process, error) {
 	out, err := os.OpenFile(output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", args[0], err)
 	}
 	defer out.Close() // the child has its own
+	said, err := os.OpenFile(output+".out", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", args[0], err)
+	}
+	defer said.Close()
 	cmd := exec.Command(p.cfg.Binary, args...)
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Stdout, cmd.Stderr = said, out
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
@@ -59,17 +69,14 @@ func (p *play) spawn(ctx context.Context, output string, stdin *os.File, args ..
 	return proc, nil
 }
 
-// destroy kills the whole group, at once. The group may outlive its leader, so it is killed even where that is gone.
+// destroy kills the whole group, which may outlive its leader.
 func (proc *process) destroy() {
-	syscall.Kill(-proc.cmd.Process.Pid, syscall.SIGKILL)
+	proc.group.Do(func() { syscall.Kill(-proc.cmd.Process.Pid, syscall.SIGKILL) })
 	<-proc.done
 }
 
-// kill is kill -9 of the leader alone: its children are left to notice by themselves.
-func (proc *process) kill() {
-	proc.cmd.Process.Kill()
-	<-proc.done
-}
+// kill is kill -9 of the hub. Its guardians have groups of their own and are left to notice by themselves.
+func (proc *process) kill() { proc.destroy() }
 
 // stop is ctrl-C. It reports an error where the process does not end cleanly in time.
 func (proc *process) stop() error {
@@ -96,13 +103,18 @@ func (proc *process) running() bool {
 	}
 }
 
-// tail is the end of what the process wrote.
+// tail is the end of what the process wrote, or where it crashed.
 func (proc *process) tail() string {
 	data, err := os.ReadFile(proc.output)
 	if err != nil {
 		return err.Error()
 	}
-	return strings.TrimSpace(string(data[max(0, len(data)-2000):]))
+	for _, crash := range []string{"\npanic: ", "\nfatal error: "} {
+		if i := bytes.Index(data, []byte(crash)); i >= 0 {
+			data = data[i:min(i+tailSize, len(data))]
+		}
+	}
+	return strings.TrimSpace(string(data[max(0, len(data)-tailSize):]))
 }
 
 // until polls until f is true. It fails where the process ends, time is up, or f fails.

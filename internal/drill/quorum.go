@@ -57,7 +57,63 @@ func playQuorum(ctx context.Context, p *play) error {
 	if err := c.opens(ctx, who, "four guardians again: an inspector reads the session"); err != nil {
 		return err
 	}
-	return c.proc.stop()
+	if err := c.proc.stop(); err != nil {
+		return err
+	}
+	return p.newCity("fresh").neverFounded(ctx, who)
+}
+
+// neverFounded is a city whose guardians are too few to hold their ceremony: there is nothing yet to seal with, so what
+// is personal must be turned away, and not stored until later.
+func (c *city) neverFounded(ctx context.Context, who person) error {
+	const when = "a first start with two of four guardians"
+	if err := c.launch(ctx, 2); err != nil {
+		c.play.check(false, when, "/healthz answers", "%v", err)
+		return nil
+	}
+	integrator, err := c.as("integrator-1")
+	if err != nil {
+		return err
+	}
+	const place = "Drill Memorial Car Park"
+	body, err := json.Marshal(map[string]any{"id": "urn:ngsi-ld:OffStreetParking:drill:first", "type": typePark, "name": property(place)})
+	if err != nil {
+		return err
+	}
+	public, err := integrator.Do(ctx, http.MethodPost, entityPath, body, nil)
+	if err != nil {
+		return err
+	}
+	c.play.check(public.Status == http.StatusCreated, when+": the integrator writes a car park", "201", "%s", shown(public))
+	if body, err = json.Marshal(map[string]any{"id": sessionID(1), "type": typeSession, "licensePlate": property(who.plate), "driver": property(who.driver)}); err != nil {
+		return err
+	}
+	personal, err := integrator.Do(ctx, http.MethodPost, entityPath, body, nil)
+	if err != nil {
+		return err
+	}
+	hint := ""
+	if personal.Problem != nil {
+		hint = personal.Problem.Hint
+	}
+	c.play.check(personal.Status == http.StatusServiceUnavailable && hint != "", when+": the integrator writes a parking session", "503 with a hint", "%s (hint: %s)", shown(personal), hint)
+	if err := c.proc.stop(); err != nil {
+		return err
+	}
+	t, err := steal(ctx, c.path("hub"), c.play.scratch("stolen"))
+	if err != nil {
+		return err
+	}
+	hits, _, err := t.search(newNeedles(words([]person{who})))
+	if err != nil {
+		return err
+	}
+	c.play.check(len(hits) == 0, when+": search the hub's directory for the session", "nothing", "%s", listed(hits))
+	if hits, _, err = t.search(newNeedles([]string{place})); err != nil {
+		return err
+	}
+	c.play.control(len(hits) > 0, when+": search it for the car park", "found", "%s", listed(hits))
+	return nil
 }
 
 func (c *city) opens(ctx context.Context, who person, tried string) error {

@@ -1,16 +1,12 @@
 package drill
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"testing/fstest"
 
 	"tribune/verify"
 )
@@ -54,8 +50,8 @@ type exhibit struct {
 	dir     string
 	receipt []byte
 	trust   *verify.Trust
-	files   fstest.MapFS // the log
-	used    []string     // files that the receipt rests on
+	files   memory   // the log
+	used    []string // files that the receipt rests on
 }
 
 func (c *city) exhibit(ctx context.Context) (*exhibit, error) {
@@ -114,7 +110,7 @@ func copyLog(from, to string) error {
 
 // load reads the log into memory, and finds which of its files the receipt rests on.
 func (e *exhibit) load() error {
-	e.files = fstest.MapFS{}
+	e.files = memory{}
 	dir := filepath.Join(e.dir, "log")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -125,7 +121,7 @@ func (e *exhibit) load() error {
 			return err
 		}
 		rel, err := filepath.Rel(dir, path)
-		e.files[filepath.ToSlash(rel)] = &fstest.MapFile{Data: data}
+		e.files[filepath.ToSlash(rel)] = data
 		return err
 	})
 	if err != nil {
@@ -143,21 +139,6 @@ func (e *exhibit) load() error {
 	return nil
 }
 
-// recorder notes which files are opened.
-type recorder struct {
-	inner  fs.FS
-	opened []string
-}
-
-// Open opens a file and notes its name.
-func (r *recorder) Open(name string) (fs.File, error) {
-	f, err := r.inner.Open(name)
-	if err == nil && !slices.Contains(r.opened, name) {
-		r.opened = append(r.opened, name)
-	}
-	return f, err
-}
-
 // run is `tribune verify` at home.
 func (e *exhibit) run(ctx context.Context, receipt []byte, log string) (string, int, error) {
 	file := filepath.Join(e.dir, "receipt.tlog")
@@ -173,120 +154,6 @@ func (e *exhibit) honest(ctx context.Context) error {
 		return err
 	}
 	e.play.control(code == 0 && strings.Contains(out, "This receipt holds") && strings.Contains(out, "parking-inspector"), "tribune verify, with trust file and log copied elsewhere, the city gone", "exit 0, the act in words", "exit %d: %s", code, firstLine(out))
-	return nil
-}
-
-// mute are alterations that were not noticed, and silent those whose message says nothing.
-type alterations struct{ tried, mute, silent int }
-
-func (a *alterations) note(err error) {
-	a.tried++
-	switch {
-	case err == nil:
-		a.mute++
-	case strings.TrimSpace(err.Error()) == "":
-		a.silent++
-	}
-}
-
-func (a alterations) held() bool { return a.tried > 0 && a.mute == 0 && a.silent == 0 }
-
-func (a alterations) String() string {
-	return fmt.Sprintf("%d alterations, %d unnoticed, %d without a reason", a.tried, a.mute, a.silent)
-}
-
-// flips are what each byte becomes in turn: one bit, and the case or digit that lenient parsers take for the same.
-var flips = [...]byte{0x01, 0x20, 0x80}
-
-func (e *exhibit) alterReceipt(ctx context.Context) error {
-	var all alterations
-	for i := range e.receipt {
-		for _, flip := range flips {
-			bad := bytes.Clone(e.receipt)
-			bad[i] ^= flip
-			_, err := e.trust.Receipt(bad)
-			all.note(err)
-		}
-		_, err := e.trust.Receipt(slices.Delete(bytes.Clone(e.receipt), i, i+1))
-		all.note(err)
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	e.play.check(all.held(), fmt.Sprintf("alter each of the receipt's %d bytes in turn, three ways, and leave it out", len(e.receipt)), "each refused with a reason", "%s", all)
-
-	var sample alterations
-	last := ""
-	for k := range sampled {
-		bad := bytes.Clone(e.receipt)
-		bad[k*(len(bad)-1)/(sampled-1)] ^= 0x01
-		out, code, err := e.run(ctx, bad, filepath.Join(e.dir, "log"))
-		if err != nil {
-			return err
-		}
-		sample.note(outcome(out, code))
-		last = firstLine(out)
-	}
-	e.play.check(sample.held(), fmt.Sprintf("the same of %d bytes by tribune verify itself", sampled), "exit 3 with a reason", "%s, the last: %s", sample, last)
-	return nil
-}
-
-// outcome is a command's refusal as an error; nil where it did not refuse with exit code 3.
-func outcome(out string, code int) error {
-	if code != 3 {
-		return nil
-	}
-	return errors.New(strings.TrimSpace(out))
-}
-
-func (e *exhibit) alterLog(ctx context.Context) error {
-	v, err := e.trust.Receipt(e.receipt)
-	if err != nil {
-		return err
-	}
-	var all alterations
-	bytesUsed := 0
-	for _, name := range e.used {
-		honest := e.files[name].Data
-		bytesUsed += len(honest)
-		for i := range honest {
-			bad := bytes.Clone(honest)
-			bad[i] ^= flips[i%len(flips)]
-			e.files[name] = &fstest.MapFile{Data: bad}
-			all.note(e.trust.Log(v, e.files))
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		e.files[name] = &fstest.MapFile{Data: honest[:len(honest)-1]}
-		all.note(e.trust.Log(v, e.files))
-		e.files[name] = &fstest.MapFile{Data: honest}
-	}
-	e.play.check(all.held() && len(e.used) >= 3, fmt.Sprintf("alter each of %d bytes of the %d log files it rests on (%s) in turn, and cut each file", bytesUsed, len(e.used), strings.Join(e.used, ", ")),
-		"each refused with a reason; checkpoint, entries and hashes among them", "%s", all)
-	e.play.control(e.trust.Log(v, e.files) == nil, "the log as it was", "holds", "%v", e.trust.Log(v, e.files))
-
-	var sample alterations
-	last := ""
-	for _, name := range e.used {
-		path := filepath.Join(e.dir, "log", filepath.FromSlash(name))
-		honest := e.files[name].Data
-		bad := bytes.Clone(honest)
-		bad[len(bad)/2] ^= 0x01
-		if err := os.WriteFile(path, bad, 0o600); err != nil {
-			return fmt.Errorf("altering the log: %w", err)
-		}
-		out, code, err := e.run(ctx, e.receipt, filepath.Join(e.dir, "log"))
-		if err != nil {
-			return err
-		}
-		sample.note(outcome(out, code))
-		last = firstLine(out)
-		if err := os.WriteFile(path, honest, 0o600); err != nil {
-			return fmt.Errorf("altering the log: %w", err)
-		}
-	}
-	e.play.check(sample.held(), "one byte of each of these files, by tribune verify itself", "exit 3 with a reason", "%s, the last: %s", sample, last)
 	return nil
 }
 

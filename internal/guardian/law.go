@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -39,8 +40,11 @@ const (
 //
 //   - The first set counts at once, if it fits the pins.
 //   - A set that only tightens the one then in force counts at once.
-//   - Any other needs the approval of t guardians, and 72 hours since we first saw its leaf.
-//   - A set that does not verify never counts.
+//   - Any other needs the approval of t guardians, and 72 hours since we first saw its leaf. Approvals are used up by the
+//     first leaf that needs them: a law that was withdrawn does not come back by the signatures of then.
+//   - A set that does not verify never counts. Nor does one that the hub has not shown 72 hours after we saw its leaf: until
+//     then nothing is released, but a leaf that names no law at all must not stop the city for ever. (To hide a law
+//     gives a hub no more than not to publish it.) The first law has no other to stay with, and must be shown.
 type lawBook struct {
 	cfg      Config
 	roster   protocol.Group
@@ -61,6 +65,7 @@ type lawLeaf struct {
 	approvals []approval
 	settled   bool
 	never     bool
+	used      bool      // its approvals counted
 	from      time.Time // where settled and not never: counts from then on; zero = at once
 }
 
@@ -93,7 +98,7 @@ func openLaw(cfg Config, roster protocol.Group) (*lawBook, error) {
 // leaf takes a leaf of kind law from the mirror.
 func (l *lawBook) leaf(i uint64, leaf protocol.Leaf, live bool) {
 	var public lawPublic
-	if !leaf.Decision.Permit || json.Unmarshal(leaf.Public, &public) != nil || public.Set == (tribune.Hash{}) {
+	if !leaf.Decision.Permit || protocol.DecodeJCS(leaf.Public, &public) != nil || public.Set == (tribune.Hash{}) {
 		return
 	}
 	l.mu.Lock()
@@ -137,57 +142,53 @@ func (l *lawBook) inForce(ctx context.Context, index uint64, at time.Time) (*pol
 	l.mu.Lock()
 	n := sort.Search(len(l.leaves), func(i int) bool { return l.leaves[i].index >= index })
 	l.mu.Unlock()
-	var current *policy.Set
+	var current *lawLeaf
 	for i := range n {
-		leaf, set, err := l.judge(ctx, i)
+		leaf, err := l.judge(ctx, i)
 		if err != nil {
 			return nil, err
 		}
 		if !leaf.never && !leaf.from.After(at) {
-			current = set
+			current = &leaf
 		}
 	}
 	if current == nil {
 		return nil, fmt.Errorf("%w: no law is in force at this place of the record", tribune.ErrNotFound)
 	}
-	return current, nil
+	return l.get(ctx, current.set)
 }
 
 // judge settles what a law leaf does. The leaves before it are settled already.
-func (l *lawBook) judge(ctx context.Context, i int) (lawLeaf, *policy.Set, error) {
+func (l *lawBook) judge(ctx context.Context, i int) (lawLeaf, error) {
 	l.mu.Lock()
 	leaf := l.leaves[i]
-	set, void := l.sets[leaf.set], l.void[leaf.set]
-	l.mu.Unlock()
-	if void != nil {
-		leaf.settled, leaf.never = true, true
-		return leaf, nil, nil
-	}
-	if set == nil {
-		var err error
-		if set, err = l.get(ctx, leaf.set); err != nil {
-			return leaf, nil, err
-		}
-		if set == nil { // void
-			leaf.settled, leaf.never = true, true
-			return leaf, nil, nil
-		}
-	}
-	if leaf.settled {
-		return leaf, set, nil
-	}
-	l.mu.Lock()
 	seen := time.Unix(l.seen[leaf.index], 0)
+	spent := slices.ContainsFunc(l.leaves[:i], func(e lawLeaf) bool { return e.used && e.set == leaf.set })
 	l.mu.Unlock()
-	before, err := l.inForce(ctx, leaf.index, seen)
+	if leaf.settled {
+		return leaf, nil
+	}
+	set, err := l.get(ctx, leaf.set)
+	if err != nil && !errors.Is(err, errUnshown) {
+		return leaf, err
+	}
+	before, beforeErr := l.inForce(ctx, leaf.index, seen)
 	switch {
-	case errors.Is(err, tribune.ErrNotFound): // the first
-	case err != nil:
-		return leaf, nil, err
+	case errors.Is(err, errUnshown):
+		if beforeErr != nil || l.cfg.Now().Sub(seen) < looseningWait {
+			return leaf, err
+		}
+		leaf.never = true
+	case set == nil: // does not verify
+		leaf.never = true
+	case errors.Is(beforeErr, tribune.ErrNotFound): // the first
+	case beforeErr != nil:
+		return leaf, beforeErr
 	case before.Hash() == set.Hash(): // published again
 	default:
 		if tightens, _ := policy.Tightens(before, set); !tightens {
-			leaf.never = l.approved(leaf) < l.roster.T
+			leaf.used = !spent && l.approved(leaf) >= l.roster.T
+			leaf.never = !leaf.used
 			leaf.from = seen.Add(looseningWait)
 		}
 	}
@@ -195,7 +196,7 @@ func (l *lawBook) judge(ctx context.Context, i int) (lawLeaf, *policy.Set, error
 	l.mu.Lock()
 	l.leaves[i] = leaf
 	l.mu.Unlock()
-	return leaf, set, nil
+	return leaf, nil
 }
 
 // approved counts the guardians who signed the set.
@@ -214,6 +215,9 @@ func (l *lawBook) approved(leaf lawLeaf) int {
 	}
 	return len(yes)
 }
+
+// errUnshown: the hub answers, but not with this set.
+var errUnshown = errors.New("the hub does not show this policy set")
 
 // get loads a set from our folder or from the hub; nil, nil where it does not verify.
 func (l *lawBook) get(ctx context.Context, hash tribune.Hash) (*policy.Set, error) {
@@ -240,7 +244,7 @@ func (l *lawBook) get(ctx context.Context, hash tribune.Hash) (*policy.Set, erro
 		if kept {
 			return nil, &tribune.IntegrityError{What: "the stored policy set " + path, Err: tribune.ErrInvalid}
 		}
-		return nil, fmt.Errorf("%w: the hub serves another policy set than %s", tribune.ErrInvalid, hash)
+		return nil, fmt.Errorf("policy set %s: %w, but another", hash, errUnshown)
 	}
 	if !kept {
 		if err := l.keep(path, raw); err != nil {
@@ -286,12 +290,15 @@ func (l *lawBook) fetch(ctx context.Context, hash tribune.Hash) ([]byte, error) 
 		return nil, fmt.Errorf("asking the hub for policy set %s: %w", hash, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
+		return nil, fmt.Errorf("policy set %s: %w", hash, errUnshown)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("asking the hub for policy set %s: %s", hash, resp.Status)
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxLawBody+1))
 	if err == nil && len(raw) > maxLawBody {
-		err = tribune.ErrTooLarge
+		return nil, fmt.Errorf("policy set %s: %w in %d bytes", hash, errUnshown, maxLawBody)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading policy set %s from the hub: %w", hash, err)

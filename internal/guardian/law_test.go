@@ -181,3 +181,80 @@ func TestLawThatTheHubDoesNotServeStopsReleases(t *testing.T) {
 		t.Error("an altered law on disk is taken")
 	}
 }
+
+// A hub that was stolen for an hour can leave a leaf behind that names a law nobody has. That stops releases for 72 hours,
+// and not for ever.
+func TestLawLeafThatNamesNoLawDoesNotStopTheCityForEver(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	for i := range 3 {
+		public, _ := protocol.JCS(lawPublic{Set: tribune.Hash{1, byte(i)}})
+		w.publishLeaf(w.housekeeping(tribune.ActLaw, tribune.Hash{}, public))
+	}
+	w.publishLaw(w.set) // the hub has recovered
+	ask := func() (*policy.Set, error) {
+		return w.guards[0].law.inForce(context.Background(), w.log.Size(), w.guards[0].now())
+	}
+	if _, err := ask(); !errors.Is(err, errUnshown) {
+		t.Errorf("at once: got %v, want that the law is not shown", err)
+	}
+	w.guards[0].ahead.Store(int64(looseningWait + time.Minute))
+	for range 2 {
+		if set, err := ask(); err != nil || set.Hash() != w.set.Hash() {
+			t.Errorf("after 72 hours: %v", err)
+		}
+		w.restart(0)
+	}
+	// A hub that cannot be reached says nothing about what it has.
+	hidden := w.changed("offices.toml", "subjects_per_hour = 2000", "subjects_per_hour = 20")
+	w.sets.Delete(hidden.Hash().String())
+	w.guards[0].ahead.Store(0)
+	w.publishLaw(hidden)
+	w.hub.Close()
+	w.guards[0].ahead.Store(int64(looseningWait + time.Minute))
+	if _, err := ask(); err == nil || errors.Is(err, errUnshown) {
+		t.Errorf("an unreachable hub: got %v, want that the law cannot be read", err)
+	}
+}
+
+// A fresh guardian that is not shown the first law must not take the second, by a stolen steward's key, for the first.
+func TestFirstLawThatIsHiddenIsNotReplacedByTheNext(t *testing.T) {
+	w := newWorld(t)
+	w.ceremony()
+	w.publishLaw(w.set)
+	loose := w.changed("policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
+	w.publishLaw(loose)
+	fresh := w.guards[0]
+	fresh.stop()
+	if err := os.RemoveAll(filepath.Join(fresh.cfg.Dir, lawDir)); err != nil {
+		t.Fatal(err)
+	}
+	w.sets.Delete(w.set.Hash().String())
+	w.start(0)
+	fresh.ahead.Store(int64(looseningWait + time.Hour))
+	if set, err := fresh.law.inForce(context.Background(), w.log.Size(), fresh.now()); err == nil {
+		t.Errorf("in force is %s, want none", set.Hash())
+	}
+}
+
+// Approvals are signatures over a set; whoever has the log could publish a law that was withdrawn with the old ones.
+func TestApprovalsOfAWithdrawnLawDoNotCountAgain(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	first := w.set
+	loose := w.changed("policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
+	w.publishLaw(loose, w.approve(loose, 0, 1)...)
+	later := time.Now().Add(looseningWait + time.Hour)
+	if got := w.inForce(later); got.Hash() != loose.Hash() {
+		t.Fatalf("positive control: in force is %s, want the approved law", got.Hash())
+	}
+	w.guards[0].ahead.Store(int64(looseningWait + 2*time.Hour))
+	w.publishLaw(w.changed("policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 31")) // the same bytes as the first
+	w.publishLaw(loose, w.approve(loose, 0, 1)...)
+	for range 2 {
+		if got := w.inForce(time.Now().Add(1000 * time.Hour)); got.Hash() == loose.Hash() && !w.stillFirst(first, loose) {
+			t.Errorf("the withdrawn law is in force again")
+		}
+		w.restart(0)
+	}
+}

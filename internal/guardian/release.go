@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"tribune"
@@ -121,17 +122,18 @@ func (g *Guardian) answer(h *hearing) (protocol.Answer, error) {
 		return protocol.Answer{}, fmt.Errorf("reading our share: %w", err)
 	}
 	defer share.Wipe()
-	var shares []byte
-	defer func() { clear(shares) }()
+	var ids [][]byte
 	for _, s := range h.priv.Subjects {
 		for _, id := range s.IDs {
-			p, err := ibe.PartialKey(share, id.Bytes(g.cfg.City))
-			if err != nil {
-				return protocol.Answer{}, err
-			}
-			shares = append(shares, p...)
+			ids = append(ids, id.Bytes(g.cfg.City))
 		}
 	}
+	parts, err := ibe.PartialKeys(share, ids)
+	if err != nil {
+		return protocol.Answer{}, err
+	}
+	shares := slices.Concat(parts...)
+	defer clear(shares)
 	epoch := h.keys.Group.Epoch
 	box, err := protocol.SealShares(h.v.Leaf.Act.Recipient, h.v.LeafHash, epoch, shares)
 	if err != nil {

@@ -209,3 +209,43 @@ func TestTesseraIsQuiet(t *testing.T) {
 		t.Errorf("at level Debug: got %q", logged.String())
 	}
 }
+
+// respell changes bits of a signature line's base64 that decode to nothing: lenient decoders take it, verifiers of
+// receipts do not.
+func respell(line string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	body := strings.TrimRight(line, "=\n")
+	if body == "" {
+		return line
+	}
+	last := strings.IndexByte(alphabet, body[len(body)-1])
+	return body[:len(body)-1] + alphabet[last^1:last^1+1] + line[len(body):]
+}
+
+// One dishonest guardian must not be able to stop the record: what it answers must never end in a checkpoint that our own
+// verifier refuses.
+func TestGuardianThatSpellsItsSignatureOddlyCannotStopTheRecord(t *testing.T) {
+	for name, lie := range map[string]func(string) string{
+		"base64 with stray bits": respell,
+		"its line and a stranger's": func(s string) string {
+			return s + "\u2014 stranger.example " + strings.Repeat("A", 100) + "\n"
+		},
+		"its line twice": func(s string) string { return s + s },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t)
+			g.cfg.Transport = lyingTransport{lie, map[string]bool{strings.TrimPrefix(g.cfg.Witnesses[0].URL, "http://"): true}}
+			r := g.open(t)
+			for n := range 4 {
+				if _, err := r.Seal(t.Context(), testLeaf(t, n)); err != nil {
+					t.Fatalf("leaf %d: %v", n, err)
+				}
+			}
+			if c, err := g.trust.Checkpoint(r.Checkpoint()); err != nil {
+				t.Errorf("the published checkpoint: %v", err)
+			} else if len(c.Cosignatures) < 3 {
+				t.Errorf("%d co-signatures", len(c.Cosignatures))
+			}
+		})
+	}
+}

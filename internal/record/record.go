@@ -192,7 +192,7 @@ func (r *Record) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: the log's key is not a note secret key", tribune.ErrInvalid)
 	}
-	driver, err := posix.New(r.life, posix.Config{Path: r.cfg.Dir, HTTPClient: &http.Client{Transport: newCourier(r.life, r.cfg)}})
+	driver, err := posix.New(r.life, posix.Config{Path: r.cfg.Dir, HTTPClient: &http.Client{Transport: newCourier(r.life, r.cfg, r.trust)}})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"tribune"
 	"tribune/protocol"
+	"tribune/verify"
 )
 
 const (
@@ -80,9 +81,10 @@ var errBusyWitness = errors.New("the guardian is still at an earlier checkpoint"
 // soon as it has a quorum, which would abort the same guardian each time and keep it from ever catching up; so a request, once
 // begun, goes on to its end. A guardian that fails is asked again after a pause.
 type courier struct {
-	next http.RoundTripper
-	life context.Context
-	log  *slog.Logger
+	next  http.RoundTripper
+	life  context.Context
+	log   *slog.Logger
+	trust *verify.Trust
 
 	mu    sync.Mutex
 	state map[string]*contact // by URL
@@ -95,12 +97,12 @@ type contact struct {
 	ahead bool // it was logged that it holds a longer log than we
 }
 
-func newCourier(life context.Context, cfg Config) *courier {
+func newCourier(life context.Context, cfg Config, trust *verify.Trust) *courier {
 	next := cfg.Transport
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return &courier{next: next, life: life, log: cfg.Log.With("room", "record"), state: map[string]*contact{}}
+	return &courier{next: next, life: life, log: cfg.Log.With("room", "record"), trust: trust, state: map[string]*contact{}}
 }
 
 func (c *courier) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -150,8 +152,38 @@ func (c *courier) carry(req *http.Request) (*http.Response, error) {
 	if len(body) > maxAnswer {
 		return nil, fmt.Errorf("answer of guardian: %w", tribune.ErrTooLarge)
 	}
+	if res.StatusCode == http.StatusOK {
+		if err := c.checkLine(req, body); err != nil {
+			return nil, err
+		}
+	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
+}
+
+// checkLine takes one co-signature, in the one spelling that our verifier accepts, and nothing besides. Tessera is more
+// lenient, and would publish a checkpoint that nobody's receipt verifies under: one dishonest guardian could stop the log.
+func (c *courier) checkLine(req *http.Request, line []byte) error {
+	if req.GetBody == nil {
+		return fmt.Errorf("%w: the request cannot be read again", tribune.ErrUnsupported)
+	}
+	sent, err := req.GetBody()
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(sent)
+	if err != nil {
+		return err
+	}
+	_, checkpoint, _ := bytes.Cut(body, []byte("\n\n"))
+	signed, err := c.trust.OpenCheckpoint(append(bytes.Clone(checkpoint), line...))
+	if err != nil {
+		return fmt.Errorf("answer of guardian: %w", err)
+	}
+	if len(signed.Cosignatures) != 1 {
+		return fmt.Errorf("%w: answer of guardian: %d co-signatures, want one", tribune.ErrInvalid, len(signed.Cosignatures))
+	}
+	return nil
 }
 
 // checkAhead tells the operator once of a guardian that has signed more than this log holds. Tessera only ever says that

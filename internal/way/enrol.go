@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"tribune"
@@ -26,12 +25,12 @@ type enrolment struct {
 	stop  context.CancelFunc
 	done  chan struct{}
 
-	mu sync.Mutex // one enrolment at a time: two would put the same subject on record twice
+	turn chan struct{} // held by one enrolment at a time: two would put the same subject on record twice
 }
 
 func newEnrolment(w *Way) *enrolment {
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &enrolment{way: w, queue: make(chan tribune.Pseudonym, enrolQueue), stop: cancel, done: make(chan struct{})}
+	e := &enrolment{way: w, queue: make(chan tribune.Pseudonym, enrolQueue), stop: cancel, done: make(chan struct{}), turn: make(chan struct{}, 1)}
 	go e.run(ctx)
 	return e
 }
@@ -54,15 +53,13 @@ func (e *enrolment) run(ctx context.Context) {
 	tick := time.NewTicker(enrolEvery)
 	defer tick.Stop()
 	var batch []protocol.Subject
-	retryAt := time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		batch = e.gather(batch)
-		if len(batch) == 0 || time.Now().Before(retryAt) {
+		if batch = e.gather(batch); len(batch) == 0 {
 			continue
 		}
 		if err := e.ensure(ctx, batch); err != nil {
@@ -70,9 +67,10 @@ func (e *enrolment) run(ctx context.Context) {
 				return
 			}
 			e.way.cfg.Log.Warn("enrolment waits", "subjects", len(batch), "err", err)
-			retryAt = time.Now().Add(enrolRetry)
+			tick.Reset(enrolRetry)
 			continue
 		}
+		tick.Reset(enrolEvery)
 		batch = nil
 	}
 }
@@ -89,20 +87,27 @@ func (e *enrolment) gather(batch []protocol.Subject) []protocol.Subject {
 	return batch
 }
 
-// ensure returns when every subject has a trace key.
+// ensure returns when every subject has a trace key. Whoever waits for another's enrolment waits openFor at most.
 func (e *enrolment) ensure(ctx context.Context, subjects []protocol.Subject) error {
 	if missing, err := e.missing(ctx, subjects); err != nil || len(missing) == 0 {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, openFor)
+	defer cancel()
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		return tribune.Hint(fmt.Errorf("%w: other enrolments go first: %w", tribune.ErrBusy, ctx.Err()), "Try again in a few seconds.")
+	}
 	missing, err := e.missing(ctx, subjects) // another enrolment may just have ended
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, openFor)
-	defer cancel()
-	return e.enrol(ctx, missing)
+	// Once its leaf may be on record the enrolment is finished, whoever hangs up: else the next one enrols them again.
+	walk, end := context.WithTimeout(context.WithoutCancel(ctx), openFor)
+	defer end()
+	return e.enrol(walk, missing)
 }
 
 func (e *enrolment) missing(ctx context.Context, subjects []protocol.Subject) (missing []protocol.Subject, err error) {

@@ -18,20 +18,21 @@ type Opening struct {
 	Evidence tribune.Evidence `json:"evidence"`
 }
 
-// Openings rest under way||opening|index wrapped, the guardians' public statements under way||release|index in clear.
-func openingKey(index uint64) []byte {
-	return store.Uint(store.Key("way", tribune.Place{}, "opening"), index)
+// Openings rest under way||opening|leaf hash wrapped: they are written before their leaf has an index. The guardians'
+// public statements rest under way||release|index in clear.
+func openingKey(leaf tribune.Hash) []byte {
+	return store.Key("way", tribune.Place{}, "opening", string(leaf[:]))
 }
 func releaseKey(index uint64) []byte {
 	return store.Uint(store.Key("way", tribune.Place{}, "release"), index)
 }
 
-func (w *Way) keepOpening(ctx context.Context, index uint64, s *sheet) error {
+func (w *Way) keepOpening(ctx context.Context, leaf tribune.Hash, s *sheet) error {
 	data, err := json.Marshal(Opening{Private: s.private, Salt: s.salt, Evidence: s.evidence})
 	if err != nil {
 		return err
 	}
-	key := openingKey(index)
+	key := openingKey(leaf)
 	wrapped, err := w.cfg.Vault.Wrap(string(key), data)
 	if err != nil {
 		return fmt.Errorf("wrapping an opening: %w", err)
@@ -44,13 +45,16 @@ func (w *Way) keepOpening(ctx context.Context, index uint64, s *sheet) error {
 	return nil
 }
 
-func (w *Way) keepStatements(ctx context.Context, index uint64, answers []protocol.Answer) error {
-	var statements []protocol.Statement
-	for _, a := range answers {
-		if a.Statement != nil {
-			statements = append(statements, *a.Statement)
-		}
+// dropOpening forgets the opening of a leaf that surely is not on record. One that stays behind does no harm.
+func (w *Way) dropOpening(ctx context.Context, leaf tribune.Hash) {
+	var b store.Batch
+	b.Delete(openingKey(leaf))
+	if err := w.cfg.Store.Commit(ctx, &b); err != nil {
+		w.cfg.Log.Warn("an opening without a leaf stays behind", "err", err)
 	}
+}
+
+func (w *Way) keepStatements(ctx context.Context, index uint64, statements []protocol.Statement) error {
 	data, err := json.Marshal(statements)
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package way
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"tribune"
 	"tribune/protocol"
@@ -21,6 +23,11 @@ type Exercise struct {
 // *tribune.Denial (on record) where the policy does not permit, ErrInvalid where act, private part and signature do not
 // fit each other or the act's time is not now, ErrConflict where the act came before.
 func (w *Way) Do(ctx context.Context, x Exercise) (tribune.Receipt, error) {
+	leave, err := w.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	act, inputs, err := w.read(x)
 	if err != nil {
 		return nil, err
@@ -43,9 +50,9 @@ func (w *Way) Do(ctx context.Context, x Exercise) (tribune.Receipt, error) {
 	defer cancel()
 	index, err := w.append(ctx, s, leaf)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.keepOpening(ctx, index, s); err != nil {
+		if !errors.Is(err, tribune.ErrUncertain) {
+			w.seen.forget(x.Act.ID)
+		}
 		return nil, err
 	}
 	receipt, err := w.cfg.Record.Await(ctx, index)
@@ -66,13 +73,16 @@ func (w *Way) read(x Exercise) (tribune.Act, protocol.Inputs, error) {
 	}
 	at, _ := a.When()
 	if skew := w.cfg.Now().Sub(at).Abs(); skew > maxClockSkew {
-		return fail("the act's time is %s away from now, at most %s", skew.Round(1e9), maxClockSkew)
+		return fail("the act's time is %s away from now, at most %s", skew.Round(time.Second), maxClockSkew)
 	}
 	if a.Kind != tribune.ActDecide || a.Count != 0 || len(a.Recipient) != 0 {
 		return fail("an act of power has kind %q, count 0 and no recipient", tribune.ActDecide)
 	}
 	if a.Office != x.Caller.Office || a.Purpose != x.Caller.Purpose || a.Mandate != x.Caller.Mandate {
 		return fail("office, purpose and mandate of the act differ from the caller's")
+	}
+	if len(x.Private) > maxPrivate {
+		return tribune.Act{}, protocol.Inputs{}, fmt.Errorf("%w: a private part of %d bytes, at most %d", tribune.ErrTooLarge, len(x.Private), maxPrivate)
 	}
 	private, err := protocol.DecodePrivate(x.Private)
 	if err != nil {

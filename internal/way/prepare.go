@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tribune"
 	"tribune/protocol"
@@ -12,6 +13,11 @@ import (
 // Prepare decides a reading and returns the act for its actor to sign. It fails with *tribune.Denial (on record) where
 // the policy does not permit, ErrTooLarge where one leaf cannot hold it.
 func (w *Way) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error) {
+	leave, err := w.enter()
+	if err != nil {
+		return protocol.Act{}, err
+	}
+	defer leave()
 	s, err := w.prepare(ctx, r)
 	if err != nil {
 		return protocol.Act{}, err
@@ -27,7 +33,7 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 		return nil, tribune.Hint(fmt.Errorf("%w: personal data need a known caller", tribune.ErrUnknown), "Send Authorization: Bearer with a token of yours.")
 	}
 	now := w.cfg.Now()
-	subjects, err := w.subjects(r)
+	subjects, err := w.subjects(now, r)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +49,8 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 	if !s.decision.Permit {
 		return nil, w.denials.record(ctx, act, inputs, s.decision)
 	}
+	// Only now: each closing costs the subject a new header, and who is denied must not cause any.
+	w.cfg.Vault.CloseSegments(r.Class, touched(s.subjects))
 	if err := w.number(ctx, s); err != nil {
 		return nil, err
 	}
@@ -54,23 +62,22 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 
 // subjects are those the sealed values belong to, each with the identities that open them, then those the request
 // itself names, with none.
-func (w *Way) subjects(r tribune.Reading) ([]protocol.Subject, error) {
-	touched := map[tribune.Pseudonym]bool{}
-	var all []tribune.Pseudonym
+func (w *Way) subjects(now time.Time, r tribune.Reading) ([]protocol.Subject, error) {
+	known := map[tribune.Pseudonym]bool{}
 	for _, v := range r.Sealed {
 		if v.Class != r.Class {
 			return nil, fmt.Errorf("%w: a value of class %s in a reading of class %s", tribune.ErrInvalid, v.Class, r.Class)
 		}
-		if !touched[v.Pseudonym] {
-			touched[v.Pseudonym] = true
-			all = append(all, v.Pseudonym)
-		}
+		known[v.Pseudonym] = true
 	}
-	w.cfg.Vault.CloseSegments(r.Class, all)
-	subjects := w.cfg.Vault.Identities(w.cfg.Now(), r.Sealed)
+	subjects := w.cfg.Vault.Identities(now, r.Sealed)
+	ids := 0
+	for _, s := range subjects {
+		ids += len(s.IDs)
+	}
 	for _, p := range r.Subjects {
-		if !touched[p] {
-			touched[p] = true
+		if !known[p] {
+			known[p] = true
 			subjects = append(subjects, protocol.Subject{P: p, IDs: []tribune.Identity{}})
 		}
 	}
@@ -80,7 +87,17 @@ func (w *Way) subjects(r tribune.Reading) ([]protocol.Subject, error) {
 	if len(subjects) > protocol.MaxTags {
 		return nil, tribune.Hint(fmt.Errorf("%w: %d people in one act, at most %d", tribune.ErrTooLarge, len(subjects), protocol.MaxTags), "Ask for fewer with limit and offset.")
 	}
+	if ids > protocol.MaxIDs { // guardians would refuse it once it is on record, and the uses would be spent
+		return nil, tribune.Hint(fmt.Errorf("%w: %d keys in one act, at most %d", tribune.ErrTooLarge, ids, protocol.MaxIDs), "Ask for fewer people, or a shorter time.")
+	}
 	return subjects, nil
+}
+
+func touched(subjects []protocol.Subject) (all []tribune.Pseudonym) {
+	for _, s := range subjects {
+		all = append(all, s.P)
+	}
+	return all
 }
 
 // number gives each subject its next use number and tag, enrolling those who have no trace key yet.
@@ -143,10 +160,17 @@ func (s *sheet) leaf(signature []byte) ([]byte, error) {
 	}.Encode()
 }
 
-// append reserves the act's tags, appends its leaf and settles the reservation. Only where the record cannot say
-// whether the leaf is in the log does the reservation stay: those subjects wait for a restart, which reads the log.
+// append reserves the act's tags, keeps its opening, appends its leaf and settles the reservation. The opening comes
+// first: after a crash a leaf on record without one could never be explained to its subject, an opening without a leaf
+// explains nothing. Only where the record cannot say whether the leaf is in the log does the reservation stay: those
+// subjects wait for a restart, which reads the log.
 func (w *Way) append(ctx context.Context, s *sheet, leaf []byte) (uint64, error) {
 	if err := w.uses.reserve(s.tags); err != nil {
+		return 0, err
+	}
+	hash := protocol.LeafHash(leaf)
+	if err := w.keepOpening(ctx, hash, s); err != nil {
+		w.uses.settle(s.tags, false)
 		return 0, err
 	}
 	index, err := w.cfg.Record.Append(ctx, leaf)
@@ -157,6 +181,7 @@ func (w *Way) append(ctx context.Context, s *sheet, leaf []byte) (uint64, error)
 		w.cfg.Log.Error("an act may or may not be on record", "err", err)
 	default:
 		w.uses.settle(s.tags, false)
+		w.dropOpening(ctx, hash)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("putting act on record: %w", err)

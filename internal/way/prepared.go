@@ -26,6 +26,13 @@ type sheet struct {
 	until     time.Time
 }
 
+// wipe forgets what links the subjects' uses. Call it when the act is over.
+func (s *sheet) wipe() {
+	for _, d := range s.traces {
+		clear(d)
+	}
+}
+
 // identities is how many keys the act asks for.
 func (s *sheet) identities() (n int) {
 	for _, sub := range s.subjects {
@@ -36,9 +43,11 @@ func (s *sheet) identities() (n int) {
 
 // prepared holds acts that wait for their actor's signature.
 type prepared struct {
-	mu  sync.Mutex // guards all
 	now func() time.Time
-	all map[string]*sheet
+
+	mu   sync.Mutex // guards both
+	all  map[string]*sheet
+	held int // sealed values of all
 }
 
 func newPrepared(now func() time.Time) *prepared {
@@ -48,40 +57,53 @@ func newPrepared(now func() time.Time) *prepared {
 func (p *prepared) put(s *sheet) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.all) >= maxPrepared {
-		p.sweep()
-	}
-	if len(p.all) >= maxPrepared {
-		return tribune.Hint(fmt.Errorf("%w: %d acts wait for a signature", tribune.ErrBusy, maxPrepared), "Try again in a minute.")
+	p.expire()
+	if len(p.all) >= maxPrepared || p.held+len(s.sealed) > maxHeld {
+		return tribune.Hint(fmt.Errorf("%w: %d acts wait for a signature", tribune.ErrBusy, len(p.all)), "Try again in a minute.")
 	}
 	p.all[s.act.ID] = s
+	p.held += len(s.sealed)
 	return nil
 }
 
+// sweep forgets what nobody signed in time: a quiet hub should not remember it either.
 func (p *prepared) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire()
+}
+
+func (p *prepared) expire() {
 	now := p.now()
-	for id, s := range p.all {
+	for _, s := range p.all {
 		if now.After(s.until) {
-			delete(p.all, id)
+			p.drop(s)
+			s.wipe()
 		}
 	}
+}
+
+func (p *prepared) drop(s *sheet) {
+	delete(p.all, s.act.ID)
+	p.held -= len(s.sealed)
 }
 
 // take removes and returns the act: one signature, one opening.
 func (p *prepared) take(id string) (*sheet, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.expire()
 	s, ok := p.all[id]
-	delete(p.all, id)
-	if !ok || p.now().After(s.until) {
+	if !ok {
 		return nil, tribune.Hint(fmt.Errorf("%w: no act waits under this id", tribune.ErrNotFound),
 			"A prepared act lives %s and is used once. Send the request again without Tribune-Act.", prepareFor)
 	}
+	p.drop(s)
 	return s, nil
 }
 
 // seenActs refuses a caller-built act that comes twice. An act is accepted within maxClockSkew of its own time, so
-// remembering ids for twice that long is enough.
+// remembering ids for twice that long is enough. Only permitted acts are remembered: the office's hourly limit bounds them.
 type seenActs struct {
 	mu          sync.Mutex // guards both generations
 	now         func() time.Time
@@ -106,4 +128,20 @@ func (s *seenActs) first(id string) bool {
 	}
 	s.recent[id] = struct{}{}
 	return true
+}
+
+// forget undoes first for an act that surely did not get on record: its caller may send it again.
+func (s *seenActs) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.recent, id)
+	delete(s.old, id)
+}
+
+// restore remembers an act that is on record, so that a restart does not let it in again.
+func (s *seenActs) restore(leaf protocol.Leaf) {
+	at, err := leaf.Act.When()
+	if err == nil && leaf.Decision.Permit && s.now().Sub(at).Abs() <= 2*maxClockSkew {
+		s.first(leaf.Act.ID)
+	}
 }

@@ -7,7 +7,8 @@
 // decides and returns the act to sign, Open puts it on record and opens it.
 //
 // Promises: nothing is opened before its leaf is published under the required co-signatures; a subject's uses are
-// numbered without a gap in log order; keys live for one act; the denial of a known caller is on record too.
+// numbered without a gap in log order; keys live for one act; the denial of a known caller is on record too; what a
+// leaf commits to is kept before the leaf can be on record; an act under way is finished, whoever hangs up.
 package way
 
 import (
@@ -16,19 +17,23 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tribune"
 	"tribune/ibe"
 	"tribune/internal/record"
 	"tribune/internal/store"
+	"tribune/policy"
 	"tribune/protocol"
 )
 
-// Gate decides, and knows the keys that appointments registered.
+// Gate decides, and knows the keys that appointments registered and what stands in the registers.
 type Gate interface {
 	tribune.Gate
 	ActorKey(tribune.ActorID) (ed25519.PublicKey, error)
+	Set() *policy.Set
+	Mandates() []tribune.Mandate
 }
 
 // Record is the log. Append returns once the leaf is integrated; its order of calls is the order of the log. Await
@@ -49,9 +54,11 @@ type Vault interface {
 	Wrap(label string, clear []byte) ([]byte, error)
 }
 
-// Guardians release shares: at least need answers that are not refusals, or an error.
+// Guardians release shares: at least need answers that are not refusals, or an error. A guardian that is suspected is
+// asked last from then on.
 type Guardians interface {
 	Release(ctx context.Context, req protocol.Request, need int) ([]protocol.Answer, error)
+	Suspect(index int)
 }
 
 // Config wires a Way. Every field but Log is required.
@@ -71,7 +78,9 @@ type Config struct {
 // Bounds, with their reasons.
 const (
 	prepareFor   = 60 * time.Second // long enough for a person to confirm and sign
-	maxPrepared  = 4096             // one act each; the oldest unsigned acts give way to an error, not to memory
+	maxPrepared  = 4096             // one act each; beyond it a new act gets an error, not memory
+	maxHeld      = 1 << 18          // sealed values that prepared acts keep waiting, all together: some 200 MB
+	maxPrivate   = 64 << 10         // bytes of what a caller-built act commits to; it is kept for good
 	maxClockSkew = 60 * time.Second // of acts that callers build themselves
 	openFor      = 30 * time.Second // appending, publishing and releasing one act, whatever the caller's patience
 )
@@ -85,9 +94,14 @@ type Way struct {
 	denials   *denials
 	enrolment *enrolment
 	seen      *seenActs
+
+	mu     sync.Mutex // guards closed, and acts against being added to once closed
+	closed bool
+	acts   sync.WaitGroup // acts under way
 }
 
-// New reads the tags on record and is then ready. Close ends its background work.
+// New reads what the record knows: tags, the latest acts of power, the days whose refusals are counted. It is then
+// ready. Close ends it.
 func New(ctx context.Context, cfg Config) (*Way, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -97,6 +111,7 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		return nil, fmt.Errorf("reading the guardians' public key: %w", err)
 	}
 	w := &Way{cfg: cfg, master: master, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
+	counted := map[uint32]bool{}
 	for entry, err := range cfg.Record.Range(ctx, 0) {
 		if err != nil {
 			return nil, fmt.Errorf("reading tags on record: %w", err)
@@ -106,16 +121,40 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 			continue // a leaf of a later version has no tags for us; the guardians judge it by themselves
 		}
 		w.uses.add(leaf.Tags)
+		switch leaf.Act.Kind {
+		case tribune.ActDecide:
+			w.seen.restore(leaf)
+		case tribune.ActRefusals:
+			if day, ok := refusalsDay(leaf); ok {
+				counted[day] = true
+			}
+		}
 	}
-	if w.denials, err = newDenials(ctx, w); err != nil {
+	if w.denials, err = newDenials(ctx, w, counted); err != nil {
 		return nil, err
 	}
 	w.enrolment = newEnrolment(w)
 	return w, nil
 }
 
-// Close stops background work; acts under way end by their own time-outs.
+// enter begins an act; leave ends it. Between them record, store and vault stay open.
+func (w *Way) enter() (leave func(), err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, tribune.Hint(fmt.Errorf("%w: the hub is stopping", tribune.ErrBusy), "Try again in a minute.")
+	}
+	w.acts.Add(1)
+	return w.acts.Done, nil
+}
+
+// Close takes no more acts, waits for those under way (they end by their own time-outs) and for background work. The
+// rooms it was given may be closed after that, and not before.
 func (w *Way) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
 	w.enrolment.close()
+	w.acts.Wait()
 	return w.denials.close()
 }

@@ -40,6 +40,8 @@ const (
 	// they usually take.
 	hedgeMin = 150 * time.Millisecond
 	hedgeMax = 3 * time.Second
+	// itemTime is what a guardian takes for one identity or point on a loaded machine: hedging allows for it.
+	itemTime = 2 * time.Millisecond
 	// idleFor keeps connections through a quiet night's pauses between acts.
 	idleFor = 5 * time.Minute
 )
@@ -110,8 +112,9 @@ func (c *Client) Suspect(index int) {
 	}
 }
 
-// line is all guardians, the fastest first, and how long to wait before asking one more than need.
-func (c *Client) line(need int) ([]*member, time.Duration) {
+// line is all guardians, the fastest first, and how long to wait before asking one more than need: hedging too early
+// would have every guardian do every large release.
+func (c *Client) line(need, items int) ([]*member, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := slices.Clone(c.members)
@@ -124,28 +127,30 @@ func (c *Client) line(need int) ([]*member, time.Duration) {
 	if need > 0 && need <= len(all) {
 		wait = min(max(hedgeMin, 3*pace[all[need-1]]), hedgeMax)
 	}
-	return all, wait
+	return all, wait + time.Duration(items)*itemTime
 }
 
-// took notes how a guardian did: its answer's time, or twice its pace where it failed.
-func (c *Client) took(m *member, d time.Duration, failed bool) {
+// took notes how a guardian did: its answer's time beyond what so many items take, or twice its pace where it failed.
+func (c *Client) took(m *member, d time.Duration, items int, failed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	d = max(d-time.Duration(items)*itemTime, 0)
 	if failed {
 		d = max(2*m.pace, time.Second)
 	}
 	m.pace = min((3*m.pace+d)/4, time.Minute)
 }
 
-// gather asks guardians until need of them have answered, and stops then.
-func gather[T any](ctx context.Context, c *Client, need int, ask func(context.Context, *member) (T, error)) (answers []T, failures []error) {
+// gather asks guardians until need of them have answered, and stops then. items is how many points or identities each
+// works on.
+func gather[T any](ctx context.Context, c *Client, need, items int, ask func(context.Context, *member) (T, error)) (answers []T, failures []error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type outcome struct {
 		answer T
 		err    error
 	}
-	line, wait := c.line(need)
+	line, wait := c.line(need, items)
 	done := make(chan outcome, len(line))
 	open := 0
 	next := func() {
@@ -162,7 +167,7 @@ func gather[T any](ctx context.Context, c *Client, need int, ask func(context.Co
 				err = fmt.Errorf("%s: %w", m.Name, err)
 			}
 			if ctx.Err() == nil { // else we called it off ourselves
-				c.took(m, time.Since(start), err != nil && !refused(err))
+				c.took(m, time.Since(start), items, err != nil && !refused(err))
 			}
 			done <- outcome{a, err}
 		}()

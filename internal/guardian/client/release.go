@@ -65,7 +65,7 @@ func (c *Client) Release(ctx context.Context, req protocol.Request, need int) ([
 		return nil, fmt.Errorf("asking for release: %w", err)
 	}
 	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.cfg.Group.City, private.Subjects), epoch: c.cfg.Group.Epoch}
-	answers, failures := gather(ctx, c, need, func(ctx context.Context, m *member) (protocol.Answer, error) {
+	answers, failures := gather(ctx, c, need, identities(private), func(ctx context.Context, m *member) (protocol.Answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 		defer cancel()
 		var a protocol.Answer
@@ -78,6 +78,13 @@ func (c *Client) Release(ctx context.Context, req protocol.Request, need int) ([
 		return answers, nil
 	}
 	return nil, c.why(need, len(answers), failures)
+}
+
+func identities(p protocol.Private) (n int) {
+	for _, s := range p.Subjects {
+		n += len(s.IDs)
+	}
+	return n
 }
 
 // expected is what an answer must speak of.
@@ -143,7 +150,7 @@ func (c *Client) Evaluate(ctx context.Context, points [][]byte) ([]ibe.Partial, 
 	if len(points) == 0 {
 		return nil, nil
 	}
-	parts, failures := gather(ctx, c, c.cfg.Group.T, func(ctx context.Context, m *member) (ibe.Partial, error) {
+	parts, failures := gather(ctx, c, c.cfg.Group.T, len(points), func(ctx context.Context, m *member) (ibe.Partial, error) {
 		part := ibe.Partial{Index: m.Index}
 		for from := 0; from < len(points); from += wire.MaxPoints {
 			got, err := c.evaluate(ctx, m, points[from:min(from+wire.MaxPoints, len(points))])

@@ -1,0 +1,136 @@
+package drill
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// program is the tribune program under test, built once by TestMain.
+var program string
+
+// drillFor bounds one drill: two loaded cores take a quarter of it.
+const drillFor = 3 * time.Minute
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	flag.Parse()
+	if testing.Short() {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "tribune-drill-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "tribune")
+	build := exec.Command("go", "build", "-o", program, "tribune/cmd/tribune")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building tribune: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// held plays a drill, small, and fails the test with every step that did not hold.
+func held(t *testing.T, name string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("drills start real processes")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drillFor)
+	t.Cleanup(cancel)
+	rep, err := Run(ctx, name, Config{Binary: program, Dir: t.TempDir(), People: 60, Kills: 3, Every: 5, Log: testLog{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range rep.Steps {
+		if !s.Held {
+			t.Errorf("tried: %s\n  got: %s\n want: %s", s.Tried, s.Seen, s.Want)
+		}
+	}
+	if !rep.Held {
+		t.Errorf("drill %s did not hold", name)
+	}
+	t.Logf("%d steps in %.1f s", len(rep.Steps), rep.Seconds)
+}
+
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+func TestNoPurposeNoData(t *testing.T)                      { held(t, "denials") }
+func TestAlteredReceiptAndLogAreRefused(t *testing.T)       { held(t, "receipt") }
+func TestWithoutQuorumNothingPersonalOpens(t *testing.T)    { held(t, "quorum") }
+func TestStolenDirectoryOpensNothing(t *testing.T)          { held(t, "breach") }
+func TestStolenHubIsReleasedNoMoreThanItsActs(t *testing.T) { held(t, "wide-release") }
+func TestKilledHubKeepsWhatItAcknowledged(t *testing.T)     { held(t, "crash") }
+func TestEndedDrillLeavesNoProcessBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("drills start real processes")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drillFor)
+	defer cancel()
+	p := &play{cfg: Config{Binary: program, Dir: t.TempDir(), People: 20}}
+	c := p.newCity("city")
+	if err := c.start(ctx); err != nil {
+		p.end()
+		t.Fatal(err)
+	}
+	pids := []int{c.proc.cmd.Process.Pid}
+	for i := range 4 {
+		pid, err := c.guardianPID(i + 1)
+		if err != nil {
+			p.end()
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	p.end()
+	deadline := time.Now().Add(10 * time.Second)
+	for _, pid := range pids {
+		for alive(pid) {
+			if time.Now().After(deadline) {
+				t.Fatalf("process %d runs on after the drill has ended", pid)
+			}
+			time.Sleep(pollEvery)
+		}
+	}
+}
+
+func TestUnknownDrillIsRefused(t *testing.T) {
+	if _, err := Run(context.Background(), "nonsense", Config{}); err == nil {
+		t.Error("an unknown drill was played")
+	}
+}
+
+func TestDrillThatCouldNotFailDoesNotHold(t *testing.T) {
+	check, control := Step{Held: true}, Step{Held: true, Control: true}
+	for _, c := range []struct {
+		name  string
+		steps []Step
+		want  bool
+	}{
+		{"checks and controls", []Step{check, control}, true},
+		{"nothing", nil, false},
+		{"checks without a control", []Step{check, check}, false},
+		{"controls without a check", []Step{control}, false},
+		{"a failed check", []Step{check, control, {}}, false},
+		{"a failed control", []Step{check, control, {Control: true}}, false},
+	} {
+		if got := holds(c.steps); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
