@@ -3,6 +3,7 @@ package tribune
 // Reading is what an edge asks of the one way: to open sealed values of one class for a caller. Subjects are those the
 // request itself names (a plate): they are on record even when nothing is found.
 type Reading struct {
+	ID       string // of the act, where it was decided before anybody was named; "" = a new one
 	Caller   Caller
 	Class    ClassID
 	Attrs    []Name

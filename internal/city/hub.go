@@ -247,11 +247,20 @@ func (h *Hub) handler() (http.Handler, error) {
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 		Class:   func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
 	}))
-	return web.Wrap(web.Config{Log: h.log, Callers: h.gate, Demo: h.cfg.Demo != ""}, h.guarded(mux)), nil
+	return web.Wrap(web.Config{
+		Log: h.log, Callers: h.gate, Demo: h.cfg.Demo != "", Vital: []string{"/log/", "/law/", "/group", "/healthz", "/readyz"},
+	}, h.guarded(mux)), nil
 }
 
 // gated is the one way as the API sees it: closed until the guardians' keys exist.
 type gated struct{ hub *Hub }
+
+func (g gated) May(ctx context.Context, r tribune.Reading) (string, error) {
+	if w := g.hub.way.Load(); w != nil {
+		return w.May(ctx, r)
+	}
+	return "", errNoKeys
+}
 
 func (g gated) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error) {
 	if w := g.hub.way.Load(); w != nil {

@@ -14,7 +14,7 @@ import (
 const (
 	enrolQueue = 1 << 16                // subjects waiting; beyond it they are enrolled when first used
 	enrolEvery = 500 * time.Millisecond // gathers newcomers into one leaf
-	enrolRetry = 5 * time.Second        // without quorum there is no enrolment; arrival goes on
+	enrolRetry = 30 * time.Second       // without quorum there is no enrolment; arrival goes on, and a reading enrols whom it needs
 )
 
 // enrolment gives the hub subjects' trace keys, by recorded acts of the hub itself (protocol 25): newcomers in the

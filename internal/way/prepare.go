@@ -28,6 +28,43 @@ func (w *Way) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, err
 	return s.act, nil
 }
 
+// May decides a reading about one person before that person is named: naming costs the guardians work, and how long it
+// takes tells who is known. It returns the id of the act, for Prepare to go on with, and fails as Prepare does.
+func (w *Way) May(ctx context.Context, r tribune.Reading) (id string, err error) {
+	leave, err := w.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	act, inputs := actOf(r, 1, w.cfg.Now())
+	_, _, err = w.decide(ctx, act, inputs)
+	return act.ID, err
+}
+
+// actOf is the act of a reading about so many people.
+func actOf(r tribune.Reading, count int, now time.Time) (tribune.Act, protocol.Inputs) {
+	act := tribune.Act{
+		ID: r.ID, Kind: tribune.ActRead, Caller: r.Caller, Count: count, At: now.UTC(),
+		Scope: tribune.Scope{Class: r.Class, Attrs: r.Attrs, Window: r.Window},
+	}
+	if act.ID == "" {
+		act.ID = protocol.NewID()
+	}
+	return act, protocol.Inputs{Class: r.Class, Attrs: r.Attrs, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
+}
+
+// decide asks the gate; a denial is put on record and returned as an error.
+func (w *Way) decide(ctx context.Context, act tribune.Act, inputs protocol.Inputs) (tribune.Decision, tribune.Evidence, error) {
+	decision, evidence, err := w.cfg.Gate.Decide(ctx, act)
+	if err != nil {
+		return decision, evidence, fmt.Errorf("deciding act: %w", err)
+	}
+	if !decision.Permit {
+		return decision, evidence, w.denials.record(ctx, act, inputs, decision)
+	}
+	return decision, evidence, nil
+}
+
 func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 	if !r.Caller.Known() {
 		return nil, tribune.Hint(fmt.Errorf("%w: personal data need a known caller", tribune.ErrUnknown), "Send Authorization: Bearer with a token of yours.")
@@ -38,16 +75,9 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 		return nil, err
 	}
 	s := &sheet{caller: r.Caller, subjects: subjects, sealed: r.Sealed, until: now.Add(prepareFor), salt: protocol.NewSalt()}
-	act := tribune.Act{
-		ID: protocol.NewID(), Kind: tribune.ActRead, Caller: r.Caller, Count: len(subjects), At: now.UTC(),
-		Scope: tribune.Scope{Class: r.Class, Attrs: r.Attrs, Window: r.Window},
-	}
-	inputs := protocol.Inputs{Class: r.Class, Attrs: r.Attrs, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
-	if s.decision, s.evidence, err = w.cfg.Gate.Decide(ctx, act); err != nil {
-		return nil, fmt.Errorf("deciding act: %w", err)
-	}
-	if !s.decision.Permit {
-		return nil, w.denials.record(ctx, act, inputs, s.decision)
+	act, inputs := actOf(r, len(subjects), now)
+	if s.decision, s.evidence, err = w.decide(ctx, act, inputs); err != nil {
+		return nil, err
 	}
 	// Only now: each closing costs the subject a new header, and who is denied must not cause any.
 	w.cfg.Vault.CloseSegments(r.Class, touched(s.subjects))
@@ -116,7 +146,7 @@ func (w *Way) number(ctx context.Context, s *sheet) error {
 		if err != nil {
 			return err
 		}
-		s.subjects[i].N = w.uses.next(k)
+		s.subjects[i].N = w.uses.next(s.subjects[i].P, k)
 		s.tags[i], s.traces[i] = protocol.UseTag(k, s.subjects[i].N), d
 		clear(k)
 	}

@@ -9,16 +9,17 @@ import (
 )
 
 // uses knows which tags are on record. A subject's next use number is derived from it: the first n whose tag is absent.
-// Because tags 1..n-1 are all there (the prefix rule that guardians enforce), the search gallops: O(log n) HMACs.
-// Memory: 16 bytes a tag on record and the map's overhead.
+// It is searched one by one, from where the last search ended: a thief of the hub can leave a gap on record, and who gallops
+// over it would be refused by the guardians for ever. Memory: 16 bytes a tag on record, 24 a subject used, and the maps'.
 type uses struct {
-	mu       sync.Mutex // guards both maps
+	mu       sync.Mutex // guards all
 	recorded map[tribune.Tag]struct{}
-	inFlight map[tribune.Tag]struct{} // reserved by an act that is being appended
+	inFlight map[tribune.Tag]struct{}     // reserved by an act that is being appended
+	prefix   map[tribune.Pseudonym]uint64 // tags 1..n are known to be on record
 }
 
 func newUses() *uses {
-	return &uses{recorded: map[tribune.Tag]struct{}{}, inFlight: map[tribune.Tag]struct{}{}}
+	return &uses{recorded: map[tribune.Tag]struct{}{}, inFlight: map[tribune.Tag]struct{}{}, prefix: map[tribune.Pseudonym]uint64{}}
 }
 
 func (u *uses) add(tags []tribune.Tag) {
@@ -29,23 +30,21 @@ func (u *uses) add(tags []tribune.Tag) {
 	}
 }
 
-// next is the number of the next use under trace key k.
-func (u *uses) next(k []byte) uint64 {
+// next is the number of the subject's next use, under its trace key k.
+func (u *uses) next(p tribune.Pseudonym, k []byte) uint64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	has := func(n uint64) bool { _, ok := u.recorded[protocol.UseTag(k, n)]; return ok }
-	lo, hi := uint64(0), uint64(1) // lo is used (0 counts as used), hi may be free
-	for has(hi) {
-		lo, hi = hi, hi*2
-	}
-	for hi-lo > 1 {
-		if mid := lo + (hi-lo)/2; has(mid) {
-			lo = mid
-		} else {
-			hi = mid
+	n := u.prefix[p] + 1
+	for {
+		if _, used := u.recorded[protocol.UseTag(k, n)]; !used {
+			break
 		}
+		n++
 	}
-	return hi
+	if n > 1 {
+		u.prefix[p] = n - 1
+	}
+	return n
 }
 
 // reserve claims tags for an act about to be appended. It fails with ErrConflict where one is taken: the subject was

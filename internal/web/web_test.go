@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"tribune"
@@ -254,4 +255,33 @@ func TestEveryOwnTypeHasAPage(t *testing.T) {
 	if w.Code != 404 {
 		t.Errorf("got %d for a type that is none", w.Code)
 	}
+}
+
+// Acts that wait for publication must not lock out the guardians whose co-signatures they wait for.
+func TestWaitingRequestsDoNotLockOutThoseTheyWaitFor(t *testing.T) {
+	logRead, waiting := make(chan struct{}), make(chan struct{}, 2)
+	h := web.Wrap(web.Config{Log: slog.New(slog.DiscardHandler), MaxInFlight: 2, Vital: []string{"/log/"}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/act" {
+			waiting <- struct{}{}
+			<-logRead
+		}
+	}))
+	var acts sync.WaitGroup
+	for range 2 {
+		acts.Go(func() { h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/act", nil)) })
+	}
+	<-waiting
+	<-waiting
+	busy := httptest.NewRecorder()
+	h.ServeHTTP(busy, httptest.NewRequest(http.MethodGet, "/page", nil))
+	if busy.Code != http.StatusServiceUnavailable {
+		t.Errorf("a third request got %d, want 503", busy.Code)
+	}
+	vital := httptest.NewRecorder()
+	h.ServeHTTP(vital, httptest.NewRequest(http.MethodGet, "/log/checkpoint", nil))
+	if vital.Code != http.StatusOK {
+		t.Errorf("the guardians' request got %d, want 200", vital.Code)
+	}
+	close(logRead)
+	acts.Wait()
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"tribune"
@@ -23,6 +24,7 @@ type Config struct {
 	Problems    *Problems    // nil = the platform's own table
 	MaxBody     int64        // 0 = MaxBody
 	MaxInFlight int          // 0 = MaxInFlight
+	Vital       []string     // path prefixes that have places of their own: what other requests under way are waiting for
 	Demo        bool         // every answer says Tribune-Mode: demo
 	Quiet       bool         // no access log: for load tests
 }
@@ -40,13 +42,25 @@ func Wrap(cfg Config, next http.Handler) http.Handler {
 	if cfg.MaxInFlight == 0 {
 		cfg.MaxInFlight = MaxInFlight
 	}
-	return &wrapped{Config: cfg, next: next, places: make(chan struct{}, cfg.MaxInFlight)}
+	return &wrapped{Config: cfg, next: next, places: make(chan struct{}, cfg.MaxInFlight), vital: make(chan struct{}, cfg.MaxInFlight)}
 }
 
 type wrapped struct {
 	Config
 	next   http.Handler
 	places chan struct{} // one per request under way
+	vital  chan struct{} // one per vital request under way
+}
+
+// placesFor is where a request must find a place. Acts wait for publication, and publication for guardians who read the
+// log: were all in one room, enough acts would lock out those they wait for.
+func (h *wrapped) placesFor(path string) chan struct{} {
+	for _, prefix := range h.Vital {
+		if strings.HasPrefix(path, prefix) {
+			return h.vital
+		}
+	}
+	return h.places
 }
 
 func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -60,9 +74,10 @@ func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(ModeHeader, "demo")
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	places := h.placesFor(r.URL.Path)
 	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	default:
 		h.Problems.Write(out, r, tribune.Hint(fmt.Errorf("%w: %d requests are under way", tribune.ErrBusy, h.MaxInFlight), "Try again in a second."))
 		return

@@ -48,6 +48,7 @@ type Twin interface {
 
 // Way opens sealed values: package way's Way is one.
 type Way interface {
+	May(ctx context.Context, r tribune.Reading) (id string, err error) // before a person is named
 	Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error)
 	Open(ctx context.Context, actID string, signature []byte) (values [][]byte, receipt tribune.Receipt, err error)
 }

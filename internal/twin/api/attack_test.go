@@ -146,3 +146,18 @@ func TestDeniedLookUpIsTheSameWhetherThePersonIsThere(t *testing.T) {
 		}
 	}
 }
+
+// Naming costs the guardians work, and its time tells whether a person is known: who may not ask is not named for.
+func TestWhoMayNotAskCausesNoNaming(t *testing.T) {
+	c := newCity(t)
+	park(t, c)
+	before := c.named.Load()
+	c.must(t, 403, "POST", "/entityOperations/query", byPlate, as("inspector-ward"), "Tribune-Purpose: plan-city")
+	if got := c.named.Load(); got != before {
+		t.Errorf("%d names were evaluated for a denied caller", got-before)
+	}
+	c.must(t, 428, "POST", "/entityOperations/query", byPlate, enforce...)
+	if c.named.Load() == before {
+		t.Error("positive control: nobody was named")
+	}
+}

@@ -28,6 +28,7 @@ type found struct {
 	header   map[string]string // of the answer: count, pages
 	class    tribune.ClassID   // where the request names a person: the class of what it asks
 	subjects []tribune.Pseudonym
+	act      string // id of the act where it was decided before the person was named
 }
 
 // spot is one sealed attribute instance that a request has found.

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,8 @@ type city struct {
 	logged *bytes.Buffer
 	key    ed25519.PrivateKey
 	aead   cipher.AEAD
+
+	named atomic.Int64 // names evaluated
 
 	mu       sync.Mutex
 	prepared map[string]tribune.Reading
@@ -124,6 +127,7 @@ func (c *city) Caller(token string) (tribune.Caller, error) {
 
 func (c *city) Pseudonyms(_ context.Context, idtype string, names []string) ([]tribune.Pseudonym, error) {
 	var out []tribune.Pseudonym
+	c.named.Add(int64(len(names)))
 	for _, n := range names {
 		h := sha256.Sum256([]byte(idtype + "\x00" + n))
 		out = append(out, tribune.Pseudonym(h[:16]))
@@ -150,11 +154,22 @@ func aad(id tribune.EntityID, attr, at string) []byte {
 }
 
 // Prepare permits the purpose enforce-parking.
-func (c *city) Prepare(_ context.Context, r tribune.Reading) (protocol.Act, error) {
+func (c *city) May(_ context.Context, r tribune.Reading) (string, error) {
 	if r.Caller.Purpose != "enforce-parking" {
-		return protocol.Act{}, &tribune.Denial{Decision: tribune.Decision{Policies: []string{"only-enforcement"}, Missing: []string{"a purpose that this class is open to"}}}
+		return "", &tribune.Denial{Decision: tribune.Decision{Policies: []string{"only-enforcement"}, Missing: []string{"a purpose that this class is open to"}}}
 	}
-	act := protocol.Act{ID: protocol.NewID(), Kind: tribune.ActRead, Count: 1, Purpose: r.Caller.Purpose, Time: protocol.Time(time.Now())}
+	return protocol.NewID(), nil
+}
+
+func (c *city) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error) {
+	id, err := c.May(ctx, r)
+	if err != nil {
+		return protocol.Act{}, err
+	}
+	if r.ID != "" {
+		id = r.ID
+	}
+	act := protocol.Act{ID: id, Kind: tribune.ActRead, Count: 1, Purpose: r.Caller.Purpose, Time: protocol.Time(time.Now())}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.prepared[act.ID], c.acts[act.ID], c.readings = r, act, append(c.readings, r)

@@ -47,13 +47,18 @@ func (a *api) person(r *http.Request, caller tribune.Caller, s *search, f *found
 	if s.Q = s.Q.Without(subject.Subject); s.Q != nil && slices.Contains(s.Q.Attrs(), subject.Subject) {
 		return tribune.Hint(fmt.Errorf("%w: attribute %q stands in q a second time", tribune.ErrInvalid, s.ctx.Compact(subject.Subject)), "Name one person.")
 	}
+	f.class = subject.ID
+	var err error
+	if f.act, err = a.Way.May(r.Context(), tribune.Reading{Caller: caller, Class: f.class, Attrs: a.classAttrs(f), Window: a.window(f.class, nil, a.Now().UTC())}); err != nil {
+		return fmt.Errorf("preparing the act: %w", err)
+	}
 	p, err := a.Names.Pseudonyms(r.Context(), subject.SubjectType, []string{name})
 	if err != nil {
 		return fmt.Errorf("finding a pseudonym: %w", err)
 	}
 	s.Subject, s.Class = &p[0], subject.ID
 	s.Attrs = nil // attrs choose what is shown: sealed ones could not be matched
-	f.class, f.subjects = subject.ID, p
+	f.subjects = p
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, body []byte, calle
 		}
 		return x.index - y.index
 	})
-	reading := tribune.Reading{Caller: caller, Class: f.class, Attrs: a.asked(f, spots), Window: window, Subjects: f.subjects}
+	reading := tribune.Reading{ID: f.act, Caller: caller, Class: f.class, Attrs: a.asked(f, spots), Window: window, Subjects: f.subjects}
 	for _, s := range spots {
 		reading.Sealed = append(reading.Sealed, *s.sealed)
 	}
@@ -139,15 +139,21 @@ func (a *api) asked(f *found, spots []spot) []tribune.Name {
 		names = append(names, s.attr)
 	}
 	if len(f.subjects) > 0 {
-		class, _ := a.Class(f.class)
-		for _, name := range class.Attrs {
-			if len(f.view.Attrs) == 0 || contains(f.view.Attrs, name) {
-				names = append(names, name)
-			}
-		}
+		names = append(names, a.classAttrs(f)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// classAttrs are the attributes of the class that the request asks for.
+func (a *api) classAttrs(f *found) (names []tribune.Name) {
+	class, _ := a.Class(f.class)
+	for _, name := range class.Attrs {
+		if len(f.view.Attrs) == 0 || contains(f.view.Attrs, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // askToSign is the first answer: 428 with the act.
