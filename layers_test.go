@@ -32,7 +32,7 @@ var layers = []layer{
 	{[]string{"internal/record/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/twin/..."}, nil, "the record stores leaves; it neither decides nor opens"},
 	{[]string{"internal/vault/..."}, []string{"internal/gate/...", "internal/record/...", "internal/twin/..."}, nil, "the vault cannot put itself on record"},
 	{[]string{"internal/twin/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/..."}, nil, "the twin seals through a contract and cannot open"},
-	{[]string{"internal/client/..."}, slices.Concat(ground, rooms, above, roof), nil, "the outside knows the house by its bytes"},
+	{[]string{"internal/client/..."}, slices.Concat([]string{"policy/...", "ibe/...", "internal/store/...", "internal/web/..."}, rooms, above, roof), nil, "the outside knows the house by its bytes, and verifies them"},
 	{[]string{"internal/portal/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/way/..."}, nil, "the page reads what any visitor may read"},
 	{[]string{"internal/intake/...", "internal/sim/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/..."}, nil, "what arrives goes to the twin and nowhere else"},
 	{[]string{"internal/way/..."}, []string{"internal/twin/...", "internal/intake/...", "internal/sim/..."}, nil, "the way opens what it is handed; it does not search"},

@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"tribune"
 	"tribune/internal/client"
+	"tribune/verify"
 )
 
 // runAsk reads personal data as an office holder does: the hub prepares the act, the holder's key signs it here, and the
@@ -70,7 +72,7 @@ func runAsk(ctx context.Context, args []string, out, log io.Writer) error {
 	if warning := answer.Header.Get("NGSILD-Warning"); warning != "" {
 		fmt.Fprintln(log, "warning:", warning)
 	}
-	if err := saveReceipt(ctx, c, answer, *receipt, log); err != nil {
+	if err := saveReceipt(ctx, c, answer, *dir, *receipt, log); err != nil {
 		return err
 	}
 	if err := answer.Error(); err != nil {
@@ -84,24 +86,28 @@ func runAsk(ctx context.Context, args []string, out, log io.Writer) error {
 	return nil
 }
 
-// saveReceipt fetches the self-contained receipt that the answer's Link header names and writes it.
-func saveReceipt(ctx context.Context, c *client.Client, a *client.Answer, file string, log io.Writer) error {
-	path := client.ReceiptPath(a.Header)
-	if path == "" {
+// saveReceipt verifies the answer's receipt under DIR/trust.txt, against the act that was signed, and writes it.
+func saveReceipt(ctx context.Context, c *client.Client, a *client.Answer, dir, file string, log io.Writer) error {
+	text, err := os.ReadFile(filepath.Join(dir, "trust.txt"))
+	if err != nil {
+		return fmt.Errorf("reading whom to trust: %w", err)
+	}
+	trust, err := verify.ParseTrust(text)
+	if err != nil {
+		return fmt.Errorf("reading whom to trust: %w", err)
+	}
+	receipt, err := c.Prove(ctx, a, trust)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errDoesNotHold, err)
+	}
+	if receipt == nil {
 		return nil
 	}
-	fmt.Fprintln(log, "on record:", c.Base+path)
+	fmt.Fprintf(log, "on record, verified: %s%s\n", c.Base, client.ReceiptPath(a.Header))
 	if file == "" {
 		return nil
 	}
-	full, err := (&client.Client{Base: c.Base, HTTP: c.HTTP}).Do(ctx, http.MethodGet, path, nil, nil)
-	if err == nil {
-		err = full.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("fetching the receipt: %w", err)
-	}
-	if err := os.WriteFile(file, full.Body, 0o644); err != nil {
+	if err := os.WriteFile(file, receipt, 0o644); err != nil {
 		return fmt.Errorf("writing the receipt: %w", err)
 	}
 	return nil

@@ -48,6 +48,7 @@ type Answer struct {
 	Header  http.Header
 	Body    []byte
 	Receipt tribune.Receipt
+	Act     *protocol.Act // that was signed for this answer; nil = none
 	Problem *Problem
 }
 
@@ -160,6 +161,9 @@ func (c *Client) Read(ctx context.Context, method, path string, body []byte) (*A
 		second, err := c.Do(ctx, method, path, body, http.Header{
 			"Tribune-Act": {act.ID}, "Tribune-Signature": {base64.StdEncoding.EncodeToString(signature)},
 		})
+		if err == nil {
+			second.Act = &act
+		}
 		if err != nil || second.Status != http.StatusConflict || try == tries {
 			return second, err
 		}
