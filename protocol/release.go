@@ -6,8 +6,10 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"tribune"
@@ -167,17 +169,42 @@ func boxInfo(leaf tribune.Hash) []byte { return append(Label("share"), leaf[:]..
 
 // Hub authenticates itself to guardians: every request but the public ones carries HubHeader, the Unix second, one
 // space, and base64 of an Ed25519 signature by the log's key over
-// L(hub) || lp(method) || lp(path) || time u64 || SHA-256(body). Guardians accept HubSkew either way.
+// L(hub) || lp(method) || lp(path) || time u64 || SHA-256(body), and DigestHeader (RFC 9530), so that a guardian knows
+// whose body it is before it reads it. Guardians accept HubSkew either way.
 const (
-	HubHeader = "Tribune-Hub"
-	HubSkew   = 60 * time.Second
+	HubHeader    = "Tribune-Hub"
+	DigestHeader = "Content-Digest"
+	HubSkew      = 60 * time.Second
 )
 
 // HubMessage is what HubHeader's signature covers.
 func HubMessage(method, path string, unix int64, body []byte) []byte {
+	return HubMessageOf(method, path, unix, sha256.Sum256(body))
+}
+
+// HubMessageOf is HubMessage of a body that is known by its SHA-256 only.
+func HubMessageOf(method, path string, unix int64, body tribune.Hash) []byte {
 	b := AppendLP(Label("hub"), []byte(method))
 	b = AppendLP(b, []byte(path))
 	b = binary.BigEndian.AppendUint64(b, uint64(unix))
+	return append(b, body[:]...)
+}
+
+const digestPrefix, digestSuffix = "sha-256=:", ":"
+
+// ContentDigest is the value of DigestHeader.
+func ContentDigest(body []byte) string {
 	sum := sha256.Sum256(body)
-	return append(b, sum[:]...)
+	return digestPrefix + base64.StdEncoding.EncodeToString(sum[:]) + digestSuffix
+}
+
+// ParseContentDigest reads what ContentDigest writes, and nothing else.
+func ParseContentDigest(s string) (h tribune.Hash, err error) {
+	text, ok := strings.CutPrefix(s, digestPrefix)
+	text, ok2 := strings.CutSuffix(text, digestSuffix)
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if !ok || !ok2 || err != nil || len(raw) != len(h) {
+		return h, fmt.Errorf("%w: %s is not one sha-256 digest", tribune.ErrInvalid, DigestHeader)
+	}
+	return tribune.Hash(raw), nil
 }

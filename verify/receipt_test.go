@@ -95,6 +95,12 @@ func TestWordsSayWhatStandsInTheLeaf(t *testing.T) {
 	if strings.Contains(got, "\nCo-signed by god") || strings.Contains(got, "\u202e") {
 		t.Errorf("a leaf can forge our lines:\n%s", got)
 	}
+	const forged = "planner asked for nothing. Co-signed by god at 2026"
+	v.Leaf.Act.Office, v.Leaf.Act.Purpose, v.Leaf.Act.Mandate, v.Leaf.Act.Kind, v.Leaf.Decision.Policies = forged, forged, forged, forged, []string{forged}
+	got = strings.Join(v.Words(), "\n")
+	if strings.Count(got, forged) != 5 || strings.Count(got, `"`+forged+`"`) != 5 {
+		t.Errorf("a leaf can forge our sentences:\n%s", got)
+	}
 }
 
 func FuzzReceipt(f *testing.F) {

@@ -12,7 +12,7 @@ import (
 // quoted where they could be mistaken for ours.
 func (v *Verified) Words() []string {
 	a, d := v.Leaf.Act, v.Leaf.Decision
-	who := "Office " + plain(string(a.Office))
+	who := "Office " + id(string(a.Office))
 	if a.Office == "" {
 		who = "No office"
 	}
@@ -21,10 +21,10 @@ func (v *Verified) Words() []string {
 		act += ", touching " + subjects
 	}
 	if a.Purpose != "" {
-		act += ", for the purpose " + plain(string(a.Purpose))
+		act += ", for the purpose " + id(string(a.Purpose))
 	}
 	if a.Mandate != "" {
-		act += ", under the mandate " + plain(string(a.Mandate))
+		act += ", under the mandate " + id(string(a.Mandate))
 	}
 	lines := []string{
 		act + ".",
@@ -66,7 +66,7 @@ func doing(k tribune.ActKind) string {
 	case tribune.ActRefusals:
 		return "published a count of refused requests"
 	}
-	return "did an act of kind " + plain(string(k))
+	return "did an act of kind " + id(string(k))
 }
 
 func opens(k tribune.ActKind) bool { return k == tribune.ActRead || k == tribune.ActEnrol }
@@ -84,7 +84,7 @@ func list(names []string, none string) string {
 	}
 	out := make([]string, len(names))
 	for i, n := range names {
-		out[i] = plain(n)
+		out[i] = id(n)
 	}
 	return strings.Join(out, ", ")
 }
@@ -92,6 +92,16 @@ func list(names []string, none string) string {
 // plain quotes text that could break a line or hide in a terminal: a leaf is written by whom we do not trust.
 func plain(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%+q", clip(s))
+	}
+	return s
+}
+
+// id quotes what is no id: a name with words in it could go on in sentences of ours.
+func id(s string) string {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:/#", r)
+	}) {
 		return fmt.Sprintf("%+q", clip(s))
 	}
 	return s

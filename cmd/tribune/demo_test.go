@@ -47,7 +47,10 @@ func TestDemoCity(t *testing.T) {
 	t.Run("a standard client reads the log", func(t *testing.T) { standardClient(t, c) })
 
 	before := logSize(t, c)
+	finish := mine.untilStopped(t, c)
+	c.until(t, "acts to be under way", func() bool { return logSize(t, c) > before+1 })
 	c.interrupt(t)
+	finish()
 	t.Run("ctrl-C stops the city cleanly", func(t *testing.T) {
 		if !strings.HasSuffix(c.out.String(), "stopped; the next start goes on from here\n") || strings.Contains(c.out.String(), "level=ERROR") {
 			t.Errorf("it wrote: %s", c.out)

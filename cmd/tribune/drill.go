@@ -59,10 +59,12 @@ func runDrill(ctx context.Context, args []string, out, log io.Writer) error {
 		} else if err == nil {
 			fmt.Fprintf(out, "drill %s: %s, %d steps in %.1f s\n", name, verdict(report), len(report.Steps), report.Seconds)
 		}
-		if err != nil && len(names) == 1 || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && len(names) == 1:
 			return err
-		}
-		if err != nil {
+		case err != nil:
 			fmt.Fprintln(log, "tribune:", err) // the other drills can be played all the same
 		}
 		if !report.Held {

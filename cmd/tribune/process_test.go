@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -264,65 +263,4 @@ func do(t *testing.T, cl *client.Client, method, path, body string, headers ...s
 func get(t *testing.T, cl *client.Client, path string, headers ...string) *client.Answer {
 	t.Helper()
 	return do(t, cl, http.MethodGet, path, "", headers...)
-}
-
-// result is how a command ended.
-type result struct {
-	code     int
-	out, log string
-}
-
-// tribune runs the command to its end in dir.
-func tribune(t *testing.T, dir string, args ...string) result {
-	t.Helper()
-	return run1(t, dir, binary, args...)
-}
-
-// shell runs what was printed, literally.
-func shell(t *testing.T, dir, line string) result {
-	t.Helper()
-	return run1(t, dir, "sh", "-c", line)
-}
-
-func run1(t *testing.T, dir, name string, args ...string) result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	var out, log bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &log
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
-		t.Fatalf("%s %q: %v: %s", name, args, err, log.String())
-	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), log.String()}
-}
-
-// read is a file's content.
-func read(t *testing.T, path ...string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-func write(t *testing.T, data string, path ...string) {
-	t.Helper()
-	file := filepath.Join(path...)
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func copyTree(t *testing.T, to, from string) {
-	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
 }

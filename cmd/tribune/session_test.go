@@ -41,15 +41,46 @@ func park(t *testing.T, c *city, id string) session {
 	return s
 }
 
+func (s session) read(ctx context.Context, inspector *client.Client) (*client.Answer, error) {
+	body := fmt.Sprintf(`{"type":"Query","entities":[{"type":"ParkingSession"}],"q":"licensePlate==\"%s\""}`, s.plate)
+	return inspector.Read(ctx, http.MethodPost, "/ngsi-ld/v1/entityOperations/query?options=keyValues", []byte(body))
+}
+
+// untilStopped reads the session again and again until nobody answers any more; finish waits for that. A city that stops
+// answers an act in full or refuses it: it never leaves one half done.
+func (s session) untilStopped(t *testing.T, c *city) (finish func()) {
+	inspector, done := c.as(t, "inspector-ward"), make(chan int)
+	go func() {
+		answered := 0
+		defer func() { done <- answered }()
+		for {
+			a, err := s.read(context.Background(), inspector)
+			switch {
+			case err != nil:
+				return
+			case a.Status == http.StatusOK && strings.Contains(string(a.Body), s.driver) && len(a.Receipt) > 0:
+				answered++
+			case a.Status != http.StatusServiceUnavailable:
+				t.Errorf("while the city stops: got %d %s", a.Status, a.Body)
+			}
+		}
+	}()
+	return func() {
+		t.Helper()
+		if <-done == 0 {
+			t.Error("the city answered nothing before it stopped; this shows nothing")
+		}
+	}
+}
+
 // ask reads the session as the inspector, and returns the self-contained receipt.
 func (s session) ask(t *testing.T, inspector *client.Client) []byte {
 	t.Helper()
-	body := fmt.Sprintf(`{"type":"Query","entities":[{"type":"ParkingSession"}],"q":"licensePlate==\"%s\""}`, s.plate)
 	var a *client.Answer
 	var err error
 	// A subject is enrolled in the background: until then the hub says that it is busy.
 	poll(t, "the subject to be enrolled", func() bool {
-		if a, err = inspector.Read(t.Context(), http.MethodPost, "/ngsi-ld/v1/entityOperations/query?options=keyValues", []byte(body)); err != nil {
+		if a, err = s.read(t.Context(), inspector); err != nil {
 			t.Fatal(err)
 		}
 		return a.Status != http.StatusServiceUnavailable

@@ -148,6 +148,7 @@ func (h *stolenHub) call(ctx context.Context, method, base, path string, body []
 		now := time.Now().Unix()
 		signature := ed25519.Sign(h.seed, protocol.HubMessage(method, path, now, body))
 		req.Header.Set(protocol.HubHeader, fmt.Sprintf("%d %s", now, base64.StdEncoding.EncodeToString(signature)))
+		req.Header.Set(protocol.DigestHeader, protocol.ContentDigest(body))
 	}
 	res, err := h.http.Do(req)
 	if err != nil {

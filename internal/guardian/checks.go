@@ -84,6 +84,9 @@ func (g *Guardian) openedAsCommitted(_ context.Context, h *hearing) error {
 	}
 	var err error
 	if h.priv, err = h.v.Opening(h.req.Private, h.req.Salt); err != nil {
+		if _, unreadable := protocol.DecodePrivate(h.req.Private); unreadable != nil {
+			return refuse("the private part cannot be read") // without the error: it quotes, and a refusal is public
+		}
 		return refuse("%v", err)
 	}
 	if err := h.v.Evidence(h.req.Salt, h.req.Evidence); err != nil {
@@ -122,7 +125,7 @@ func (g *Guardian) appointed(_ context.Context, h *hearing) error {
 		return fmt.Errorf("reading the mirror: %w", err)
 	}
 	leaf, err := protocol.DecodeLeaf(raw)
-	if err != nil || leaf.Act.Kind != tribune.ActAppoint {
+	if err != nil || leaf.Act.Kind != tribune.ActAppoint || !leaf.Decision.Permit {
 		return refuse("the leaf named for the appointment is none")
 	}
 	com, err := protocol.Commitment(e.AppointmentSalt, e.Appointment)
@@ -174,7 +177,7 @@ func (g *Guardian) withinCaps(_ context.Context, h *hearing) error {
 func (g *Guardian) decidedAlike(_ context.Context, h *hearing) error {
 	act, err := actOf(h.v.Leaf.Act, h.priv)
 	if err != nil {
-		return refuse("%v", err)
+		return refuse("the act's window of arrival times cannot be read")
 	}
 	ours := h.set.Decide(act, h.req.Evidence)
 	if !ours.Permit {

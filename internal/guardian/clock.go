@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -111,20 +112,26 @@ func (c *clock) urls(ctx context.Context) map[string]string {
 		return urls
 	}
 	for _, m := range g.Guardians {
-		if at, known := urls[m.Name]; known && at == "" {
+		if at, known := urls[m.Name]; known && at == "" && plainURL(m.URL) {
 			urls[m.Name] = m.URL
 		}
 	}
 	return urls
 }
 
-func (c *clock) ask(ctx context.Context, p peer, url string) (time.Duration, error) {
+// plainURL: of what the hub tells us to call, only the host is believed, so that all it can make us call is some /status.
+func plainURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && !strings.ContainsAny(s, "?#")
+}
+
+func (c *clock) ask(ctx context.Context, p peer, base string) (time.Duration, error) {
 	var nonce [16]byte
 	rand.Read(nonce[:])
 	text := base64.RawURLEncoding.EncodeToString(nonce[:])
 	before := c.cfg.Now()
 	var s wire.Status
-	if err := c.get(ctx, strings.TrimSuffix(url, "/")+"/status?nonce="+text, &s); err != nil {
+	if err := c.get(ctx, strings.TrimSuffix(base, "/")+"/status?nonce="+text, &s); err != nil {
 		return 0, err
 	}
 	middle := before.Add(c.cfg.Now().Sub(before) / 2)
@@ -134,8 +141,8 @@ func (c *clock) ask(ctx context.Context, p peer, url string) (time.Duration, err
 	return time.UnixMilli(s.Time).Sub(middle), nil
 }
 
-func (c *clock) get(ctx context.Context, url string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (c *clock) get(ctx context.Context, at string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return err
 	}
@@ -145,7 +152,7 @@ func (c *clock) get(ctx context.Context, url string, into any) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, resp.Status)
+		return fmt.Errorf("%s: %s", at, resp.Status)
 	}
 	return json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(into)
 }

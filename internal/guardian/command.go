@@ -24,6 +24,7 @@ import (
 const (
 	headerTimeout = 5 * time.Second  // a header takes a moment; who takes longer holds a connection for nothing
 	readTimeout   = 30 * time.Second // 8 MB over a slow line
+	writeTimeout  = time.Minute      // who reads a tile more slowly holds our memory; a co-signature that takes longer is asked for again
 	idleTimeout   = 5 * time.Minute  // hubs keep connections between acts
 	stopTimeout   = 5 * time.Second  // requests under way at ctrl-C
 	maxHeader     = 16 << 10
@@ -155,7 +156,7 @@ func serve(ctx context.Context, f File, stdout io.Writer) (err error) {
 	if err != nil {
 		return tribune.Hint(fmt.Errorf("listening on %s: %w", f.Listen, err), "Choose another address with --listen.")
 	}
-	server := &http.Server{Handler: g.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	server := &http.Server{Handler: g.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Run(ctx) })
 	group.Go(func() error {

@@ -3,7 +3,9 @@ package guardian
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,16 +57,21 @@ func (d *releaseDesk) sit(ctx context.Context) (leave func(), err error) {
 }
 
 // hubOnly lets a request pass only where the holder of the log's key has signed method, path, time and body, and hands
-// the body on. A repeated request does no harm: what it gets is the same, sealed to the same recipient.
+// the body on. The signature is checked against the digest that the header names, and a seat is taken, before any of the
+// body is read: strangers cannot fill our memory, and a hub cannot with bodies that wait. A repeated request does no
+// harm: what it gets is the same, sealed to the same recipient.
 func (g *Guardian) hubOnly(maxBody int64, next func(w http.ResponseWriter, r *http.Request, body []byte)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		digest, err := protocol.ParseContentDigest(r.Header.Get(protocol.DigestHeader))
+		if err == nil {
+			err = checkHub(r.Header.Get(protocol.HubHeader), r.Method, r.URL.Path, digest, g.logKey, g.cfg.Now())
+		}
 		if err != nil {
-			http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
+			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
 		}
-		if err := checkHub(r.Header.Get(protocol.HubHeader), r.Method, r.URL.Path, body, g.logKey, g.cfg.Now()); err != nil {
-			http.Error(w, err.Error(), http.StatusUnauthorized)
+		if r.ContentLength > maxBody {
+			http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
 			return
 		}
 		leave, err := g.releases.sit(r.Context())
@@ -74,18 +81,29 @@ func (g *Guardian) hubOnly(maxBody int64, next func(w http.ResponseWriter, r *ht
 			return
 		}
 		defer leave()
-		next(w, r, body)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
+		case err != nil:
+			http.Error(w, "the request cannot be read", http.StatusBadRequest)
+		case sha256.Sum256(body) != digest:
+			http.Error(w, "the body is not the one that the hub signed", http.StatusUnauthorized)
+		default:
+			next(w, r, body)
+		}
 	}
 }
 
-func checkHub(header, method, path string, body []byte, key ed25519.PublicKey, now time.Time) error {
+func checkHub(header, method, path string, body tribune.Hash, key ed25519.PublicKey, now time.Time) error {
 	at, sig64, ok := strings.Cut(header, " ")
 	unix, err := strconv.ParseInt(at, 10, 63)
 	sig, err2 := base64.StdEncoding.DecodeString(sig64)
 	if !ok || err != nil || err2 != nil {
 		return fmt.Errorf("%w: the %s header is not a time and a signature", tribune.ErrInvalid, protocol.HubHeader)
 	}
-	if !ed25519.Verify(key, protocol.HubMessage(method, path, unix, body), sig) {
+	if !ed25519.Verify(key, protocol.HubMessageOf(method, path, unix, body), sig) {
 		return fmt.Errorf("%w: the log's key has not signed this request", tribune.ErrInvalid)
 	}
 	if skew := now.Sub(time.Unix(unix, 0)); skew.Abs() > protocol.HubSkew {

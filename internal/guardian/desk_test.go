@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,7 @@ func TestOnlyTheHubIsServed(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set(protocol.HubHeader, test.header)
+		r.Header.Set(protocol.DigestHeader, protocol.ContentDigest(body))
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -64,6 +67,50 @@ func TestOnlyTheHubIsServed(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", test.name, resp.StatusCode, test.status)
 		}
 	}
+}
+
+// Who is not the hub must not get 8 MB of our memory by announcing a body, nor somebody else's body past the signature.
+func TestNoBodyIsReadThatTheHubHasNotSigned(t *testing.T) {
+	w := newWorld(t)
+	handler := w.guards[0].Handler()
+	_, stranger, _ := ed25519.GenerateKey(nil)
+	body := []byte(`{"points":[]}`)
+	now := time.Now().Unix()
+	for _, test := range []struct {
+		name   string
+		key    ed25519.PrivateKey
+		digest string
+		sent   []byte
+		status int
+		read   bool
+	}{
+		{"the hub", w.logKey, protocol.ContentDigest(body), body, 400, true}, // no points
+		{"a stranger", stranger, protocol.ContentDigest(body), body, 401, false},
+		{"no digest", w.logKey, "", body, 401, false},
+		{"the digest of another body", w.logKey, protocol.ContentDigest(body[1:]), body[1:], 401, false},
+		{"another body than signed", w.logKey, protocol.ContentDigest(body), []byte(`{"points":[""]}`), 401, true},
+	} {
+		sent := &watched{Reader: bytes.NewReader(test.sent)}
+		r := httptest.NewRequest("POST", "/name", sent)
+		sig := ed25519.Sign(test.key, protocol.HubMessage("POST", "/name", now, body))
+		r.Header.Set(protocol.HubHeader, fmt.Sprintf("%d %s", now, base64.StdEncoding.EncodeToString(sig)))
+		r.Header.Set(protocol.DigestHeader, test.digest)
+		rw := httptest.NewRecorder()
+		handler.ServeHTTP(rw, r)
+		if rw.Code != test.status || sent.read != test.read {
+			t.Errorf("%s: got %d, body read: %v; want %d, %v", test.name, rw.Code, sent.read, test.status, test.read)
+		}
+	}
+}
+
+type watched struct {
+	io.Reader
+	read bool
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	w.read = true
+	return w.Reader.Read(b)
 }
 
 func TestBlindEvaluationUsesTheNameKeyOnlyAndIsLimited(t *testing.T) {
@@ -345,7 +392,7 @@ func FuzzHubHeader(f *testing.F) {
 	f.Add(fmt.Sprintf("%d %s", now.Unix(), base64.StdEncoding.EncodeToString(good)))
 	f.Add("1 ")
 	f.Fuzz(func(t *testing.T, header string) {
-		if checkHub(header, "POST", "/release", nil, pub, now) != nil {
+		if checkHub(header, "POST", "/release", sha256.Sum256(nil), pub, now) != nil {
 			return
 		}
 		_, sig, _ := strings.Cut(header, " ")
@@ -353,4 +400,70 @@ func FuzzHubHeader(f *testing.F) {
 			t.Errorf("%q is accepted", header)
 		}
 	})
+}
+
+// A refusal is public: what a hub writes into the private part must not come out in it.
+func TestRefusalQuotesNothingOfThePrivatePart(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{9}
+	traces := w.enrol(p)
+	const plate = "BX19 KTT"
+	for name, spoil := range map[string]func(c *act, req *protocol.Request){
+		"unreadable": func(c *act, req *protocol.Request) { req.Private = []byte(`{"` + plate + `":1}`) },
+		"another word": func(c *act, req *protocol.Request) {
+			req.Private = bytes.Replace(req.Private, []byte("parking-session"), []byte(plate), -1)
+		},
+		"another digit": func(c *act, req *protocol.Request) {
+			req.Private = bytes.Replace(req.Private, []byte(p.String()), []byte(plate), 1)
+		},
+	} {
+		c := w.subjectOnce(p, 1, traces)
+		req := w.build(c)
+		spoil(c, &req)
+		no := w.guards[0].refusalOf(t, req)
+		if strings.Contains(no.Reason, plate) {
+			t.Errorf("%s: the refusal says %q", name, no.Reason)
+		}
+	}
+	// The window is text of the hub's choice, and fits the commitment.
+	c := w.subjectOnce(p, 1, traces)
+	req := w.build(c)
+	v, err := w.guards[0].trust.Receipt(req.Receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hearing{req: req, v: v, set: w.set, priv: c.priv}
+	h.priv.Inputs.From = plate
+	if err := w.guards[0].decidedAlike(context.Background(), h); err == nil || strings.Contains(err.Error(), plate) {
+		t.Errorf("a window that is no time: %v", err)
+	}
+}
+
+func (g *guard) refusalOf(t *testing.T, req protocol.Request) *protocol.Refusal {
+	t.Helper()
+	_, err := g.decide(context.Background(), req)
+	var no *refusal
+	if !errors.As(err, &no) {
+		t.Fatalf("got %v, want a refusal", err)
+	}
+	return g.signRefusal(req, no)
+}
+
+// Cut in the middle of a letter, a reason would be mended on its way through JSON and its signature would not verify.
+func TestLongReasonIsCutBetweenLettersSoThatItVerifies(t *testing.T) {
+	w := newWorld(t)
+	g := w.guards[0]
+	r := g.signRefusal(protocol.Request{}, &refusal{reason: "x" + strings.Repeat("\u00fc", maxReason)})
+	raw, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got protocol.Refusal
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Verify(g.self.key.Public().(ed25519.PublicKey)); err != nil || len(got.Reason) > maxReason || len(got.Reason) < maxReason-1 {
+		t.Errorf("%d bytes: %v", len(got.Reason), err)
+	}
 }

@@ -65,7 +65,7 @@ func New(cfg Config) (*Guardian, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: callTimeout}
+		cfg.HTTP = &http.Client{Timeout: callTimeout, CheckRedirect: noRedirect}
 	}
 	r, err := cfg.resolve()
 	if err != nil {
@@ -81,6 +81,9 @@ func New(cfg Config) (*Guardian, error) {
 	}
 	return g, nil
 }
+
+// noRedirect: a hub names paths of its own only; a redirect would send us about the institution's inner network.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (g *Guardian) open() (err error) {
 	cfg := g.cfg

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"tribune"
@@ -26,9 +27,11 @@ const (
 	mirrorWait = 3 * time.Second
 	// maxReleaseBody: MaxIDs identities, MaxTags traces, evidence, a leaf and its proof.
 	maxReleaseBody = 8 << 20
+	// idsAtOnce is how many keys are computed before we look whether anybody still wants them.
+	idsAtOnce = 256
 )
 
-// refusal is a check that failed. Its text is for the public: it names no person and quotes nothing unverified.
+// refusal is a check that failed. Its text is for the public: it quotes nothing of the private part, and names no person.
 type refusal struct {
 	reason string
 	veto   bool
@@ -78,6 +81,7 @@ func (g *Guardian) signRefusal(req protocol.Request, no *refusal) *protocol.Refu
 	if len(r.Reason) > maxReason {
 		r.Reason = r.Reason[:maxReason]
 	}
+	r.Reason = strings.ToValidUTF8(r.Reason, "") // JSON would mend it after it is signed
 	if p, err := verify.ParseProof(req.Receipt); err == nil && p.Extra != nil {
 		r.Leaf = protocol.LeafHash(p.Extra)
 	}
@@ -112,11 +116,11 @@ func (g *Guardian) decide(ctx context.Context, req protocol.Request) (protocol.A
 			return protocol.Answer{}, err
 		}
 	}
-	return g.answer(h)
+	return g.answer(ctx, h)
 }
 
 // answer computes our share of every key and seals it to the act's recipient.
-func (g *Guardian) answer(h *hearing) (protocol.Answer, error) {
+func (g *Guardian) answer(ctx context.Context, h *hearing) (protocol.Answer, error) {
 	share, err := ibe.NewSealShare(h.keys.Seal)
 	if err != nil {
 		return protocol.Answer{}, fmt.Errorf("reading our share: %w", err)
@@ -128,12 +132,18 @@ func (g *Guardian) answer(h *hearing) (protocol.Answer, error) {
 			ids = append(ids, id.Bytes(g.cfg.City))
 		}
 	}
-	parts, err := ibe.PartialKeys(share, ids)
-	if err != nil {
-		return protocol.Answer{}, err
+	shares := make([]byte, 0, len(ids)*ibe.G1Size)
+	defer func() { clear(shares) }()
+	for some := range slices.Chunk(ids, idsAtOnce) {
+		if err := ctx.Err(); err != nil {
+			return protocol.Answer{}, err // the hub has gone, and all of them take seconds
+		}
+		parts, err := ibe.PartialKeys(share, some)
+		if err != nil {
+			return protocol.Answer{}, err
+		}
+		shares = append(shares, slices.Concat(parts...)...)
 	}
-	shares := slices.Concat(parts...)
-	defer clear(shares)
 	epoch := h.keys.Group.Epoch
 	box, err := protocol.SealShares(h.v.Leaf.Act.Recipient, h.v.LeafHash, epoch, shares)
 	if err != nil {

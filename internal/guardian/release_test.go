@@ -358,3 +358,51 @@ func TestEnrolmentOpensTracesOnly(t *testing.T) {
 		})
 	}
 }
+
+// Who holds the log and a subject's trace key can put tags on record that are not that subject's turn. Then uses are
+// counted from behind them, and the subject can still be asked about: every number is accepted once its turn has come.
+func TestSquattedTagsDoNotBlockASubject(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{11}
+	traces := w.enrol(p)
+	k, err := protocol.TraceKey(traces[p])
+	if err != nil {
+		t.Fatal(err)
+	}
+	squat := protocol.Leaf{Version: 1, Tags: []tribune.Tag{protocol.UseTag(k, 2), protocol.UseTag(k, 4)}, Signature: make([]byte, 64),
+		Act:      protocol.Act{ID: protocol.NewID(), Kind: "decide", Count: 2, Time: protocol.Time(time.Now())},
+		Decision: tribune.Decision{Policies: []string{}, Missing: []string{}}}
+	raw, err := squat.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.publishLeaf(raw)
+	for _, use := range []struct {
+		n    uint64
+		want string // refusal
+	}{
+		{2, "use 2 was marked before"}, {5, "use 1 is not on record before use 5"}, {1, ""}, {3, ""}, {6, ""}, // 5 is on record since it was refused
+	} {
+		if reason, _ := w.ask(0, w.build(w.subjectOnce(p, use.n, traces))); !strings.Contains(reason, use.want) || (reason == "") != (use.want == "") {
+			t.Errorf("use %d: got %q, want %q", use.n, reason, use.want)
+		}
+	}
+}
+
+// A use number may be as large as JSON's integers are exact; looking for its predecessors must end at the first gap.
+func TestHugeUseNumberCostsNothing(t *testing.T) {
+	x := newIndex(time.Now)
+	k := make([]byte, protocol.TraceKeySize)
+	const n = 1<<53 - 1
+	var l protocol.Leaf
+	l.Tags = []tribune.Tag{protocol.UseTag(k, n), protocol.UseTag(k, 1)}
+	x.add(7, l)
+	start := time.Now()
+	if err := x.prefix(k, n, l.Tags[0], 7); err == nil {
+		t.Error("a use without its predecessors is accepted")
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+}

@@ -16,7 +16,7 @@ import (
 func (g *Guardian) withinScope(_ context.Context, h *hearing) error {
 	window, err := windowOf(h.priv.Inputs)
 	if err != nil {
-		return refuse("%v", err)
+		return refuse("the act's window of arrival times cannot be read")
 	}
 	seen := map[tribune.Pseudonym]bool{}
 	ids := 0

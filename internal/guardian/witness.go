@@ -100,7 +100,8 @@ func (g *Guardian) addCheckpoint(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &no):
 		http.Error(w, no.reason, no.status)
 	default:
-		http.Error(w, "the log cannot be mirrored now: "+err.Error(), http.StatusServiceUnavailable)
+		// Without the error: anyone may ask, and it says what we reach and how.
+		http.Error(w, "the log cannot be mirrored now", http.StatusServiceUnavailable)
 	}
 }
 
@@ -157,7 +158,7 @@ func (g *Guardian) cosign(ctx context.Context, req cosignRequest) ([]byte, error
 		return nil, fmt.Errorf("co-signing: %w", err)
 	}
 	line := signed[len(text)+1:]
-	g.keepCosigned(next.Size, append(bytes.Clone(req.checkpoint), line...))
+	g.keepCosigned(next.Size, append(bytes.Clone(next.Note), line...)) // not what else came with the request: anyone may send that
 	return line, nil
 }
 

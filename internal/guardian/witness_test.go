@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	fnote "github.com/transparency-dev/formats/note"
@@ -204,4 +207,53 @@ func FuzzParseCosignRequest(f *testing.F) {
 			t.Errorf("%q is read as %+v, and that as %+v (%v)", body, r, back, err)
 		}
 	})
+}
+
+// A checkpoint is public, so anyone may bring one, with lines of their own after the log's. They must not come out of
+// GET /checkpoint: who verifies strictly would refuse the guardian's head.
+func TestLinesOfStrangersAreNotServedWithTheHead(t *testing.T) {
+	w := newWorld(t)
+	w.publishLeaf(w.housekeeping(tribune.ActRefusals, tribune.Hash{}, nil))
+	g := w.guards[0]
+	size := w.log.Size()
+	junk := append(w.log.Checkpoint(size), "\u2014 stranger.example "+strings.Repeat("A", 100)+"\n"...)
+	if status, body := w.log.Post(g.server.URL, w.log.Body(size, size, junk)); status != http.StatusOK {
+		t.Fatalf("got %d %q", status, body)
+	}
+	resp, err := http.Get(g.server.URL + "/checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	head, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := g.trust.OpenCheckpoint(head)
+	if err != nil || len(c.Cosignatures) != 1 {
+		t.Errorf("the served head: %v\n%s", err, head)
+	}
+}
+
+// A stolen hub must not use a guardian to look about in the institution's network: no redirect is followed, and what went
+// wrong with the hub is not told to who asks.
+func TestHubCannotSendTheGuardianElsewhere(t *testing.T) {
+	w := newWorld(t)
+	var called atomic.Bool
+	inner := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Store(true) }))
+	defer inner.Close()
+	w.hub.Config.Handler = http.RedirectHandler(inner.URL+"/admin", http.StatusFound)
+	w.log.Append(w.housekeeping(tribune.ActRefusals, tribune.Hash{}, nil))
+	status, body := w.log.Post(w.guards[0].server.URL, w.log.Body(0, 1, w.log.Checkpoint(1)))
+	if status != http.StatusServiceUnavailable || strings.Contains(body, "127.0.0.1") {
+		t.Errorf("got %d %q", status, body)
+	}
+	if called.Load() {
+		t.Error("the guardian followed a redirect of the hub")
+	}
+	for _, bad := range []string{"ftp://h", "http://u:p@h", "http://h/x?y=", "http://h/x?", "http://h/#", "/status", "http://"} {
+		if plainURL(bad) {
+			t.Errorf("%s is called", bad)
+		}
+	}
 }

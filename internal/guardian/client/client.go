@@ -240,6 +240,7 @@ func (c *Client) call(ctx context.Context, m *member, method, path string, body 
 		now := c.cfg.Now().Unix()
 		sig := ed25519.Sign(c.cfg.Key, protocol.HubMessage(method, path, now, body))
 		req.Header.Set(protocol.HubHeader, strconv.FormatInt(now, 10)+" "+base64.StdEncoding.EncodeToString(sig))
+		req.Header.Set(protocol.DigestHeader, protocol.ContentDigest(body))
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.cfg.HTTP.Do(req)

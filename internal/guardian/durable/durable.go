@@ -11,7 +11,8 @@ import (
 
 // Write replaces path: a crash leaves the old bytes or the new ones, and after nil the new ones stay.
 func Write(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	// One name: what a crash leaves of a secret is overwritten by the next attempt, not kept beside it for ever.
+	tmp, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
