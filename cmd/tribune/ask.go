@@ -103,7 +103,7 @@ func saveReceipt(ctx context.Context, c *client.Client, a *client.Answer, dir, f
 	if receipt == nil {
 		return nil
 	}
-	fmt.Fprintf(log, "on record, verified: %s%s\n", c.Base, client.ReceiptPath(a.Header))
+	fmt.Fprintf(log, "on record: %s%s (receipt verified)\n", c.Base, client.ReceiptPath(a.Header))
 	if file == "" {
 		return nil
 	}

@@ -20,7 +20,6 @@ import (
 	"tribune"
 	"tribune/internal/client"
 	"tribune/internal/guardian"
-	"tribune/internal/portal"
 	"tribune/internal/sim"
 	"tribune/law"
 	"tribune/policy"
@@ -169,6 +168,9 @@ func (d *demo) enact() error {
 // run starts what depends on each other in order and waits for the first to end.
 func (d *demo) run(ctx context.Context) error {
 	fmt.Fprintf(d.Out, "Tribune demo: starting %s in %s\n", demoCity, d.Dir)
+	if !d.hub.Keyed() && d.Guardians < len(demoGuardians) {
+		fmt.Fprintf(d.Out, "The guardians' keys do not exist yet, and founding them takes all %d guardians: until then this city serves public data at %s and stores nothing personal\n", len(demoGuardians), d.hub.URL())
+	}
 	if asked := "http://" + d.Address; d.Next > 0 && d.hub.URL() != asked {
 		fmt.Fprintf(d.Out, "%s is taken; the city is at %s instead\n", asked, d.hub.URL())
 	}
@@ -202,7 +204,7 @@ func (d *demo) guard(ctx context.Context, guarded chan<- struct{}) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := d.hub.Guard(ctx); err != nil {
+	if err := d.hub.complete(ctx); err != nil {
 		return err
 	}
 	close(guarded)
@@ -264,56 +266,4 @@ func (d *demo) configure(dir string) error {
 		return err
 	}
 	return writeFile(filepath.Join(dir, guardianConfig), text.Bytes(), 0o600)
-}
-
-// greet prints where the city is and three commands to try.
-func (d *demo) greet() {
-	url, plate := d.hub.URL(), d.sim.ExamplePlate()
-	if plate == "" {
-		plate = "PLATE"
-	}
-	self := "tribune"
-	if path, err := os.Executable(); err == nil {
-		self = shellWord(shortest(path))
-	}
-	dir := shellWord(string(d.Dir))
-	fmt.Fprintf(d.Out, `
-  The city is at   %s/
-  This is a demo:  %s
-
-  Try, in another terminal:
-
-  1. What everyone may know:
-     curl '%s/ngsi-ld/v1/entities?type=OffStreetParking&options=keyValues&limit=3'
-  2. What only an inspector may ask, on record:
-     %s ask --dir %s --as %s --plate %s --receipt receipt.tlog
-  3. Check that record, trusting nobody:
-     %s verify --trust %s receipt.tlog
-
-  ctrl-C stops the city; the next start goes on from %s.
-`, url, demoBanner, url, self, dir, law.Inspector, shellWord(plate), self, shellWord(d.Dir.Trust()), d.Dir)
-}
-
-// facts tell the page how what it shows came about.
-func (d *demo) facts() []portal.Fact {
-	if d.sim == nil {
-		return nil
-	}
-	t := d.sim.Totals()
-	all := []portal.Fact{
-		{Label: "Demo clock", Value: t.DemoTime.UTC().Format("Mon 2006-01-02 15:04 UTC"), Note: fmt.Sprintf("runs at %g times real time; only observation times follow it", t.Speed)},
-		{Label: "Occupied places", Value: fmt.Sprintf("%d of %d", t.Occupied, t.Places), Note: "as reported; NIA Car Parks repeats NIA North and NIA South"},
-		{Label: "Of these, sessions with a name", Value: fmt.Sprint(t.Named), Note: fmt.Sprintf("synthetic drivers, sealed; the other %d are anonymous", t.Anonymous)},
-	}
-	for _, feed := range t.Feeds {
-		note := ""
-		for _, c := range feed.Counts {
-			if note != "" {
-				note += "; "
-			}
-			note += fmt.Sprintf("%d %s", c.Rows, c.Rule.Plain())
-		}
-		all = append(all, portal.Fact{Label: "Feed " + feed.Feed, Value: fmt.Sprintf("%d of %d rows used", feed.Kept, feed.Rows), Note: note})
-	}
-	return all
 }

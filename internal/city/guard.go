@@ -64,6 +64,20 @@ func (h *Hub) Guard(ctx context.Context) error {
 	}
 }
 
+// complete is Guard for a hub that goes on serving the public whatever Guard finds, once the guardians' keys exist: the
+// one way is then closed until the next start.
+func (h *Hub) complete(ctx context.Context) error {
+	err := h.Guard(ctx)
+	if err == nil || ctx.Err() != nil || !h.Keyed() {
+		return err
+	}
+	if w := h.way.Swap(nil); w != nil {
+		err = errors.Join(err, w.Close())
+	}
+	h.log.Error("the one way stays closed until the hub is started again; public data go on", "err", err)
+	return nil
+}
+
 func (h *Hub) guard(ctx context.Context) error {
 	if h.group.Load() == nil {
 		h.wait("the guardians hold their ceremony")

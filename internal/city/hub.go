@@ -31,7 +31,6 @@ import (
 	"tribune/internal/twin"
 	"tribune/internal/twin/api"
 	"tribune/internal/twin/jsonld"
-	"tribune/internal/vault"
 	"tribune/internal/way"
 	"tribune/internal/web"
 	"tribune/policy"
@@ -96,28 +95,6 @@ type Hub struct {
 	ending    ending
 	waiting   atomic.Pointer[string] // what /readyz waits for; "" = ready
 }
-
-// sealing is the vault once the guardians' keys exist. Until then nothing can be named or sealed, and what would have to
-// be is refused: fail closed.
-type sealing struct{ vault atomic.Pointer[vault.Vault] }
-
-var errNoKeys = tribune.Hint(fmt.Errorf("%w: the guardians' keys do not exist yet", tribune.ErrNoQuorum), "Personal data can be stored once the guardians have finished their ceremony.")
-
-func (s *sealing) Pseudonyms(ctx context.Context, idtype string, names []string) ([]tribune.Pseudonym, error) {
-	if v := s.vault.Load(); v != nil {
-		return v.Pseudonyms(ctx, idtype, names)
-	}
-	return nil, errNoKeys
-}
-
-func (s *sealing) Seal(ctx context.Context, at tribune.Place, class tribune.Class, p tribune.Pseudonym, items []tribune.Item) ([]tribune.Sealed, []tribune.Write, func(), error) {
-	if v := s.vault.Load(); v != nil {
-		return v.Seal(ctx, at, class, p, items)
-	}
-	return nil, nil, nil, errNoKeys
-}
-
-var _ tribune.Sealer = (*sealing)(nil)
 
 // Open starts a hub up to its public surface: store, law, listener, twin, page. Guard completes it.
 func Open(ctx context.Context, cfg Config) (*Hub, error) {
@@ -223,6 +200,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 		defer cancel()
 		return errors.Join(err, server.Shutdown(end))
 	})
+	group.Go(func() error { return h.reloads(ctx) })
 	return group.Wait()
 }
 
@@ -252,30 +230,6 @@ func (h *Hub) handler() (http.Handler, error) {
 	}, h.guarded(mux)), nil
 }
 
-// gated is the one way as the API sees it: closed until the guardians' keys exist.
-type gated struct{ hub *Hub }
-
-func (g gated) May(ctx context.Context, r tribune.Reading) (string, error) {
-	if w := g.hub.way.Load(); w != nil {
-		return w.May(ctx, r)
-	}
-	return "", errNoKeys
-}
-
-func (g gated) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error) {
-	if w := g.hub.way.Load(); w != nil {
-		return w.Prepare(ctx, r)
-	}
-	return protocol.Act{}, errNoKeys
-}
-
-func (g gated) Open(ctx context.Context, actID string, signature []byte) ([][]byte, tribune.Receipt, error) {
-	if w := g.hub.way.Load(); w != nil {
-		return w.Open(ctx, actID, signature)
-	}
-	return nil, nil, errNoKeys
-}
-
 // Close ends the rooms, the last opened first.
 func (h *Hub) Close() error {
 	var all []error
@@ -303,7 +257,15 @@ func (h *Hub) URL() string { return "http://" + h.listener.Addr().String() }
 // Twin is the hub's twin: what feeds its intake.
 func (h *Hub) Twin() *twin.Twin { return h.twin }
 
-// Ready ends what /readyz waits for.
-func (h *Hub) Ready() { h.wait("") }
+// Ready ends what /readyz waits for, for good: a hub that has lost its guardians since still serves the public.
+func (h *Hub) Ready() {
+	done := ""
+	h.waiting.Store(&done)
+}
 
-func (h *Hub) wait(reason string) { h.waiting.Store(&reason) }
+// wait says what /readyz waits for; nothing where the hub has been ready before.
+func (h *Hub) wait(reason string) {
+	if before := h.waiting.Load(); before == nil || *before != "" {
+		h.waiting.CompareAndSwap(before, &reason)
+	}
+}

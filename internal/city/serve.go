@@ -99,7 +99,7 @@ func Serve(ctx context.Context, dir Dir, config, address string, out io.Writer, 
 		if err := json.NewEncoder(out).Encode(map[string]string{"name": f.City, "address": hub.URL(), "key": hub.logKey}); err != nil {
 			return fmt.Errorf("saying where the hub is: %w", err)
 		}
-		if err := hub.Guard(ctx); err != nil {
+		if err := hub.complete(ctx); err != nil {
 			return err
 		}
 		hub.Ready()

@@ -434,6 +434,14 @@ func TestRefusalQuotesNothingOfThePrivatePart(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &hearing{req: req, v: v, set: w.set, priv: c.priv}
+	h.req.Private = []byte(`{"` + plate + `":1}`)
+	if v.Leaf.Act.Com, err = protocol.Commitment(req.Salt, h.req.Private); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.guards[0].openedAsCommitted(context.Background(), h); err == nil || strings.Contains(err.Error(), plate) {
+		t.Errorf("an unreadable private part: %v", err)
+	}
+	h.priv = c.priv
 	h.priv.Inputs.From = plate
 	if err := w.guards[0].decidedAlike(context.Background(), h); err == nil || strings.Contains(err.Error(), plate) {
 		t.Errorf("a window that is no time: %v", err)

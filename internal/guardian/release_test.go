@@ -406,3 +406,30 @@ func TestHugeUseNumberCostsNothing(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// An appointment whose leaf says that it was denied appoints nobody, although the council signed the document.
+func TestDeniedAppointmentAppointsNobody(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{12}
+	traces := w.enrol(p)
+	ap := w.appoint[law.Inspector]
+	com, err := protocol.Commitment(ap.salt, ap.doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := protocol.DecodeLeaf(w.housekeeping(tribune.ActAppoint, com, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf.Decision.Permit = false
+	raw, err := leaf.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.subjectOnce(p, 1, traces)
+	c.evidence.AppointmentIndex, _ = w.publishLeaf(raw)
+	if reason, _ := w.ask(0, w.build(c)); !strings.Contains(reason, "the leaf named for the appointment is none") {
+		t.Errorf("got %q", reason)
+	}
+}

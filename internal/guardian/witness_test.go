@@ -242,7 +242,11 @@ func TestHubCannotSendTheGuardianElsewhere(t *testing.T) {
 	var called atomic.Bool
 	inner := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Store(true) }))
 	defer inner.Close()
-	w.hub.Config.Handler = http.RedirectHandler(inner.URL+"/admin", http.StatusFound)
+	hub := httptest.NewServer(http.RedirectHandler(inner.URL+"/admin", http.StatusFound))
+	defer hub.Close()
+	w.guards[0].stop()
+	w.guards[0].cfg.Hub = hub.URL
+	w.start(0)
 	w.log.Append(w.housekeeping(tribune.ActRefusals, tribune.Hash{}, nil))
 	status, body := w.log.Post(w.guards[0].server.URL, w.log.Body(0, 1, w.log.Checkpoint(1)))
 	if status != http.StatusServiceUnavailable || strings.Contains(body, "127.0.0.1") {

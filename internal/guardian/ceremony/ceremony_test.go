@@ -478,3 +478,37 @@ func FuzzReadPacket(f *testing.F) {
 		}
 	})
 }
+
+// Who says hello with somebody else's key can decrypt nothing; but that one would take the wrong seat at kyber's table, deal
+// under it, and be blamed for it.
+func TestHelloWithAnothersKeyIsNoHello(t *testing.T) {
+	tb := seat(t, 4, 2, 3)
+	for i := range tb.at {
+		tb.catchUp(i)
+	}
+	for _, name := range []string{Seal, Name} {
+		stolen, err := decodePacket(tb.at[2].runs[name].outbox[0].Packet, tb.cfgs[0].Group.Guardians)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := encodePacket(packet{Attempt: 1, From: tb.cfgs[0].Self, Kind: kindHello, Run: name}, stolen.Body, tb.cfgs[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb.at[0].runs[name].outbox[0].Packet = raw
+	}
+	for i := range tb.at {
+		tb.post(i)
+	}
+	for i := range tb.at {
+		tb.catchUp(i)
+		for _, r := range tb.at[i].runs {
+			if len(r.hellos) != 3 || r.trouble != "" {
+				t.Fatalf("guardian %d: %d hellos, trouble %q", i, len(r.hellos), r.trouble)
+			}
+		}
+	}
+	tb.settle() // guardian 1 behaves the second time
+	tb.close()
+	tb.founded()
+}

@@ -33,9 +33,17 @@ type packet struct {
 	Signature []byte          `json:"signature"`
 }
 
-// hello is the body of a hello: a compressed G2 point, 96 bytes.
+// hello is the body of a hello: a compressed G2 point, 96 bytes, and a Schnorr signature by it over helloMessage.
 type hello struct {
-	Key []byte `json:"key"`
+	Key   []byte `json:"key"`
+	Proof []byte `json:"proof"` // that the sender holds the key: a copied one would take its owner's seat
+}
+
+// helloMessage is L(hello) || lp(city) || lp(run) || lp(guardian).
+func helloMessage(city, run, from string) []byte {
+	b := protocol.AppendLP(protocol.Label("hello"), []byte(city))
+	b = protocol.AppendLP(b, []byte(run))
+	return protocol.AppendLP(b, []byte(from))
 }
 
 // deal is the body of a deal (kyber's DealBundle).

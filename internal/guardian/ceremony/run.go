@@ -103,7 +103,8 @@ func (r *run) readHello(p packet) {
 	if p.Attempt <= r.attempts[p.From] || protocol.DecodeJCS(p.Body, &h) != nil {
 		return
 	}
-	if _, err := decodeG2(h.Key); err != nil {
+	key, err := decodeG2(h.Key)
+	if err != nil || auth(suite()).Verify(key, helloMessage(r.c.cfg.Group.City, r.name, p.From), h.Proof) != nil {
 		return
 	}
 	r.attempts[p.From] = p.Attempt
@@ -200,7 +201,12 @@ func (r *run) sayHello() error {
 	if r.tries++; r.tries > MaxAttempts {
 		return nil
 	}
-	return r.say(kindHello, tribune.Hash{}, hello{Key: r.longterm(r.attempt).public})
+	pair := r.longterm(r.attempt)
+	proof, err := auth(suite()).Sign(pair.secret, helloMessage(r.c.cfg.Group.City, r.name, r.c.cfg.Self))
+	if err != nil {
+		return fmt.Errorf("proving our key: %w", err)
+	}
+	return r.say(kindHello, tribune.Hash{}, hello{Key: pair.public, Proof: proof})
 }
 
 // deal makes the generator, the same one for the same session even after a restart, and says our deal.

@@ -1,0 +1,50 @@
+package city
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"tribune"
+)
+
+// reloads reads mandates, appointments and tokens again whenever the process gets SIGHUP, until ctx ends. What cannot be
+// read changes nothing, and is said in the log.
+func (h *Hub) reloads(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+		}
+		if err := h.reload(ctx); err != nil {
+			h.log.Error("the law's papers were not read again", "err", err, "hint", tribune.HintOf(err))
+			continue
+		}
+		h.log.Warn("mandates, appointments and tokens were read again")
+	}
+}
+
+func (h *Hub) reload(ctx context.Context) error {
+	if err := h.gate.Reload(); err != nil {
+		return err
+	}
+	switch proposed, err := h.gate.Proposed(); {
+	case err != nil:
+		h.log.Warn("a changed policy set lies in the law's folder and cannot be loaded; the one in force stays", "err", err)
+	case proposed != nil:
+		h.log.Warn("a changed policy set lies in the law's folder; the one in force stays, since a change of law is not built yet", "set", proposed.Hash().String())
+	}
+	if h.way.Load() == nil {
+		return nil // appointments are put on record once the one way opens
+	}
+	if err := h.publishAppointments(ctx); err != nil {
+		return fmt.Errorf("putting appointments on record: %w", err)
+	}
+	return nil
+}
