@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 
 	"tribune"
 	"tribune/internal/client"
-	"tribune/verify"
 )
 
 // runAsk reads personal data as an office holder does: the hub prepares the act, the holder's key signs it here, and the
@@ -86,15 +86,14 @@ func runAsk(ctx context.Context, args []string, out, log io.Writer) error {
 	return nil
 }
 
-// saveReceipt verifies the answer's receipt under DIR/trust.txt, against the act that was signed, and writes it.
+// saveReceipt verifies the answer's receipt under DIR/trust.txt, against the act that was signed, and writes it. Without
+// that file it says that nothing was verified.
 func saveReceipt(ctx context.Context, c *client.Client, a *client.Answer, dir, file string, log io.Writer) error {
-	text, err := os.ReadFile(filepath.Join(dir, "trust.txt"))
-	if err != nil {
-		return fmt.Errorf("reading whom to trust: %w", err)
-	}
-	trust, err := verify.ParseTrust(text)
-	if err != nil {
-		return fmt.Errorf("reading whom to trust: %w", err)
+	trust, err := readTrust(filepath.Join(dir, "trust.txt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(log, "warning: there is no trust.txt in %s: the receipt is not verified\n", dir)
+	} else if err != nil {
+		return err
 	}
 	receipt, err := c.Prove(ctx, a, trust)
 	if err != nil {
@@ -103,7 +102,7 @@ func saveReceipt(ctx context.Context, c *client.Client, a *client.Answer, dir, f
 	if receipt == nil {
 		return nil
 	}
-	fmt.Fprintf(log, "on record: %s%s (receipt verified)\n", c.Base, client.ReceiptPath(a.Header))
+	fmt.Fprintf(log, "on record: %s%s\n", c.Base, client.ReceiptPath(a.Header))
 	if file == "" {
 		return nil
 	}

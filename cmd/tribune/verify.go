@@ -25,13 +25,9 @@ func runVerify(ctx context.Context, args []string, out, log io.Writer) error {
 	if *trustFile == "" || f.NArg() != 1 {
 		return tribune.Hint(fmt.Errorf("%w: name a trust file and one receipt", errUsage), "tribune verify --trust trust.txt receipt.tlog")
 	}
-	text, err := os.ReadFile(*trustFile)
+	trust, err := readTrust(*trustFile)
 	if err != nil {
-		return fmt.Errorf("reading the trust file: %w", err)
-	}
-	trust, err := verify.ParseTrust(text)
-	if err != nil {
-		return fmt.Errorf("reading the trust file: %w", err)
+		return err
 	}
 	receipt, err := os.ReadFile(f.Arg(0))
 	if err != nil {
@@ -64,6 +60,18 @@ func runVerify(ctx context.Context, args []string, out, log io.Writer) error {
 		fmt.Fprintln(out, "  The log it rests on holds, too.")
 	}
 	return nil
+}
+
+func readTrust(path string) (*verify.Trust, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the trust file: %w", err)
+	}
+	trust, err := verify.ParseTrust(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the trust file: %w", err)
+	}
+	return trust, nil
 }
 
 func verifyReleases(trust *verify.Trust, v *verify.Verified, file string) (names []string, err error) {
