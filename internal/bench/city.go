@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"tribune"
 	"tribune/internal/client"
 )
 
@@ -115,24 +113,6 @@ func ok(a *client.Answer, err error) (*client.Answer, error) {
 		err = a.Error()
 	}
 	return a, err
-}
-
-// plates are those of the city's people.
-func (c *city) plates() ([]string, error) {
-	f, err := os.Open(filepath.Join(c.dir, "sim", "people.csv"))
-	if err != nil {
-		return nil, fmt.Errorf("reading the city's people: %w", err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(rows) < 2 {
-		return nil, fmt.Errorf("%w: reading the city's people: %d rows: %w", tribune.ErrInvalid, len(rows), err)
-	}
-	var all []string
-	for _, row := range rows[1:] {
-		all = append(all, row[0])
-	}
-	return all, nil
 }
 
 func (c *city) meter() *meter { return &meter{hub: c.proc.pid(), guardians: c.pids} }

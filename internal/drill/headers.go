@@ -60,8 +60,9 @@ func (t *theft) unwrap(secrets []secret) (u unwrapped, err error) {
 
 // wrappedRow says which wrapped row a key is: vault|h, vault|t or way|opening.
 func wrappedRow(key []byte) (kind string, rest []byte) {
-	room, rest, ok := store.CutPart(key)
-	if _, rest, ok = store.CutPart(rest); !ok || len(rest) < 2 {
+	room, rest, _ := store.CutPart(key) // where it is no part, rest is empty
+	_, rest, ok := store.CutPart(rest)
+	if !ok || len(rest) < 2 {
 		return "", nil
 	}
 	kind, rest, ok = store.CutPart(rest[2:])

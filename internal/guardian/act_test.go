@@ -14,7 +14,6 @@ type act struct {
 	at        time.Time
 	kind      tribune.ActKind
 	caller    tribune.Caller
-	mandate   string // file of the document shown
 	priv      protocol.Private
 	salt      []byte
 	traces    [][]byte

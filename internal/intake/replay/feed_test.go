@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	_ "time/tzdata" // the same wall clock on machines without time zones
 
 	"tribune/internal/intake/replay"
 )
@@ -82,7 +83,7 @@ func TestCheckRefusesACursorOfAnotherFeed(t *testing.T) {
 func TestWallClockSurvivesSummerTime(t *testing.T) {
 	london, err := time.LoadLocation("Europe/London")
 	if err != nil {
-		t.Skip("no time zones here: ", err)
+		t.Fatal(err)
 	}
 	for _, c := range []struct{ real, wall string }{
 		{"2026-11-22T06:43:07Z", "2026-11-22T06:43:07Z"},
