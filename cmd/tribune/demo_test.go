@@ -77,6 +77,8 @@ func TestDemoCity(t *testing.T) {
 		}
 	})
 
+	t.Run("SIGHUP reads mandates again", func(t *testing.T) { mandateWithdrawnAndGiven(t, c, mine) })
+
 	t.Run("guardians end with a hub that is killed", func(t *testing.T) {
 		guardians := c.guardians(t)
 		if len(guardians) != 4 || !alive(guardians[0]) {

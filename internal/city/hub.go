@@ -201,6 +201,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 		return errors.Join(err, server.Shutdown(end))
 	})
 	group.Go(func() error { return h.reloads(ctx) })
+	group.Go(func() error { return h.retention(ctx) })
 	return group.Wait()
 }
 

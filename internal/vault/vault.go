@@ -38,6 +38,10 @@
 //	t | pseudonym                                                     wrapped D(trace ID)
 //	epoch                                                             epoch u32 || fingerprint of the epoch key
 //
+// # The end
+//
+// Expire deletes the headers of what is past its class's keeping time; nobody opens it then.
+//
 // # What it promises, and not
 //
 // DEKs, KEKs and released keys are overwritten after use; the key schedules of the AES library and copies the garbage
