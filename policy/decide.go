@@ -133,6 +133,10 @@ func (j *judgement) scope() {
 			return
 		}
 		j.days = daysBetween(from, until)
+		// A hub may keep copies of what it should have deleted: nobody releases keys for it.
+		if keep := j.class.class.Keep; keep > 0 && daysBetween(from, j.at) > int64(keep/(24*time.Hour))+1 {
+			j.missing("class %s is kept %d days, and the act asks for what arrived before that", scope.Class, keep/(24*time.Hour))
+		}
 	}
 }
 

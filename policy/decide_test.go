@@ -83,11 +83,13 @@ func TestDecisions(t *testing.T) {
 			"no policy permits office planner to read class parking-session for purpose plan-city"},
 		{"attribute of another class", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Scope.Attrs = []tribune.Name{city + "diagnosis"} }, "",
 			"class parking-session does not cover 1 of the attributes asked for"},
-		{"window longer than the policy allows", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Scope.Window.From = now.AddDate(0, 0, -32) }, "",
+		{"window longer than the policy allows", lookup, func(a *tribune.Act, _ *tribune.Evidence) {
+			a.Scope.Window = tribune.Window{From: now.AddDate(0, 0, -1), Until: now.AddDate(0, 0, 31)}
+		}, "",
 			"no policy permits office parking-inspector to read class parking-session for purpose enforce-parking"},
 		{"window of all time", lookup, func(a *tribune.Act, _ *tribune.Evidence) {
 			a.Scope.Window = tribune.Window{From: time.Unix(-1<<60, 0), Until: time.Unix(1<<60, 0)}
-		}, "", "no policy permits office parking-inspector to read class parking-session for purpose enforce-parking"},
+		}, "", "class parking-session is kept 30 days, and the act asks for what arrived before that"},
 		{"empty window", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Scope.Window = tribune.Window{} }, "", "the window of arrival times is empty"},
 		{"unknown class", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Scope.Class = "tax-file" }, "", "the class of data named is not in the register of classes"},
 		{"enrolment of a class", enrol, func(a *tribune.Act, _ *tribune.Evidence) { a.Scope.Class = "parking-session" }, "", "an act of this kind concerns no class of data"},
