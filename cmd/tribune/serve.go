@@ -23,6 +23,7 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	address := f.String("http", "", "HOST:PORT of the portal (default 127.0.0.1:8080, or the next free port)")
 	f.IntVar(&cfg.People, "people", 2000, "synthetic drivers")
 	f.Float64Var(&cfg.Speed, "speed", 60, "how fast the demo clock runs")
+	f.StringVar(&cfg.ContextMap, "context-map", "", "JSON file {context URL: file beside it}, besides the contexts that are shipped; none is ever downloaded")
 	f.StringVar(&cfg.StoreURL, "store", "", "postgres://... instead of the embedded store")
 	f.IntVar(&cfg.Guardians, "guardians", 4, "how many of the four guardians to start: fewer than three shows a city without quorum")
 	f.Int64Var(&cfg.HourlyFactor, "hourly-factor", 1, "multiplies the offices' hourly limits, at the first start: a benchmark asks for more than a city does")

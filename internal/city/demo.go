@@ -50,7 +50,8 @@ type DemoConfig struct {
 	People       int
 	Speed        float64
 	StoreURL     string
-	Guardians    int // how many of the four to start
+	ContextMap   string // see Config
+	Guardians    int    // how many of the four to start
 	HourlyFactor int64
 	Out          io.Writer
 	Log          *slog.Logger
@@ -66,7 +67,7 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 		return err
 	}
 	hub, err := Open(ctx, Config{
-		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL,
+		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL, ContextMap: cfg.ContextMap,
 		T: demoT, W: demoW, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, Facts: d.facts, Log: cfg.Log,
 	})
 	if err != nil {

@@ -53,6 +53,8 @@ type Config struct {
 	Trust        policy.Trust      // whose signatures make law
 	TraceMandate tribune.MandateID // under which the hub enrols people in the trace
 
+	ContextMap string // JSON file {context URL: file beside it}, besides the shipped ones: contexts are never downloaded; "" = none
+
 	Demo  string // "" = not a demo; else the sentence every page carries
 	Facts func() []portal.Fact
 	Log   *slog.Logger
@@ -214,9 +216,9 @@ func (h *Hub) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the shipped contexts: %w", err)
 	}
-	contexts, err := jsonld.New(jsonld.Config{Files: shipped})
+	contexts, err := jsonld.New(jsonld.Config{Map: h.cfg.ContextMap, Files: shipped})
 	if err != nil {
-		return nil, fmt.Errorf("reading the shipped contexts: %w", err)
+		return nil, fmt.Errorf("reading the contexts: %w", err)
 	}
 	mux := http.NewServeMux()
 	h.routes(mux)

@@ -20,12 +20,13 @@ import (
 
 // File is city.json, what a hub that is not a demo is told. Unknown members are refused.
 type File struct {
-	City      string       `json:"city"`   // name in identities; for ever
-	Origin    string       `json:"origin"` // name of the log; for ever
-	Store     string       `json:"store"`  // postgres://... ; "" = embedded
-	T         int          `json:"t"`      // guardians whose shares open
-	W         int          `json:"w"`      // guardians whose co-signatures publish; 2w >= n+t
-	Trust     policy.Trust `json:"trust"`  // keys whose signatures make law, hash of the floors
+	City      string       `json:"city"`     // name in identities; for ever
+	Origin    string       `json:"origin"`   // name of the log; for ever
+	Contexts  string       `json:"contexts"` // file of contexts by URL, see Config.ContextMap; "" = the shipped ones
+	Store     string       `json:"store"`    // postgres://... ; "" = embedded
+	T         int          `json:"t"`        // guardians whose shares open
+	W         int          `json:"w"`        // guardians whose co-signatures publish; 2w >= n+t
+	Trust     policy.Trust `json:"trust"`    // keys whose signatures make law, hash of the floors
 	Guardians []Guardian   `json:"guardians"`
 
 	// TraceMandate is the mandate under which the hub enrols people in the trace, for purpose keep-trace.
@@ -79,7 +80,7 @@ func Serve(ctx context.Context, dir Dir, config, address string, out io.Writer, 
 		return err
 	}
 	hub, err := Open(ctx, Config{
-		Dir: dir, City: f.City, Origin: f.Origin, Address: address, StoreURL: f.Store,
+		Dir: dir, City: f.City, Origin: f.Origin, Address: address, StoreURL: f.Store, ContextMap: f.Contexts,
 		Guardians: f.Guardians, T: f.T, W: f.W, Trust: f.Trust, TraceMandate: f.TraceMandate, Log: log,
 	})
 	if err != nil {
