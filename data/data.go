@@ -17,9 +17,6 @@ import (
 //go:embed README.md parking/*.csv.gz air/*.csv.gz entities/*.jsonld contexts/*.jsonld contexts/map.json
 var files embed.FS
 
-// Files is the whole tree, as in the repository.
-func Files() fs.FS { return files }
-
 // Parking opens the occupancy of Birmingham's car parks, 2016, as CSV.
 func Parking() (io.ReadCloser, error) { return unzip("parking/birmingham-2016.csv.gz") }
 

@@ -14,7 +14,10 @@ import (
 
 // sealing is the vault once the guardians' keys exist. Until then nothing can be named or sealed, and what would have to
 // be is refused: fail closed.
-type sealing struct{ vault atomic.Pointer[vault.Vault] }
+type sealing struct {
+	vault  atomic.Pointer[vault.Vault]
+	opened chan struct{} // closed once vault is there
+}
 
 var errNoKeys = tribune.Hint(fmt.Errorf("%w: the guardians' keys do not exist yet", tribune.ErrNoQuorum), "Personal data can be stored once the guardians have finished their ceremony.")
 

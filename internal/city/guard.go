@@ -19,8 +19,11 @@ import (
 	"tribune/protocol"
 )
 
-// guardRetry: without quorum the hub asks again, and serves public data meanwhile.
-const guardRetry = time.Second
+// Without quorum the hub asks again, and serves public data meanwhile; its log need not say so every time.
+const (
+	guardRetry = time.Second
+	guardSay   = time.Minute
+)
 
 // openRecord opens the log under the guardians' co-signatures. It needs none of them to be there.
 func (h *Hub) openRecord(ctx context.Context) error {
@@ -45,6 +48,7 @@ func (h *Hub) openRecord(ctx context.Context) error {
 // Guard completes the hub: ceremony or roster, law on record, vault, way. It returns when the one way is open, or with
 // ctx; without quorum it tries again for as long as it takes.
 func (h *Hub) Guard(ctx context.Context) error {
+	var said time.Time
 	for {
 		err := h.guard(ctx)
 		switch {
@@ -55,7 +59,10 @@ func (h *Hub) Guard(ctx context.Context) error {
 		case !errors.Is(err, tribune.ErrNoQuorum) && !errors.Is(err, tribune.ErrBusy):
 			return err
 		}
-		h.log.Warn("the one way is closed: too few guardians answer", "err", err)
+		if time.Since(said) > guardSay {
+			h.log.Warn("the one way is closed: too few guardians answer", "err", err)
+			said = time.Now()
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -140,6 +147,7 @@ func (h *Hub) openVault() error {
 		return fmt.Errorf("opening the vault: %w", err)
 	}
 	h.vault.vault.Store(v)
+	close(h.vault.opened)
 	return nil
 }
 

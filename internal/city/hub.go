@@ -100,7 +100,7 @@ type Hub struct {
 
 // Open starts a hub up to its public surface: store, law, listener, twin, page. Guard completes it.
 func Open(ctx context.Context, cfg Config) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, "")}
+	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{opened: make(chan struct{})}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, "")}
 	h.wait("starting")
 	if err := cfg.Dir.prepare(); err != nil {
 		return nil, err

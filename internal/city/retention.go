@@ -11,23 +11,26 @@ import (
 // is early enough, and the walk over all headers is cheap at that pace.
 const expireEvery = time.Hour
 
-// retention deletes what is past its keeping time, at the start and then every hour, until ctx ends. Reading stops at the
+// retention deletes what is past its keeping time, once the vault is open and then every hour, until ctx ends. Reading stops at the
 // keeping time by itself (twin/api); this makes it final.
 func (h *Hub) retention(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-h.vault.opened:
+	}
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
-		if v := h.vault.vault.Load(); v != nil {
-			n, err := v.Expire(ctx, func(id tribune.ClassID) time.Duration {
-				class, _ := h.gate.Set().Class(id) // what no register knows has no end
-				return class.Keep
-			})
-			if err != nil && ctx.Err() == nil {
-				h.log.Error("values past their keeping time were not all deleted; trying again in an hour", "err", err)
-			}
-			if n > 0 {
-				h.log.Warn("values past their keeping time can no longer be opened by anyone", "segments", n)
-			}
+		n, err := h.vault.vault.Load().Expire(ctx, func(id tribune.ClassID) time.Duration {
+			class, _ := h.gate.Set().Class(id) // what no register knows has no end
+			return class.Keep
+		})
+		if err != nil && ctx.Err() == nil {
+			h.log.Error("values past their keeping time were not all deleted; trying again in an hour", "err", err)
+		}
+		if n > 0 {
+			h.log.Warn("values past their keeping time can no longer be opened by anyone", "segments", n)
 		}
 		select {
 		case <-ctx.Done():

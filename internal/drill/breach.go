@@ -29,11 +29,7 @@ var sealedClasses = []string{"parking-session", "unclassified"}
 
 // playBreach steals the directory of a hub that is running and tries to open it.
 func playBreach(ctx context.Context, p *play) error {
-	c := p.newCity("city")
-	if err := c.start(ctx); err != nil {
-		return err
-	}
-	people, err := c.populace()
+	c, people, err := p.inhabited(ctx)
 	if err != nil {
 		return err
 	}

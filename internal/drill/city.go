@@ -38,6 +38,16 @@ func (p *play) newCity(name string) *city {
 	}
 }
 
+// inhabited starts a city and tells who lives there.
+func (p *play) inhabited(ctx context.Context) (*city, []person, error) {
+	c := p.newCity("city")
+	if err := c.start(ctx); err != nil {
+		return nil, nil, err
+	}
+	people, err := c.populace()
+	return c, people, err
+}
+
 func (c *city) path(parts ...string) string {
 	return filepath.Join(append([]string{c.dir}, parts...)...)
 }

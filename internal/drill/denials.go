@@ -19,11 +19,7 @@ const councilKey = "birmingham.example/council"
 
 // playDenials asks in every way that must be refused, and checks that each refusal says why and is on record.
 func playDenials(ctx context.Context, p *play) error {
-	c := p.newCity("city")
-	if err := c.start(ctx); err != nil {
-		return err
-	}
-	people, err := c.populace()
+	c, people, err := p.inhabited(ctx)
 	if err != nil {
 		return err
 	}

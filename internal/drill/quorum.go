@@ -14,11 +14,7 @@ import (
 // playQuorum takes guardians away, before a start and while the city runs: two of four still hold enough shares to open
 // (t = 2), but cannot publish (w = 3), so nothing personal may open, and nothing public may stop.
 func playQuorum(ctx context.Context, p *play) error {
-	c := p.newCity("city")
-	if err := c.start(ctx); err != nil {
-		return err
-	}
-	people, err := c.populace()
+	c, people, err := p.inhabited(ctx)
 	if err != nil {
 		return err
 	}

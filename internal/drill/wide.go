@@ -17,11 +17,7 @@ import (
 // playWideRelease: an attacker holds the hub, its keys and its log, has an inspector who signs whatever it likes, and
 // asks the guardians for more than the law gives. They must refuse, each with a signed reason that fits.
 func playWideRelease(ctx context.Context, p *play) error {
-	c := p.newCity("city")
-	if err := c.start(ctx); err != nil {
-		return err
-	}
-	people, err := c.populace()
+	c, people, err := p.inhabited(ctx)
 	if err != nil {
 		return err
 	}

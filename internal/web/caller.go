@@ -54,11 +54,6 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// WithCaller is ctx as if Wrap had found caller: for requests that do not come by HTTP, and for tests.
-func WithCaller(ctx context.Context, caller tribune.Caller) context.Context {
-	return context.WithValue(ctx, stateKey{}, &state{id: RequestID(ctx), caller: caller})
-}
-
 // resolve reads who calls and why from the headers.
 func resolve(h http.Header, callers Callers) (tribune.Caller, error) {
 	var c tribune.Caller
