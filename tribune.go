@@ -129,6 +129,7 @@ type Scope struct {
 	Class      ClassID
 	Attrs      []Name
 	Window     Window
+	Subjects   []Pseudonym // whom it touches; empty where nobody has been named yet
 	Identities []Identity
 }
 
@@ -142,6 +143,7 @@ const (
 	ActEnrol     ActKind = "enrol"     // give the hub subjects' trace identities
 	ActLaw       ActKind = "law"       // publish a policy set
 	ActAppoint   ActKind = "appoint"   // register an actor's key for an office
+	ActDevice    ActKind = "device"    // publish the document of a device that senses
 	ActCeremony  ActKind = "ceremony"  // one message of a distributed key generation
 	ActRefusals  ActKind = "refusals"  // a day's count of denials that have no leaf of their own
 	ActErase     ActKind = "erase"     // reserved

@@ -48,7 +48,7 @@ func TestWrittenLawLoadsAndChecksClean(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if set.City() != "birmingham.example" || len(set.Offices()) != 4 || len(set.Purposes()) != 3 {
+	if set.City() != "birmingham.example" || len(set.Offices()) != 5 || len(set.Purposes()) != 4 {
 		t.Errorf("got city %q with %d offices and %d purposes", set.City(), len(set.Offices()), len(set.Purposes()))
 	}
 	if len(w.Tokens) != 3 || w.Tokens[law.Integrator] == "" {

@@ -51,6 +51,7 @@ type judgement struct {
 	basis     *mandateEntry // a mandate that verifies, in force or not
 	inForce   bool
 	appointed tribune.OfficeID // by an act of kind appoint
+	own       bool             // the appointment is bound to one person, and the act touches nobody else
 }
 
 func (j *judgement) missing(format string, args ...any) {
@@ -59,14 +60,16 @@ func (j *judgement) missing(format string, args ...any) {
 
 // publishes reports whether the kind publishes what others have signed, rather than using power over someone: its
 // authority is the steward's or council's signature, and no mandate is needed.
-func publishes(k tribune.ActKind) bool { return k == tribune.ActLaw || k == tribune.ActAppoint }
+func publishes(k tribune.ActKind) bool {
+	return k == tribune.ActLaw || k == tribune.ActAppoint || k == tribune.ActDevice
+}
 
 // registers checks what the act names against the registers.
 func (j *judgement) registers() {
 	s, a := j.set, j.act
 	kind := true
 	switch a.Kind {
-	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint:
+	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice:
 	default:
 		kind = false
 		j.missing("acts of this kind are not decided by policies")
@@ -230,6 +233,14 @@ func (j *judgement) appointment(doc []byte) {
 	}
 	if ap.Office != j.act.Caller.Office {
 		j.missing("the appointment is to another office")
+	}
+	if ap.Subject == nil {
+		return
+	}
+	// Before anybody is named the answer is provisional: hub and guardians decide again once the act says whom it touches.
+	j.own = j.act.Count <= 1 && !slices.ContainsFunc(j.act.Scope.Subjects, func(p tribune.Pseudonym) bool { return p != *ap.Subject })
+	if !j.own {
+		j.missing("the appointment is for the data of one person, and the act touches somebody else")
 	}
 }
 

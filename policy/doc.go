@@ -24,11 +24,12 @@
 // What a policy sees:
 //
 //	principal  Office::"parking-inspector"
-//	action     Action::"read", "decide", "enrol", "law", "appoint"
+//	action     Action::"read", "decide", "enrol", "law", "appoint", "device"
 //	resource   Class::"parking-session", or City::"birmingham.example" for acts that concern no class
 //	context    purpose, dpv, practices; attrs, personal, categories, keepDays; count, windowDays;
 //	           mandate {id, purpose, issuer, offices, classes, maxSubjects, inForce} where one verifies;
-//	           appointed: the office filled by an act of kind appoint
+//	           appointed: the office filled by an act of kind appoint;
+//	           own: the actor's appointment is bound to one person, themselves, and the act touches nobody else
 //
 // Dates: a day means the whole day in UTC. "until 2026-12-31" includes that day; times may be given instead of days.
 package policy

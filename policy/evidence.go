@@ -24,9 +24,10 @@ const MaxEvidence = 16 << 10
 type Appointment struct {
 	Actor       tribune.ActorID
 	Office      tribune.OfficeID
-	Key         ed25519.PublicKey // the actor signs acts with it
-	From, Until time.Time         // Until is exclusive and never zero
-	Issuer      string            // key name of who signed it
+	Key         ed25519.PublicKey  // the actor signs acts with it
+	Subject     *tribune.Pseudonym // whose data alone it concerns: the actor's own; nil = as the law says
+	From, Until time.Time          // Until is exclusive and never zero
+	Issuer      string             // key name of who signed it
 }
 
 type mandateFile struct {
@@ -42,11 +43,12 @@ type mandateFile struct {
 }
 
 type appointmentFile struct {
-	Actor  string `toml:"actor"`
-	Office string `toml:"office"`
-	Key    string `toml:"key"`
-	From   when   `toml:"from"`
-	Until  when   `toml:"until"`
+	Actor   string  `toml:"actor"`
+	Office  string  `toml:"office"`
+	Key     string  `toml:"key"`
+	Subject *string `toml:"subject"`
+	From    when    `toml:"from"`
+	Until   when    `toml:"until"`
 }
 
 // MandateText reads the text of a mandate without looking at signatures.
@@ -99,9 +101,16 @@ func AppointmentText(file, text string) (Appointment, Problems) {
 		bad.add(file, keyLine(text, "key"), "give the raw Ed25519 public key, 32 bytes, in base64", "the appointment has no usable key")
 	}
 	checkSpan(&bad, file, text, "the appointment", f.From, f.Until)
-	return Appointment{
+	a := Appointment{
 		Actor: tribune.ActorID(f.Actor), Office: tribune.OfficeID(f.Office), Key: key, From: f.From.start(), Until: f.Until.end(),
-	}, bad
+	}
+	if f.Subject != nil {
+		a.Subject = new(tribune.Pseudonym)
+		if err := a.Subject.UnmarshalText([]byte(*f.Subject)); err != nil {
+			bad.add(file, keyLine(text, "subject"), "give the 32 hex digits of the person's pseudonym, or leave it out", "the appointment names no usable subject")
+		}
+	}
+	return a, bad
 }
 
 func checkSpan(bad *Problems, file, text, what string, from, until when) {

@@ -59,7 +59,7 @@ func (j *judgement) request() cedar.Request {
 	a := j.act
 	ctx := cedar.RecordMap{
 		"purpose": cedar.String(a.Caller.Purpose), "dpv": j.purpose.dpv, "practices": j.purpose.practices,
-		"count": cedar.Long(a.Count), "windowDays": cedar.Long(j.days),
+		"count": cedar.Long(a.Count), "windowDays": cedar.Long(j.days), "own": cedar.Boolean(j.own),
 		"attrs": j.attrs, "personal": cedar.Boolean(false), "categories": cedar.NewSet(), "keepDays": cedar.Long(0),
 	}
 	resource := cedar.NewEntityUID("City", cedar.String(j.set.city))

@@ -11,7 +11,7 @@ import (
 	"tribune"
 )
 
-// schemaText declares what policies may speak of: this city's offices and classes, the five kinds of act and the
+// schemaText declares what policies may speak of: this city's offices and classes, the kinds of act and the
 // context. Checked at load, so that a misspelled attribute is an error of the file and not of a decision.
 const schemaText = `
 entity Office enum [%s];
@@ -24,12 +24,12 @@ type Mandate = {
 type Context = {
 	purpose: String, dpv: String, practices: Set<String>,
 	attrs: Set<String>, personal: Bool, categories: Set<String>, keepDays: Long,
-	count: Long, windowDays: Long,
+	count: Long, windowDays: Long, own: Bool,
 	mandate?: Mandate, appointed?: String
 };
 action read appliesTo { principal: [Office], resource: [Class], context: Context };
 action decide appliesTo { principal: [Office], resource: [City, Class], context: Context };
-action enrol, law, appoint appliesTo { principal: [Office], resource: [City], context: Context };
+action enrol, law, appoint, device appliesTo { principal: [Office], resource: [City], context: Context };
 `
 
 // validator checks policies against this set's registers.

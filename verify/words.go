@@ -61,6 +61,8 @@ func doing(k tribune.ActKind) string {
 		return "published a set of policies"
 	case tribune.ActAppoint:
 		return "appointed somebody to an office"
+	case tribune.ActDevice:
+		return "published the document of a device that senses"
 	case tribune.ActCeremony:
 		return "passed on a message of the guardians' key ceremony"
 	case tribune.ActRefusals:

@@ -90,20 +90,48 @@ func (g *Gate) readInForce() (*policy.Set, error) {
 	if p := g.pad.proposed; p != nil && p.Hash() == hash {
 		return p, nil
 	}
-	data, err := readFile(g.setPath(hash), maxSetFile)
+	set, err := g.Load(hash)
 	if err != nil {
 		return nil, fmt.Errorf("the set in force: %w", err)
 	}
+	return set, nil
+}
+
+// Load reads a set that was ever in force, or ErrNotFound.
+func (g *Gate) Load(hash tribune.Hash) (*policy.Set, error) {
+	data, err := readFile(g.setPath(hash), maxSetFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading policy set %s: %w", hash, tribune.ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading policy set %s: %w", hash, err)
+	}
 	var f setFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("%w: the set in force: %w", tribune.ErrInvalid, err)
+		return nil, fmt.Errorf("%w: policy set %s: %w", tribune.ErrInvalid, hash, err)
 	}
 	set, err := policy.Load(f.Files, g.cfg.Trust)
 	if err != nil {
 		return nil, err
 	}
 	if set.Hash() != hash {
-		return nil, &tribune.IntegrityError{What: "the kept set in force", Err: errors.New("its files have another hash")}
+		return nil, &tribune.IntegrityError{What: "a kept policy set", Err: errors.New("its files have another hash")}
 	}
 	return set, nil
+}
+
+// Sets lists the sets that were ever in force here, by hash. When each was, the record says.
+func (g *Gate) Sets() []tribune.Hash {
+	entries, err := os.ReadDir(filepath.Join(g.cfg.Dir, setsDir))
+	if err != nil {
+		return []tribune.Hash{g.Set().Hash()} // the one in force is known in any case
+	}
+	var list []tribune.Hash
+	for _, e := range entries {
+		var h tribune.Hash
+		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && h.UnmarshalText([]byte(name)) == nil {
+			list = append(list, h)
+		}
+	}
+	return list
 }

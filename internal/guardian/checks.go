@@ -210,11 +210,15 @@ func actOf(a protocol.Act, priv protocol.Private) (tribune.Act, error) {
 	if err != nil {
 		return tribune.Act{}, err
 	}
-	return tribune.Act{
+	act := tribune.Act{
 		ID: a.ID, Kind: a.Kind, Count: a.Count, At: at,
 		Caller: tribune.Caller{Actor: priv.Actor, Office: a.Office, Purpose: a.Purpose, Mandate: a.Mandate},
 		Scope:  tribune.Scope{Class: priv.Inputs.Class, Attrs: priv.Inputs.Attrs, Window: window},
-	}, nil
+	}
+	for _, s := range priv.Subjects {
+		act.Scope.Subjects = append(act.Scope.Subjects, s.P)
+	}
+	return act, nil
 }
 
 func windowOf(in protocol.Inputs) (w tribune.Window, err error) {

@@ -39,6 +39,8 @@ const (
 	feedAir         = "replay:beijing-2017-01"
 	feedDrivers     = "sim:drivers"
 	stations        = 12
+
+	parksWithin, stationsWithin = 1500, 7000 // metres from the centre
 )
 
 // instance is one NGSI-LD attribute instance as it is written.
@@ -102,18 +104,20 @@ type point struct {
 // place puts an entity somewhere: neither data set has coordinates, so the i-th of n places lies on a sunflower around
 // the city's centre, out to a radius, and says that it is drawn.
 func (w *writer) place(i, n int, radius float64) {
+	w.add("location", instance{
+		Type: "GeoProperty", Value: point{"Point", position(i, n, radius)}, IsDrawn: &instance{Type: "Property", Value: true},
+	})
+}
+
+func position(i, n int, radius float64) [2]float64 {
 	const lon, lat, metresPerDegree = -1.9027, 52.4797, 111_320
 	const golden = 2.399963 // radians: neighbours never line up
 	r, angle := radius*math.Sqrt((float64(i)+0.5)/float64(n)), float64(i)*golden
 	round := func(x float64) float64 { return math.Round(x*1e5) / 1e5 }
-	w.add("location", instance{
-		Type: "GeoProperty",
-		Value: point{"Point", [2]float64{
-			round(lon + r*math.Cos(angle)/(metresPerDegree*math.Cos(lat*math.Pi/180))),
-			round(lat + r*math.Sin(angle)/metresPerDegree),
-		}},
-		IsDrawn: &instance{Type: "Property", Value: true},
-	})
+	return [2]float64{
+		round(lon + r*math.Cos(angle)/(metresPerDegree*math.Cos(lat*math.Pi/180))),
+		round(lat + r*math.Sin(angle)/metresPerDegree),
+	}
 }
 
 // urnPart makes a source code fit into a URN.
@@ -145,7 +149,7 @@ func parkBasics(code string, i, n int) []tribune.Change {
 		name = "Car park " + code
 	}
 	w.property("name", name)
-	w.place(i, n, 1500)
+	w.place(i, n, parksWithin)
 	w.property("dataProvider", parkingProvider)
 	w.property("source", parkingSource)
 	return w.changes
@@ -180,7 +184,7 @@ func parkReport(r replay.Record[replay.Parking], zone *time.Location) []tribune.
 func stationBasics(code string, i int) []tribune.Change {
 	w := writer{entity: stationID(code), typ: typeAir, source: feedAir, id: "sim:air:" + urnPart(code) + ":basics"}
 	w.property("name", code+" (values of Beijing)")
-	w.place(i, stations, 7000)
+	w.place(i, stations, stationsWithin)
 	w.property("dataProvider", airProvider)
 	w.property("source", airSource)
 	return w.changes

@@ -261,3 +261,28 @@ func (s *Sim) ExamplePlate() string {
 	defer s.mu.Unlock()
 	return s.example
 }
+
+// Resident is a driver of the demo whom somebody can log in as: the holder of a plate, or of the example's where that is "".
+// ok is false where nobody has that plate.
+func (s *Sim) Resident(plate string) (name, of string, ok bool) {
+	if plate == "" {
+		plate = s.ExamplePlate()
+	}
+	for i := range s.people.count {
+		if s.people.plate(i) == plate {
+			return s.people.driver(i), plate, true
+		}
+	}
+	return "", "", false
+}
+
+// Parked are plates of drivers who are parked now, at most n of them.
+func (s *Sim) Parked(n int) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var plates []string
+	for _, o := range s.state.Drivers.Open[:min(n, len(s.state.Drivers.Open))] {
+		plates = append(plates, s.people.plate(o.Person))
+	}
+	return plates
+}

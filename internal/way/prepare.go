@@ -76,6 +76,7 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 	}
 	s := &sheet{caller: r.Caller, subjects: subjects, sealed: r.Sealed, until: now.Add(prepareFor), salt: protocol.NewSalt()}
 	act, inputs := actOf(r, len(subjects), now)
+	act.Scope.Subjects = touched(subjects)
 	if s.decision, s.evidence, err = w.decide(ctx, act, inputs); err != nil {
 		return nil, err
 	}
@@ -200,17 +201,17 @@ func (w *Way) append(ctx context.Context, s *sheet, leaf []byte) (uint64, error)
 	}
 	hash := protocol.LeafHash(leaf)
 	if err := w.keepOpening(ctx, hash, s); err != nil {
-		w.uses.settle(s.tags, false)
+		w.uses.release(s.tags)
 		return 0, err
 	}
 	index, err := w.cfg.Record.Append(ctx, leaf)
 	switch {
 	case err == nil:
-		w.uses.settle(s.tags, true)
+		w.uses.settle(s.tags, index)
 	case errors.Is(err, tribune.ErrUncertain):
 		w.cfg.Log.Error("an act may or may not be on record", "err", err)
 	default:
-		w.uses.settle(s.tags, false)
+		w.uses.release(s.tags)
 		w.dropOpening(ctx, hash)
 	}
 	if err != nil {

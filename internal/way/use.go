@@ -10,23 +10,51 @@ import (
 
 // uses knows which tags are on record. A subject's next use number is derived from it: the first n whose tag is absent.
 // It is searched one by one, from where the last search ended: a thief of the hub can leave a gap on record, and who gallops
-// over it would be refused by the guardians for ever. Memory: 16 bytes a tag on record, 24 a subject used, and the maps'.
+// over it would be refused by the guardians for ever. Memory: 24 bytes a tag on record, 24 a subject used, and the maps'.
 type uses struct {
-	mu       sync.Mutex // guards all
-	recorded map[tribune.Tag]struct{}
+	mu       sync.Mutex                   // guards all
+	recorded map[tribune.Tag]uint64       // index of the first leaf that carries it
 	inFlight map[tribune.Tag]struct{}     // reserved by an act that is being appended
 	prefix   map[tribune.Pseudonym]uint64 // tags 1..n are known to be on record
 }
 
-func newUses() *uses {
-	return &uses{recorded: map[tribune.Tag]struct{}{}, inFlight: map[tribune.Tag]struct{}{}, prefix: map[tribune.Pseudonym]uint64{}}
+// Use is one use of one subject on record.
+type Use struct {
+	N     uint64 // its number for this subject, from 1
+	Tag   tribune.Tag
+	Index uint64 // of its leaf
 }
 
-func (u *uses) add(tags []tribune.Tag) {
+func newUses() *uses {
+	return &uses{recorded: map[tribune.Tag]uint64{}, inFlight: map[tribune.Tag]struct{}{}, prefix: map[tribune.Pseudonym]uint64{}}
+}
+
+func (u *uses) add(tags []tribune.Tag, index uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.put(tags, index)
+}
+
+// put keeps the first leaf of each tag: it is the one that counts (protocol 31).
+func (u *uses) put(tags []tribune.Tag, index uint64) {
 	for _, t := range tags {
-		u.recorded[t] = struct{}{}
+		if _, before := u.recorded[t]; !before {
+			u.recorded[t] = index
+		}
+	}
+}
+
+// of lists the uses on record under a trace key, oldest first.
+func (u *uses) of(k []byte) (list []Use) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for n := uint64(1); ; n++ {
+		tag := protocol.UseTag(k, n)
+		index, used := u.recorded[tag]
+		if !used {
+			return list
+		}
+		list = append(list, Use{N: n, Tag: tag, Index: index})
 	}
 }
 
@@ -66,14 +94,21 @@ func (u *uses) reserve(tags []tribune.Tag) error {
 	return nil
 }
 
-// settle ends a reservation: on record, or surely not.
-func (u *uses) settle(tags []tribune.Tag, recorded bool) {
+// settle ends a reservation: the tags are on record in the leaf of index.
+func (u *uses) settle(tags []tribune.Tag, index uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, t := range tags {
 		delete(u.inFlight, t)
-		if recorded {
-			u.recorded[t] = struct{}{}
-		}
+	}
+	u.put(tags, index)
+}
+
+// release ends a reservation: the tags are surely not on record.
+func (u *uses) release(tags []tribune.Tag) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, t := range tags {
+		delete(u.inFlight, t)
 	}
 }

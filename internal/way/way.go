@@ -120,7 +120,7 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		if err != nil {
 			continue // a leaf of a later version has no tags for us; the guardians judge it by themselves
 		}
-		w.uses.add(leaf.Tags)
+		w.uses.add(leaf.Tags, entry.Index)
 		switch leaf.Act.Kind {
 		case tribune.ActDecide:
 			w.seen.restore(leaf)

@@ -46,6 +46,12 @@ func CallerOf(ctx context.Context) tribune.Caller {
 	return tribune.Caller{}
 }
 
+// WithCaller is ctx with a caller that something else than a bearer token has verified: a page asks on behalf of whoever has
+// logged in.
+func WithCaller(ctx context.Context, c tribune.Caller) context.Context {
+	return context.WithValue(ctx, stateKey{}, &state{id: RequestID(ctx), caller: c})
+}
+
 // RequestID is the id of the request, "" outside Wrap.
 func RequestID(ctx context.Context) string {
 	if s, ok := ctx.Value(stateKey{}).(*state); ok {
