@@ -21,8 +21,8 @@ const (
 )
 
 const (
-	maxToken = 512 // bytes of a bearer token
-	maxWord  = 256 // bytes of a purpose or mandate id
+	maxToken = 4 << 10 // bytes of a bearer token: a JWT takes one or two KB
+	maxWord  = 256     // bytes of a purpose or mandate id
 )
 
 // Callers knows who a bearer token belongs to: ErrUnknown, ErrExpired.
@@ -82,7 +82,21 @@ func resolve(h http.Header, callers Callers) (tribune.Caller, error) {
 	if err != nil {
 		return tribune.Caller{}, err
 	}
-	c.Purpose, c.Mandate = tribune.PurposeID(purpose), tribune.MandateID(mandate)
+	return narrow(c, tribune.PurposeID(purpose), tribune.MandateID(mandate))
+}
+
+// narrow adds the purpose and mandate of the headers to a caller. A token may have been given for one purpose and mandate
+// (RFC 9396); the headers may repeat those, never name others.
+func narrow(c tribune.Caller, purpose tribune.PurposeID, mandate tribune.MandateID) (tribune.Caller, error) {
+	if c.Purpose != "" && purpose != "" && c.Purpose != purpose || c.Mandate != "" && mandate != "" && c.Mandate != mandate {
+		return tribune.Caller{}, tribune.Hint(fmt.Errorf("%w: the access token was given for another purpose or mandate than the headers name", tribune.ErrDenied), "Leave out %s and %s, or get a token for them.", PurposeHeader, MandateHeader)
+	}
+	if c.Purpose == "" {
+		c.Purpose = purpose
+	}
+	if c.Mandate == "" {
+		c.Mandate = mandate
+	}
 	return c, nil
 }
 

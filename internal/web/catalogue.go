@@ -14,7 +14,7 @@ func Catalogue() http.Handler {
 <dl>{{range .}}<dt id="{{.Name}}"><code>{{.Name}}</code>, HTTP {{.Status}}</dt><dd>{{.Title}}.</dd>{{end}}</dl>
 </main></body></html>
 `))
-	all := append(rows(), internal, signatureNeeded)
+	all := append(rows(), internal, signatureNeeded, quarantined)
 	known := map[string]bool{}
 	for _, r := range all {
 		known[r.Name] = true

@@ -92,6 +92,16 @@ func SignatureNeeded(ctx context.Context, detail, hint string, extra map[string]
 	}
 }
 
+var quarantined = Row{Status: http.StatusAccepted, Name: "quarantined", Title: "It has arrived, cannot be used, and is in quarantine"}
+
+// Quarantined is the answer to a device's message that was bad: nobody need send it again. reason quotes nothing of it.
+func Quarantined(ctx context.Context, reason, hint string, extra map[string]any) Problem {
+	return Problem{
+		Type: base + quarantined.Name, Title: quarantined.Title, Status: quarantined.Status,
+		Detail: reason, Hint: hint, Request: RequestID(ctx), Extra: extra,
+	}
+}
+
 // Problems is the table from errors to problem details of one surface.
 type Problems struct {
 	rows []Row
@@ -176,9 +186,13 @@ func Send(w http.ResponseWriter, problem Problem) {
 	h.Set("Cache-Control", "no-store")
 	switch problem.Status {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+		if h.Get("WWW-Authenticate") == "" {
+			h.Set("WWW-Authenticate", "Bearer")
+		}
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "1")
+		}
 	}
 	w.WriteHeader(problem.Status)
 	w.Write(body)

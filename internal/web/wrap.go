@@ -25,8 +25,16 @@ type Config struct {
 	MaxBody     int64        // 0 = MaxBody
 	MaxInFlight int          // 0 = MaxInFlight
 	Vital       []string     // path prefixes that have places of their own: what other requests under way are waiting for
+	Own         []Own        // paths whose handlers find out themselves who calls
 	Demo        bool         // every answer says Tribune-Mode: demo
 	Quiet       bool         // no access log: for load tests
+}
+
+// Own is a path prefix whose requests are not the platform's callers: devices have credentials of their own. What stands in
+// Authorization there is left to the handler, and CallerOf is nobody.
+type Own struct {
+	Prefix  string
+	MaxBody int64 // 0 = as everywhere
 }
 
 // Wrap puts the shared middleware around next: request id, panic recovery, bounded concurrency and bodies, the caller,
@@ -63,6 +71,17 @@ func (h *wrapped) placesFor(path string) chan struct{} {
 	return h.places
 }
 
+// own is the rule for a path, nil where it is an ordinary one. A path that is not clean may look like one of another prefix;
+// the mux answers it with a redirection, and whoever calls is nobody on both sides.
+func (h *wrapped) own(path string) *Own {
+	for i := range h.Own {
+		if strings.HasPrefix(path, h.Own[i].Prefix) {
+			return &h.Own[i]
+		}
+	}
+	return nil
+}
+
 func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	s := &state{id: newRequestID()}
@@ -82,20 +101,26 @@ func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Problems.Write(out, r, tribune.Hint(fmt.Errorf("%w: %d requests are under way", tribune.ErrBusy, h.MaxInFlight), "Try again in a second."))
 		return
 	}
-	if r.ContentLength > h.MaxBody {
+	own, maxBody := h.own(r.URL.Path), h.MaxBody
+	if own != nil && own.MaxBody != 0 {
+		maxBody = own.MaxBody
+	}
+	if r.ContentLength > maxBody {
 		w.Header().Set("Connection", "close") // else the server would read the rest for nothing
-		h.Problems.Write(out, r, fmt.Errorf("%w: a body of %d bytes, at most %d", tribune.ErrTooLarge, r.ContentLength, h.MaxBody))
+		h.Problems.Write(out, r, fmt.Errorf("%w: a body of %d bytes, at most %d", tribune.ErrTooLarge, r.ContentLength, maxBody))
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(w, r.Body, h.MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
-	caller, err := resolve(r.Header, h.Callers)
-	if err != nil {
-		h.Problems.Write(out, r, err)
-		return
+	if own == nil {
+		caller, err := resolve(r.Header, h.Callers)
+		if err != nil {
+			h.Problems.Write(out, r, err)
+			return
+		}
+		s.caller = caller
 	}
-	s.caller = caller
 	h.next.ServeHTTP(out, r)
 }
 
