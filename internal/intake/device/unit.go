@@ -1,0 +1,95 @@
+package device
+
+// UnitCode is the UN/CEFACT code (Recommendation 20) of a SenML unit (RFC 8428, 12.1; RFC 8798), which is what the city's
+// model uses; a unit that has none here is its own code. Two spellings of one unit have one code.
+func UnitCode(unit string) string {
+	switch unit {
+	case "m":
+		return "MTR"
+	case "mm":
+		return "MMT"
+	case "km":
+		return "KMT"
+	case "kg":
+		return "KGM"
+	case "g":
+		return "GRM"
+	case "s":
+		return "SEC"
+	case "ms":
+		return "C26"
+	case "min":
+		return "MIN"
+	case "h":
+		return "HUR"
+	case "A":
+		return "AMP"
+	case "mA":
+		return "4K"
+	case "K":
+		return "KEL"
+	case "Cel":
+		return "CEL"
+	case "Hz":
+		return "HTZ"
+	case "rad":
+		return "C81"
+	case "deg":
+		return "DD"
+	case "N":
+		return "NEW"
+	case "Pa":
+		return "PAL"
+	case "hPa":
+		return "A97"
+	case "J":
+		return "JOU"
+	case "kWh":
+		return "KWH"
+	case "W":
+		return "WTT"
+	case "kW":
+		return "KWT"
+	case "C":
+		return "COU"
+	case "V":
+		return "VLT"
+	case "mV":
+		return "2Z"
+	case "Ohm":
+		return "OHM"
+	case "lm":
+		return "LUM"
+	case "lx":
+		return "LUX"
+	case "Bq":
+		return "BQL"
+	case "m2":
+		return "MTK"
+	case "m3":
+		return "MTQ"
+	case "l":
+		return "LTR"
+	case "m/s":
+		return "MTS"
+	case "km/h":
+		return "KMH"
+	case "m3/s":
+		return "MQS"
+	case "l/s":
+		return "G51"
+	case "W/m2":
+		return "D54"
+	case "dB":
+		return "2N"
+	case "%", "%RH", "%EL":
+		return "P1"
+	case "ppm":
+		return "59"
+	case "ppb":
+		return "61"
+	case "ug/m3":
+		return "GQ"
+	}
+	return unit
+}
