@@ -5,11 +5,14 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -buildid='
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME ?= 20s
 
-.PHONY: build demo setup test race bench fuzz lint deps release clean
+.PHONY: build assets demo setup test race bench fuzz lint deps release reproduce clean
 
-build: ## build both binaries into bin/
+build: assets ## build both binaries into bin/
 	@mkdir -p $(BIN)
 	$(BUILD) -o $(BIN)/ ./cmd/tribune ./cmd/guardian
+
+assets: ## the pages' scripts, by npm; without them the pages work all the same
+	@[ ! -x scripts/assets ] || scripts/assets || echo 'assets: going on without the scripts of the pages'
 
 demo: build ## start a city on this machine (ctrl-C stops it)
 	$(BIN)/tribune demo $(ARGS)
@@ -39,8 +42,11 @@ lint: ## vet, staticcheck, formatting, dependency lists
 deps: ## rewrite the reviewed dependency list of each command
 	@scripts/deps write
 
-release: ## reproducible binaries for every platform, with their hashes, in dist/
+release: ## reproducible binaries for every platform, with bills of materials, manual page and hashes, in dist/
 	@scripts/release
+
+reproduce: ## make the release twice, at two paths, and compare every byte
+	@scripts/reproduce
 
 clean:
 	rm -rf $(BIN) dist

@@ -2,6 +2,8 @@ module tribune
 
 go 1.26.8
 
+ignore ./internal/portal/assets/node_modules
+
 require (
 	filippo.io/age v1.3.2
 	github.com/BurntSushi/toml v1.6.0

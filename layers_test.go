@@ -17,7 +17,7 @@ type layer struct {
 }
 
 var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/..."}
-var rooms = []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/sim/..."}
+var rooms = []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/metrics/...", "internal/backup/...", "internal/sim/..."}
 var above = []string{"internal/way/...", "internal/portal/...", "internal/service/..."}
 var roof = []string{"internal/city/...", "cmd/...", "internal/drill/...", "internal/bench/..."}
 
@@ -35,6 +35,7 @@ var layers = []layer{
 	{[]string{"internal/client/..."}, slices.Concat([]string{"policy/...", "ibe/...", "internal/store/...", "internal/web/..."}, rooms, above, roof), nil, "the outside knows the house by its bytes, and verifies them"},
 	{[]string{"internal/portal/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/way/..."}, nil, "the page reads what any visitor may read"},
 	{[]string{"internal/intake/...", "internal/sim/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/..."}, nil, "what arrives goes to the twin and nowhere else"},
+	{[]string{"internal/login/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/..."}, nil, "who somebody is decides nothing by itself"},
 	{[]string{"internal/way/..."}, []string{"internal/twin/...", "internal/intake/...", "internal/sim/..."}, nil, "the way opens what it is handed; it does not search"},
 	{[]string{"law/...", "data/..."}, slices.Concat(rooms, above, roof), nil, "law and data are read by the house and know none of it"},
 	{[]string{"internal/drill/...", "internal/bench/..."}, slices.Concat(rooms, above, []string{"internal/city/..."}), []string{}, "drills and benchmarks drive the built binaries over public surfaces"},

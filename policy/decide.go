@@ -238,8 +238,10 @@ func (j *judgement) appointment(doc []byte) {
 		return
 	}
 	// Before anybody is named the answer is provisional: hub and guardians decide again once the act says whom it touches.
-	j.own = j.act.Count <= 1 && !slices.ContainsFunc(j.act.Scope.Subjects, func(p tribune.Pseudonym) bool { return p != *ap.Subject })
-	if !j.own {
+	// An act that touches nobody, a decision for example, is no act about oneself: whom it is about stands in words.
+	others := j.act.Count > 1 || slices.ContainsFunc(j.act.Scope.Subjects, func(p tribune.Pseudonym) bool { return p != *ap.Subject })
+	j.own = j.act.Count == 1 && !others
+	if others {
 		j.missing("the appointment is for the data of one person, and the act touches somebody else")
 	}
 }

@@ -46,6 +46,23 @@ func TestOwnDataAreReadByNobodyElse(t *testing.T) {
 	}
 }
 
+// Whom a decision is about stands in its words, which no policy reads: it never passes for a decision about oneself.
+func TestActThatTouchesNobodyIsNotOnesOwn(t *testing.T) {
+	d := newDemo(t)
+	d.files["policies/object.cedar"] = sign(t, `@id("person-decides")
+@because("A person may decide about their own data.")
+@until("2099-12-31")
+permit (principal == Office::"data-subject", action == Action::"decide", resource)
+when { context.own };
+`, d.steward)
+	set := load(t, d.files, d.trust)
+	act, evidence := d.ownData(t, fmt.Sprintf("subject = %q\n", tribune.Pseudonym{1}))
+	act.Kind, act.Count, act.Scope = tribune.ActDecide, 0, tribune.Scope{}
+	if got := set.Decide(act, evidence); got.Permit {
+		t.Errorf("a decision that names nobody is permitted as one's own, by %q", got.Policies)
+	}
+}
+
 func TestAppointmentBoundToAnUnusableSubjectIsRefused(t *testing.T) {
 	for _, subject := range []string{"", "AB12CDE", strings.Repeat("A", 32), strings.Repeat("0", 31)} {
 		text := fmt.Sprintf("actor = \"a\"\noffice = \"data-subject\"\nkey = %q\nsubject = %q\nfrom = 2026-01-01\nuntil = 2026-12-31\n", base64.StdEncoding.EncodeToString(make([]byte, 32)), subject)

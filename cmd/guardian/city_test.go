@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"filippo.io/age"
 
 	"tribune"
 	"tribune/internal/client"
@@ -99,7 +102,10 @@ func TestARealCityStartsAsTheManualSays(t *testing.T) {
 	replace = append(replace, "FLOORS", explained[len(explained)-1], "TOKEN", written.Tokens[law.Inspector])
 
 	// 3 and 4. The hub first, to whom nobody answers yet, then the guardians.
-	write(t, fill("/var/lib/tribune/city.json"), fill(m.one(t, "city.json")))
+	write(t, fill("/var/lib/tribune/city.toml"), fill(m.one(t, "city.toml")))
+	if out := sh(t, root, fill(m.one(t, "check"))); !strings.Contains(out, "the shares of 2 open, the co-signatures of 3 publish") || !strings.Contains(out, "The law can be used.") {
+		t.Errorf("tribune check says %s", out)
+	}
 	start := func() (running []*process) {
 		p := launch(t, fill(m.one(t, "hub")))
 		if got := p.address(t); got != "http://"+hubAddress {
@@ -121,7 +127,7 @@ func TestARealCityStartsAsTheManualSays(t *testing.T) {
 	running := start()
 	for second, want := range map[string]string{
 		fill(strings.TrimSpace(m.one(t, "guardian serve")), guardianHost(0)...) + " --listen 127.0.0.1:0": "another guardian process uses",
-		fill(strings.ReplaceAll(m.one(t, "hub"), "0.0.0.0:8080", "127.0.0.1:0")):                          "already open",
+		strings.TrimSpace(fill(m.one(t, "hub"))) + " --http 127.0.0.1:0":                                  "already open",
 	} {
 		if out, code := shCode(t, root, second); code != 1 || !strings.Contains(out, want) {
 			t.Errorf("a second process over the same folder: got exit %d: %s, want %q", code, out, want)
@@ -171,7 +177,53 @@ func TestARealCityStartsAsTheManualSays(t *testing.T) {
 	stop(t, running)
 	running = start() // everything is where it was
 	officer()
+	lost(t, m, root, fill, running)
+	officer()
 	stop(t, running)
+}
+
+// lost follows chapter 7: a backup of the running hub, then its host is gone, then it is restored beside guardians that remember more.
+func lost(t *testing.T, m manual, root string, fill func(string, ...string) string, running []*process) {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := filepath.Join(root, "device")
+	write(t, filepath.Join(device, "identity.txt"), id.String()+"\n")
+	write(t, filepath.Join(device, "epoch.key"), read(t, fill("/var/lib/tribune/hub/keys/epoch.key")))
+	made := strings.Fields(sh(t, root, fill(m.one(t, "backup"), "/var/backups/tribune", filepath.Join(root, "backups"), "AGE-RECIPIENT", id.Recipient().String())))
+	archives, err := filepath.Glob(filepath.Join(root, "backups", "birmingham.example-*.tar"))
+	if err != nil || len(archives) != 1 || !slices.Contains(made, "sha256") {
+		t.Fatalf("backup says %q and leaves %v (%v)", made, archives, err)
+	}
+	hash := made[slices.Index(made, "sha256")+1]
+	// One act more than the backup knows of.
+	if out := sh(t, root, fill(m.one(t, "officer"))); !strings.Contains(out, "This receipt holds.") {
+		t.Fatalf("the officer's commands say: %s", out)
+	}
+	receipt := read(t, filepath.Join(root, "receipt.tlog"))
+	stop(t, running[:1])
+	if err := os.RemoveAll(fill("/var/lib/tribune")); err != nil {
+		t.Fatal(err)
+	}
+	sh(t, root, fill(m.one(t, "restore"), "ARCHIVE", archives[0], "SHA256", hash, "AGE-IDENTITY", filepath.Join(device, "identity.txt"), "EPOCH-KEY", filepath.Join(device, "epoch.key")))
+	running[0] = launch(t, fill(m.one(t, "hub")))
+	hub := running[0].address(t)
+	ready(t, hub, running)
+	anyone := &client.Client{Base: hub}
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) { // the rebuilt record is co-signed in a moment
+		if a, err := anyone.Do(t.Context(), http.MethodGet, "/log/checkpoint", nil, nil); err == nil && a.Status == http.StatusOK && strings.Count(string(a.Body), "\u2014") > 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the restored record is not co-signed: %s", running[0].log)
+		}
+	}
+	write(t, filepath.Join(root, "last.tlog"), receipt+"\n") // read cuts its last line's end
+	if out := sh(t, root, fill("tribune verify --trust /var/lib/tribune/trust.txt --log /var/lib/tribune/hub/log last.tlog")); !strings.Contains(out, "The log it rests on holds, too.") {
+		t.Errorf("the receipt of an act after the backup: %s", out)
+	}
 }
 
 func publicKey(t *testing.T, text string) ed25519.PublicKey {

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 	"tribune/protocol"
 )
 
-// runCheck explains a law directory to its steward.
+// runCheck explains a law directory to its steward, or a city's whole directory, its configuration first, to its operator.
 func runCheck(ctx context.Context, args []string, out, log io.Writer) error {
 	f := flags("check", log)
 	asJSON := f.Bool("json", false, "print a JSON array of findings")
@@ -24,38 +25,40 @@ func runCheck(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	if f.NArg() != 1 {
-		return tribune.Hint(fmt.Errorf("%w: name one law directory", errUsage), "tribune check demo-city/hub/law")
+		return tribune.Hint(fmt.Errorf("%w: name one law directory, or a city's", errUsage), "tribune check demo-city/hub/law")
 	}
-	if _, err := os.Stat(f.Arg(0)); err != nil {
+	law := f.Arg(0)
+	if _, err := os.Stat(law); err != nil {
 		return fmt.Errorf("reading the law: %w", err)
 	}
-	findings := policy.Check(f.Arg(0))
-	broken := 0
-	for _, finding := range findings {
-		if finding.Level == policy.LevelError {
-			broken++
-		}
-		if !*asJSON {
-			fmt.Fprintln(out, finding)
-		}
-	}
-	if *asJSON {
-		if err := json.NewEncoder(out).Encode(findings); err != nil {
+	var findings []policy.Finding
+	if inside := string(city.Dir(law).Law()); isDir(inside) {
+		config := city.FindConfig(city.Dir(law))
+		law = inside
+		found, err := configFindings(config)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a demo has none
 			return err
 		}
+		findings = found
 	}
-	if broken > 0 {
-		return fmt.Errorf("%w: %d places in the law are broken", errDoesNotHold, broken)
+	findings = append(findings, policy.Check(law)...)
+	if err := printFindings(out, findings, *asJSON); err != nil {
+		return err
 	}
-	if *asJSON {
-		return nil
+	if err := broken(findings, "the law"); err != nil || *asJSON {
+		return err
 	}
-	files, err := policy.ReadFiles(f.Arg(0))
+	files, err := policy.ReadFiles(law)
 	if err != nil {
 		return fmt.Errorf("reading the law: %w", err)
 	}
 	fmt.Fprintf(out, "The law can be used. Hub and guardians pin its floors by this hash: %s\n", policy.FloorsHash(files))
 	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // runKey makes a key file and prints its public part.
@@ -113,10 +116,5 @@ func runSign(ctx context.Context, args []string, out, log io.Writer) error {
 		}
 		fmt.Fprintf(out, "%s: signed by %s\n", path, signer.Name())
 	}
-	return nil
-}
-
-func runVersion(ctx context.Context, args []string, out, log io.Writer) error {
-	fmt.Fprintln(out, "tribune", version())
 	return nil
 }

@@ -30,7 +30,7 @@ func TestHelpAndWrongUsage(t *testing.T) {
 		{"sign without key", []string{"sign", "x.toml"}, 2, "", "name a key and the files to sign"},
 		{"key without file", []string{"key", "--name", "x.example"}, 2, "", "tribune key --name"},
 		{"serve without folder", []string{"serve"}, 2, "", "name the city's directory"},
-		{"serve without configuration", []string{"serve", "--dir", "."}, 1, "", "Write city.json"},
+		{"serve without configuration", []string{"serve", "--dir", "."}, 1, "", "Write city.toml"},
 		{"ask where no city is", []string{"ask", "--dir", "nowhere"}, 1, "", "tribune demo --dir nowhere"},
 		{"ask as a path", []string{"ask", "--dir", ".", "--as", "../x"}, 1, "", "not a name"},
 		{"drill without name", []string{"drill"}, 2, "", "tribune drill list"},

@@ -28,7 +28,7 @@ func TestDemoCity(t *testing.T) {
 				t.Errorf("%s: got %d %s", path, a.Status, a.Body)
 			}
 		}
-		if !strings.Contains(c.out.String(), "The city is at   "+guest.Base+"/\n") {
+		if !strings.Contains(c.out.String(), "The city is at   "+strings.Replace(guest.Base, "127.0.0.1", "localhost", 1)+"/\n") {
 			t.Errorf("the greeting does not name %s/: %s", guest.Base, c.out)
 		}
 	})

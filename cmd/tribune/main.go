@@ -2,16 +2,22 @@
 //
 //	tribune demo    [--dir DIR] [--http ADDR] [--people N] [--speed N]   a whole city on this machine, from real data
 //	tribune serve   --dir DIR [--http ADDR] ...                          a hub, with guardians that run elsewhere
+//	tribune config  [--check FILE]                                       print a configuration with its manual, or check one
+//	tribune check   DIR                                                  explain a city's configuration and law, file by file
 //	tribune ask     --dir DIR --as NAME --plate PLATE ...                ask for personal data, as an office holder does
 //	tribune verify  --trust FILE RECEIPT                                 check a receipt offline, trusting nobody
-//	tribune check   DIR                                                  explain a city's law, file by file
 //	tribune key     --out FILE [--name NAME]                             make a key of an institution or an office holder
 //	tribune sign    --key FILE FILE...                                   sign law files as their issuer
+//	tribune device  new | add FILE | list                                documents and tokens of devices
+//	tribune backup  --dir DIR --out FILE [--keys]                        back up a running hub
+//	tribune restore --dir DIR --from FILE --epoch-key FILE               put a backup where no hub is
 //	tribune bench   NAME [--json]                                        speed of a fresh hub, against its own ceiling
 //	tribune drill   NAME [--json]                                        play a fault or an attack against real processes
+//	tribune version [--sbom]                                             what this program is made of
+//	tribune completion bash|zsh|fish, tribune man                        made from the same table as the help
 //
-// Logs go to standard error as text lines, answers to standard output. Exit codes: 0 done, 1 failed, 2 wrong usage,
-// 3 what was checked does not hold.
+// Logs go to standard error as text lines (serve: as city.toml says), answers to standard output. Exit codes: 0 done, 1 failed,
+// 2 wrong usage, 3 what was checked does not hold.
 package main
 
 import (
@@ -29,27 +35,36 @@ import (
 	"tribune"
 )
 
-// command is one subcommand. Hidden ones are for the binary's own use.
+// command is one subcommand. Help, completion and the man page are made from this table and from each command's flags.
 type command struct {
-	name, line string
-	hidden     bool
-	run        func(ctx context.Context, args []string, out, log io.Writer) error
+	name     string
+	operands string // what follows the flags, as a synopsis writes it
+	line     string
+	hidden   bool            // for the binary's own use
+	words    func() []string // what an operand can be, where that is a list; nil = files
+	run      func(ctx context.Context, args []string, out, log io.Writer) error
 }
 
 func commands() []command {
 	return []command{
-		{"demo", "start a whole city on this machine, from real data", false, runDemo},
-		{"serve", "run a hub with guardians that run elsewhere", false, runServe},
-		{"ask", "ask for personal data, as an office holder does", false, runAsk},
-		{"verify", "check a receipt offline, trusting nobody", false, runVerify},
-		{"check", "explain a city's law, file by file", false, runCheck},
-		{"key", "make a key of an institution or of an office holder", false, runKey},
-		{"sign", "sign law files as their issuer", false, runSign},
-		{"bench", "measure a fresh hub against its own ceiling", false, runBench},
-		{"drill", "play a fault or an attack against real processes", false, runDrill},
-		{"bench-ceiling", "the server of ready bytes that bench measures against", true, runCeiling},
-		{"guardian", "a guardian's process, started by demo", true, runGuardian},
-		{"version", "print the version", false, runVersion},
+		{name: "demo", line: "start a whole city on this machine, from real data", run: runDemo},
+		{name: "serve", line: "run a hub with guardians that run elsewhere", run: runServe},
+		{name: "config", line: "print a configuration with its manual, or check one", run: runConfig},
+		{name: "check", operands: "DIR", line: "explain a city's configuration and law, file by file", run: runCheck},
+		{name: "ask", line: "ask for personal data, as an office holder does", run: runAsk},
+		{name: "verify", operands: "RECEIPT", line: "check a receipt offline, trusting nobody", run: runVerify},
+		{name: "key", line: "make a key of an institution or of an office holder", run: runKey},
+		{name: "sign", operands: "FILE...", line: "sign law files as their issuer", run: runSign},
+		{name: "device", operands: "VERB", line: "make a device's document, hand it to the hub, list what is registered", words: deviceVerbs, run: runDevice},
+		{name: "backup", line: "back up a running hub", run: runBackup},
+		{name: "restore", line: "put a backup where no hub is", run: runRestore},
+		{name: "bench", operands: "NAME", line: "measure a fresh hub against its own ceiling", words: benchNames, run: runBench},
+		{name: "drill", operands: "NAME", line: "play a fault or an attack against real processes", words: drillNames, run: runDrill},
+		{name: "version", line: "print the version, or what this program is made of", run: runVersion},
+		{name: "completion", operands: "SHELL", line: "print the completion of bash, zsh or fish", words: shells, run: runCompletion},
+		{name: "man", line: "print the manual page", run: runMan},
+		{name: "bench-ceiling", line: "the server of ready bytes that bench measures against", hidden: true, run: runCeiling},
+		{name: "guardian", line: "a guardian's process, started by demo", hidden: true, run: runGuardian},
 	}
 }
 
@@ -105,7 +120,7 @@ func help(out io.Writer) {
 	fmt.Fprint(out, "Tribune: a city's data platform that can prove what it did.\n\n")
 	for _, c := range commands() {
 		if !c.hidden {
-			fmt.Fprintf(out, "  tribune %-8s %s\n", c.name, c.line)
+			fmt.Fprintf(out, "  tribune %-10s %s\n", c.name, c.line)
 		}
 	}
 	fmt.Fprint(out, "\nEach command explains its flags with -h.\n")
@@ -118,8 +133,13 @@ func flags(name string, log io.Writer) *flag.FlagSet {
 	return f
 }
 
-// parse parses args; a mistake is errUsage (the flag package has printed it), -h is flag.ErrHelp.
+// parse parses args; a mistake is errUsage (the flag package has printed it), -h is flag.ErrHelp. Who only wants to know the flags
+// (see describe) gets them, and the command ends there.
 func parse(f *flag.FlagSet, args []string) error {
+	if d, ok := f.Output().(*description); ok {
+		d.flags = f
+		return flag.ErrHelp
+	}
 	err := f.Parse(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return err

@@ -91,7 +91,7 @@ func (c *city) launch(t *testing.T, args ...string) {
 	t.Helper()
 	os.Remove(filepath.Join(c.dir, "address"))
 	c.out, c.done = &output{}, make(chan struct{})
-	c.cmd = exec.Command(binary, append([]string{"demo", "--dir", c.dir, "--people", "300"}, args...)...)
+	c.cmd = exec.Command(binary, append([]string{"demo", "--dir", c.dir, "--people", "300", "--mqtt", "127.0.0.1:0", "--patrol", "0"}, args...)...)
 	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = c.out, c.out, c.abroad
 	c.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.abroad, "TMPDIR=" + c.abroad}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

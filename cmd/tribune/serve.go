@@ -7,12 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"runtime/pprof"
+	"time"
 
 	"tribune"
 	"tribune/internal/city"
 	"tribune/internal/guardian"
+	"tribune/internal/web"
 )
 
 // runDemo starts a whole city: a hub, four guardians, and the simulated outside world.
@@ -21,6 +22,8 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	cfg := city.DemoConfig{Out: out}
 	dir := f.String("dir", "demo-city", "where the city lives; nothing is written outside, and the next start goes on from there")
 	address := f.String("http", "", "HOST:PORT of the portal (default 127.0.0.1:8080, or the next free port)")
+	mqtt := f.String("mqtt", "", "HOST:PORT for devices by MQTT (default 127.0.0.1:1883, or the next free port)")
+	f.DurationVar(&cfg.Patrol, "patrol", 2*time.Minute, "how often the demo's inspector looks somebody up; 0 = never")
 	f.IntVar(&cfg.People, "people", 2000, "synthetic drivers")
 	f.Float64Var(&cfg.Speed, "speed", 60, "how fast the demo clock runs")
 	f.StringVar(&cfg.ContextMap, "context-map", "", "JSON file {context URL: file beside it}, besides the contexts that are shipped; none is ever downloaded")
@@ -47,6 +50,10 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	if *address == "" {
 		cfg.Address, cfg.Next = "127.0.0.1:8080", 50
 	}
+	cfg.MQTT, cfg.MQTTNext = *mqtt, 0
+	if *mqtt == "" {
+		cfg.MQTT, cfg.MQTTNext = "127.0.0.1:1883", 50
+	}
 	return city.RunDemo(ctx, cfg)
 }
 
@@ -69,16 +76,16 @@ func profileCPU(path string) (stop func(), err error) {
 func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	f := flags("serve", log)
 	dir := f.String("dir", "", "the city's directory (required)")
-	address := f.String("http", "127.0.0.1:8080", "HOST:PORT to listen on")
-	config := f.String("config", "", "city.json: name, trust and guardians of the city (default DIR/city.json)")
+	address := f.String("http", "", "HOST:PORT to listen on, instead of what the configuration says (127.0.0.1:8080 where that says nothing)")
+	config := f.String("config", "", "the city's configuration (default DIR/city.toml)")
 	verbose := f.Bool("v", false, "log every request")
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	if *dir == "" {
+	if *dir == "" || f.NArg() > 0 {
 		return tribune.Hint(fmt.Errorf("%w: name the city's directory", errUsage), "tribune serve --dir /var/lib/tribune")
 	}
-	return city.Serve(ctx, city.Dir(*dir), *config, *address, out, logger(log, *verbose))
+	return city.Serve(ctx, city.ServeConfig{Dir: city.Dir(*dir), File: *config, Address: *address, Verbose: *verbose, Out: out, Log: log})
 }
 
 // runGuardian is a guardian's process as demo starts it. Its standard input is its parent's life line: however the parent
@@ -99,13 +106,5 @@ func logger(w io.Writer, verbose bool) *slog.Logger {
 	if verbose {
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unreleased)"
-	}
-	return info.Main.Version
+	return web.NewLog(w, level, false)
 }

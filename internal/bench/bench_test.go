@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// binary builds the program once for all tests of the package that drive it.
-func binary(t *testing.T) string {
+// built builds the program once for all tests of the package that drive it.
+func built(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tribune")
 	if out, err := exec.Command("go", "build", "-o", path, "tribune/cmd/tribune").CombinedOutput(); err != nil {
@@ -33,7 +33,7 @@ func TestBenchSmoke(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	b, err := Open(ctx, Config{
-		Binary: binary(t), Dir: t.TempDir(), Duration: time.Second, Connections: 4, Rate: 50, Subjects: 12, Entities: 40, People: 50, Log: t.Output(),
+		Binary: built(t), Dir: t.TempDir(), Duration: time.Second, Connections: 4, Rate: 50, Subjects: 12, Entities: 40, People: 50, Log: t.Output(),
 	})
 	if err != nil {
 		t.Fatal(err)

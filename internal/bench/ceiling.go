@@ -24,8 +24,15 @@ const (
 	ceilingFor    = 5 * time.Second // at most; a bench's own duration where that is less
 )
 
-// ServeCeiling serves size ready bytes to every request until ctx or in ends, and first prints where. The command
-// `tribune bench-ceiling` is this function in a process of its own, as the hub is.
+// ceilingAt is where the ceiling is measured.
+type ceilingAt struct {
+	Address string `json:"address"` // of HTTP
+	MQTT    string `json:"mqtt"`
+}
+
+// ServeCeiling serves size ready bytes to every HTTP request, and a ready acknowledgement to every MQTT message, until ctx or
+// in ends, and first prints where. The command `tribune bench-ceiling` is this function in a process of its own, as the
+// hub is.
 func ServeCeiling(ctx context.Context, size int, in io.Reader, out io.Writer) error {
 	if size < 0 || size > maxReady {
 		return fmt.Errorf("%w: 0 to %d ready bytes", tribune.ErrInvalid, maxReady)
@@ -45,6 +52,20 @@ func ServeCeiling(ctx context.Context, size int, in io.Reader, out io.Writer) er
 		w.Header()["Content-Length"] = []string{strconv.Itoa(size)}
 		w.Write(ready)
 	})}
+	devices, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("serving ready acknowledgements: %w", err)
+	}
+	defer devices.Close()
+	go func() {
+		for {
+			c, err := devices.Accept()
+			if err != nil {
+				return
+			}
+			go acknowledge(c)
+		}
+	}()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // the caller's end of the pipe closes however the caller ends
@@ -52,7 +73,7 @@ func ServeCeiling(ctx context.Context, size int, in io.Reader, out io.Writer) er
 		cancel()
 	}()
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	if err := json.NewEncoder(out).Encode(map[string]string{"address": listener.Addr().String()}); err != nil {
+	if err := json.NewEncoder(out).Encode(ceilingAt{listener.Addr().String(), devices.Addr().String()}); err != nil {
 		return fmt.Errorf("serving ready bytes: %w", err)
 	}
 	if err := server.Serve(listener); err != http.ErrServerClosed {
@@ -61,16 +82,12 @@ func ServeCeiling(ctx context.Context, size int, in io.Reader, out io.Writer) er
 	return nil
 }
 
-// ceiling is how many such requests a second are answered with size ready bytes, on as many connections as the public
-// benches use.
-func (b *Bench) ceiling(ctx context.Context, request []byte, size int) (float64, error) {
+// ceilingServer starts that server; stop ends it.
+func (b *Bench) ceilingServer(ctx context.Context, size int) (at ceilingAt, stop func() error, err error) {
 	output := b.cfg.Dir + "/ceiling.log"
 	p, err := spawn(ctx, b.cfg.Binary, output, "bench-ceiling", "--bytes", strconv.Itoa(size))
 	if err != nil {
-		return 0, err
-	}
-	var at struct {
-		Address string `json:"address"`
+		return at, nil, err
 	}
 	err = p.until(ctx, startFor, "the server of ready bytes", func() error {
 		data, err := os.ReadFile(output)
@@ -85,6 +102,16 @@ func (b *Bench) ceiling(ctx context.Context, request []byte, size int) (float64,
 	})
 	if err != nil {
 		p.destroy()
+		return at, nil, err
+	}
+	return at, p.stop, nil
+}
+
+// ceiling is how many such requests a second are answered with size ready bytes, on as many connections as the public
+// benches use.
+func (b *Bench) ceiling(ctx context.Context, request []byte, size int) (float64, error) {
+	at, stop, err := b.ceilingServer(ctx, size)
+	if err != nil {
 		return 0, err
 	}
 	status := http.StatusOK
@@ -97,7 +124,7 @@ func (b *Bench) ceiling(ctx context.Context, request []byte, size int) (float64,
 		check:   want(status),
 	}
 	t, err := closed(ctx, w, b.cfg.Connections, min(b.cfg.Duration, ceilingFor), &meter{})
-	if stopped := p.stop(); err == nil {
+	if stopped := stop(); err == nil {
 		err = stopped
 	}
 	if err != nil {

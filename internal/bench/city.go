@@ -45,7 +45,7 @@ func startCity(ctx context.Context, cfg Config) (c *city, err error) {
 		return nil, fmt.Errorf("making a city: %w", err)
 	}
 	fmt.Fprintf(c.log, "starting a fresh city in %s\n", c.dir)
-	args := []string{"demo", "--dir", c.dir, "--http", "127.0.0.1:0", "--people", strconv.Itoa(cfg.People), "--speed", speed, "--hourly-factor", hourly}
+	args := []string{"demo", "--dir", c.dir, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--patrol", "0", "--people", strconv.Itoa(cfg.People), "--speed", speed, "--hourly-factor", hourly}
 	if cfg.Profile != "" {
 		args = append(args, "--cpuprofile", cfg.Profile)
 	}

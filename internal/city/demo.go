@@ -10,11 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/BurntSushi/toml"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
 	"tribune"
@@ -53,6 +55,9 @@ type DemoConfig struct {
 	ContextMap   string // see Config
 	Guardians    int    // how many of the four to start
 	HourlyFactor int64
+	MQTT         string // HOST:PORT of MQTT, and how many ports above to try
+	MQTTNext     int
+	Patrol       time.Duration // how often the demo's inspector looks somebody up; 0 = never
 	Out          io.Writer
 	Log          *slog.Logger
 }
@@ -66,14 +71,24 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 	if err := d.found(); err != nil {
 		return err
 	}
+	if err := d.listenProvider(ctx); err != nil {
+		return err
+	}
+	defer d.providerListener.Close()
+	if err := d.employ(); err != nil {
+		return fmt.Errorf("writing the demo's accounts: %w", err)
+	}
 	hub, err := Open(ctx, Config{
 		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL, ContextMap: cfg.ContextMap,
 		T: demoT, W: demoW, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, Facts: d.facts, Log: cfg.Log,
+		MQTT:      MQTT{Address: cfg.MQTT, Next: cfg.MQTTNext},
+		Providers: []Provider{{ID: demoProvider, Title: "Demo login", Issuer: d.issuer(), ClientID: demoClient}},
 	})
 	if err != nil {
 		return err
 	}
 	d.hub = hub
+	hub.keys.sign = d.appoint
 	defer func() {
 		for _, p := range d.processes {
 			p.stop()
@@ -90,6 +105,8 @@ type demo struct {
 	trust     policy.Trust
 	members   []protocol.Member
 	processes []*process
+
+	providerListener net.Listener
 }
 
 // found makes what a city has before it starts: keys of institutions, people and guardians, and its law. All of it is
@@ -182,9 +199,21 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	var err error
-	d.sim, err = sim.New(sim.Config{Dir: d.Dir.Sim(), People: d.People, Speed: d.Speed, Twin: d.hub.Twin(), Log: d.Log})
+	if err := writeFile(d.Dir.MQTT(), []byte(d.hub.intake.plain.Addr().String()+"\n"), 0o600); err != nil {
+		return err
+	}
+	devices := &sensors{hub: d.hub, path: d.Dir.Tokens()}
+	defer devices.close()
+	d.sim, err = sim.New(sim.Config{Dir: d.Dir.Sim(), People: d.People, Speed: d.Speed, Twin: devices, Log: d.Log})
 	if err != nil {
 		return fmt.Errorf("preparing the outside world: %w", err)
+	}
+	steward, _, err := noteKey(d.Dir.Institution("steward"), demoCity+"/steward")
+	if err == nil {
+		err = devices.equip(d.sim.Sensors(), steward)
+	}
+	if err != nil {
+		return fmt.Errorf("equipping the outside world: %w", err)
 	}
 	parts, ctx := errgroup.WithContext(ctx)
 	guarded := make(chan struct{})
@@ -229,7 +258,29 @@ func (d *demo) live(ctx context.Context, guarded <-chan struct{}) error {
 	}
 	d.hub.Ready()
 	d.greet()
-	return d.sim.Run(ctx)
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return d.sim.Run(ctx) })
+	parts.Go(func() error { return d.vouch(ctx) })
+	parts.Go(func() error {
+		if d.Patrol > 0 {
+			d.patrol(ctx)
+		}
+		return nil
+	})
+	return parts.Wait()
+}
+
+// appoint signs an appointment as the council at once, which a demo may and no city should.
+func (d *demo) appoint(text string) ([]byte, error) {
+	council, _, err := noteKey(d.Dir.Institution("council"), demoCity+"/council")
+	if err != nil {
+		return nil, err
+	}
+	signer, err := note.NewSigner(council)
+	if err != nil {
+		return nil, fmt.Errorf("reading the council's key: %w", err)
+	}
+	return protocol.SignDocument(text, signer)
 }
 
 func (d *demo) startGuardians(ctx context.Context) error {

@@ -27,6 +27,7 @@ func (d Dir) path(parts ...string) string {
 func (d Dir) Store() string    { return d.path("hub", "store") }
 func (d Dir) Log() string      { return d.path("hub", "log") }
 func (d Dir) Law() string      { return d.path("hub", "law") }
+func (d Dir) Outside() string  { return d.path("hub", "law", "outside.toml") }
 func (d Dir) LogKey() string   { return d.path("hub", "keys", "log.key") }
 func (d Dir) HubKey() string   { return d.path("hub", "keys", "hub.key") }
 func (d Dir) EpochKey() string { return d.path("hub", "keys", "epoch.key") }
@@ -40,6 +41,7 @@ func (d Dir) Profile(name string) string  { return d.path("people", name+".json"
 func (d Dir) Institution(n string) string { return d.path("institutions", n+".key") }
 func (d Dir) Sim() string                 { return d.path("sim") }
 func (d Dir) Address() string             { return d.path("address") }
+func (d Dir) MQTT() string                { return d.path("mqtt") }
 
 // prepare makes the folders that must exist, readable by their owner alone.
 func (d Dir) prepare() error {

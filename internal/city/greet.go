@@ -24,6 +24,8 @@ func (d *demo) greet() {
 	fmt.Fprintf(d.Out, `
   The city is at   %s/
   This is a demo:  %s
+  Log in there as a citizen, an inspector, a journalist: no password is needed.
+  Devices report by MQTT at %s; docs/integrations.md says how.
 
   Try, in another terminal:
 
@@ -35,7 +37,7 @@ func (d *demo) greet() {
      %s verify --trust %s receipt.tlog
 
   ctrl-C stops the city; the next start goes on from %s.
-`, url, demoBanner, url, self, dir, law.Inspector, shellWord(plate), self, shellWord(d.Dir.Trust()), d.Dir)
+`, d.hub.Public(), demoBanner, d.hub.intake.plain.Addr(), url, self, dir, law.Inspector, shellWord(plate), self, shellWord(d.Dir.Trust()), d.Dir)
 }
 
 // facts tell the page how what it shows came about.

@@ -39,6 +39,9 @@ func (h *Hub) openRecord(ctx context.Context) error {
 		}
 		cfg.Witnesses = append(cfg.Witnesses, record.Witness{URL: g.URL, Key: key})
 	}
+	if err := h.recoverRecord(ctx, cfg); err != nil {
+		return fmt.Errorf("recovering the record: %w", err)
+	}
 	if h.record, err = record.Open(ctx, cfg); err != nil {
 		return fmt.Errorf("opening the record: %w", err)
 	}
@@ -106,10 +109,15 @@ func (h *Hub) guard(ctx context.Context) error {
 		}
 	}
 	h.wait("the law is put on record")
+	h.reading.Lock() // a reload meanwhile would put papers on record a second time, or others than were read
+	defer h.reading.Unlock()
 	if err := h.publishAppointments(ctx); err != nil {
 		return err
 	}
-	return h.publishLaw(ctx)
+	if err := h.publishLaw(ctx); err != nil {
+		return err
+	}
+	return h.publishDevicesIfLawful(ctx)
 }
 
 // found has the guardians hold their ceremony; its packets travel through the record.

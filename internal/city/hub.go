@@ -14,23 +14,24 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"tribune"
-	"tribune/data"
 	"tribune/internal/gate"
 	"tribune/internal/guardian/client"
+	"tribune/internal/intake/device"
+	"tribune/internal/login"
 	"tribune/internal/portal"
 	"tribune/internal/record"
 	"tribune/internal/store"
 	"tribune/internal/store/pebble"
 	"tribune/internal/store/pg"
 	"tribune/internal/twin"
-	"tribune/internal/twin/api"
-	"tribune/internal/twin/jsonld"
 	"tribune/internal/way"
 	"tribune/internal/web"
 	"tribune/policy"
@@ -44,6 +45,13 @@ type Config struct {
 	Origin  string // of the log: its key's name
 	Address string // HOST:PORT to listen on
 	Next    int    // how many ports above to try where it is taken: 0 for an address the user chose
+	URL     string // public base URL, as people and providers reach the hub; "" = http://localhost:PORT, or the address where that is not loopback
+
+	Certificate, Key string // PEM files: the hub speaks TLS itself; "" = whoever stands in front of it does
+
+	MQTT      MQTT       // where devices connect
+	Providers []Provider // who vouches for people; none = nobody can log in
+	Metrics   string     // HOST:PORT of /metrics; "" = on the main port, for direct callers on this machine
 
 	StoreURL string // postgres://... ; "" = embedded Pebble in DIR/hub/store
 
@@ -58,6 +66,14 @@ type Config struct {
 	Demo  string // "" = not a demo; else the sentence every page carries
 	Facts func() []portal.Fact
 	Log   *slog.Logger
+}
+
+// MQTT is where devices connect; "" = not.
+type MQTT struct {
+	Address          string // in the clear
+	TLSAddress       string
+	Certificate, Key string // PEM files for TLSAddress; "" = those of Config
+	Next             int    // as Config.Next
 }
 
 // Guardian is how one guardian is reached.
@@ -92,20 +108,30 @@ type Hub struct {
 	guardians *client.Client
 	vault     *sealing
 	twin      *twin.Twin
+	intake    edges
+	devices   *device.Register
+	leaves    deviceLeaves
+	keys      *browserKeys
+	login     *login.Login // nil = nobody can log in
+	accounts  accounts
+	portal    *portal.Portal
 	group     atomic.Pointer[protocol.Group]
 	way       atomic.Pointer[way.Way]
 	ending    ending
+	gauges    *gauges                // metrics
+	reading   sync.Mutex             // one reading of the law's papers at a time
 	waiting   atomic.Pointer[string] // what /readyz waits for; "" = ready
 }
 
 // Open starts a hub up to its public surface: store, law, listener, twin, page. Guard completes it.
 func Open(ctx context.Context, cfg Config) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{opened: make(chan struct{})}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, "")}
+	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{opened: make(chan struct{})}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, ""), leaves: newDeviceLeaves()}
+	h.keys = newBrowserKeys(h)
 	h.wait("starting")
 	if err := cfg.Dir.prepare(); err != nil {
 		return nil, err
 	}
-	if err := h.keys(); err != nil {
+	if err := h.readKeys(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -115,8 +141,10 @@ func Open(ctx context.Context, cfg Config) (*Hub, error) {
 	if h.listener, err = web.Listen(ctx, cfg.Address, cfg.Next); err != nil {
 		return nil, err
 	}
+	h.gauges = newGauges(h, cfg.Metrics, h.readings)
 	if err := h.rooms(ctx); err != nil {
 		h.listener.Close()
+		h.intake.close()
 		if h.store != nil {
 			h.store.Close()
 		}
@@ -125,7 +153,7 @@ func Open(ctx context.Context, cfg Config) (*Hub, error) {
 	return h, nil
 }
 
-func (h *Hub) keys() error {
+func (h *Hub) readKeys() error {
 	skey, vkey, err := noteKey(h.cfg.Dir.LogKey(), h.cfg.Origin)
 	if err != nil {
 		return err
@@ -171,7 +199,10 @@ func (h *Hub) rooms(ctx context.Context) error {
 		return err
 	}
 	h.group.Store(group)
-	return nil
+	if err := h.openIntake(ctx); err != nil {
+		return err
+	}
+	return h.openLogin()
 }
 
 // Serve serves the hub's whole surface until ctx ends, then lets what is under way end.
@@ -190,7 +221,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 	close(h.listening)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.serve(server); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serving: %w", err)
 		}
 		return nil
@@ -202,35 +233,20 @@ func (h *Hub) Serve(ctx context.Context) error {
 		defer cancel()
 		return errors.Join(err, server.Shutdown(end))
 	})
+	group.Go(func() error { return h.portal.Follow(ctx) })
+	group.Go(func() error { return h.intake.serve(ctx) })
 	group.Go(func() error { return h.reloads(ctx) })
 	group.Go(func() error { return h.retention(ctx) })
+	group.Go(func() error { return h.gauges.run(ctx) })
+	group.Go(func() error { return h.administer(ctx) })
 	return group.Wait()
 }
 
-func (h *Hub) handler() (http.Handler, error) {
-	page, err := portal.New(portal.Config{City: h.cfg.City, Demo: h.cfg.Demo, Twin: h.twin, Record: h.record, Facts: h.cfg.Facts, Now: h.now, Log: h.log})
-	if err != nil {
-		return nil, err
+func (h *Hub) serve(server *http.Server) error {
+	if h.cfg.Certificate == "" {
+		return server.Serve(h.listener)
 	}
-	shipped, err := data.Contexts()
-	if err != nil {
-		return nil, fmt.Errorf("reading the shipped contexts: %w", err)
-	}
-	contexts, err := jsonld.New(jsonld.Config{Map: h.cfg.ContextMap, Files: shipped})
-	if err != nil {
-		return nil, fmt.Errorf("reading the contexts: %w", err)
-	}
-	mux := http.NewServeMux()
-	h.routes(mux)
-	mux.Handle("/", page.Handler())
-	mux.Handle(api.Prefix+"/", api.New(api.Config{
-		Twin: h.twin, Contexts: contexts, Way: gated{h}, Names: h.vault, Log: h.log, Now: h.now,
-		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
-		Class:   func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
-	}))
-	return web.Wrap(web.Config{
-		Log: h.log, Callers: h.gate, Demo: h.cfg.Demo != "", Vital: []string{"/log/", "/law/", "/group", "/healthz", "/readyz"},
-	}, h.guarded(mux)), nil
+	return server.ServeTLS(h.listener, h.cfg.Certificate, h.cfg.Key)
 }
 
 // Close ends the rooms, the last opened first.
@@ -245,6 +261,7 @@ func (h *Hub) Close() error {
 	if v := h.vault.vault.Load(); v != nil {
 		all = append(all, v.Close())
 	}
+	h.intake.close()
 	return errors.Join(append(all, h.store.Close())...)
 }
 
@@ -254,8 +271,26 @@ func (h *Hub) Listening() <-chan struct{} { return h.listening }
 // Keyed reports whether the guardians' keys exist.
 func (h *Hub) Keyed() bool { return h.group.Load() != nil }
 
-// URL is where the hub is reached.
-func (h *Hub) URL() string { return "http://" + h.listener.Addr().String() }
+// URL is where the hub listens.
+func (h *Hub) URL() string {
+	if h.cfg.Certificate != "" {
+		return "https://" + h.listener.Addr().String()
+	}
+	return "http://" + h.listener.Addr().String()
+}
+
+// Public is the base URL under which people reach the hub. On loopback it is localhost: browsers hold passkeys for names, not
+// for addresses.
+func (h *Hub) Public() string {
+	if h.cfg.URL != "" {
+		return strings.TrimSuffix(h.cfg.URL, "/")
+	}
+	if addr, ok := h.listener.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
+		scheme, _, _ := strings.Cut(h.URL(), ":")
+		return fmt.Sprintf("%s://localhost:%d", scheme, addr.Port)
+	}
+	return h.URL()
+}
 
 // Twin is the hub's twin: what feeds its intake.
 func (h *Hub) Twin() *twin.Twin { return h.twin }

@@ -25,6 +25,8 @@ func (h *Hub) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /trust", h.trust)
 	mux.HandleFunc("GET /group", h.showGroup)
 	mux.HandleFunc("POST /acts", h.act)
+	mux.HandleFunc("POST /devices", h.addDevice)
+	mux.HandleFunc("GET /devices/{id}", h.showDevice)
 	mux.Handle("GET /problems/", web.Catalogue())
 }
 
@@ -79,11 +81,7 @@ func (h *Hub) releases(w http.ResponseWriter, r *http.Request) {
 	i, err := h.index(r)
 	var statements []protocol.Statement
 	if err == nil {
-		if one := h.way.Load(); one != nil {
-			statements, err = one.Statements(r.Context(), i)
-		} else { // an empty list would say that nothing was released
-			err = tribune.Hint(fmt.Errorf("%w: the one way is not open yet", tribune.ErrBusy), "Ask again in a minute.")
-		}
+		statements, err = h.statements(r.Context(), i)
 	}
 	if err != nil {
 		h.problems.Write(w, r, err)
@@ -113,10 +111,19 @@ func (h *Hub) law(w http.ResponseWriter, r *http.Request) {
 	w.Write(files)
 }
 
-func (h *Hub) trust(w http.ResponseWriter, r *http.Request) {
+// trustFile is what offline verification rests on.
+func (h *Hub) trustFile() ([]byte, error) {
 	text, err := os.ReadFile(h.cfg.Dir.Trust())
 	if err != nil {
-		h.problems.Write(w, r, fmt.Errorf("%w: the guardians have not finished their ceremony", tribune.ErrNotFound))
+		return nil, fmt.Errorf("%w: the guardians have not finished their ceremony", tribune.ErrNotFound)
+	}
+	return text, nil
+}
+
+func (h *Hub) trust(w http.ResponseWriter, r *http.Request) {
+	text, err := h.trustFile()
+	if err != nil {
+		h.problems.Write(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -2,6 +2,7 @@ package city
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -10,7 +11,7 @@ import (
 	"tribune"
 )
 
-// reloads reads mandates, appointments and tokens again whenever the process gets SIGHUP, until ctx ends. What cannot be
+// reloads reads mandates, appointments, tokens, accounts and devices again whenever the process gets SIGHUP, until ctx ends. What cannot be
 // read changes nothing, and is said in the log.
 func (h *Hub) reloads(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
@@ -26,12 +27,17 @@ func (h *Hub) reloads(ctx context.Context) error {
 			h.log.Error("the law's papers were not read again", "err", err, "hint", tribune.HintOf(err))
 			continue
 		}
-		h.log.Warn("mandates, appointments and tokens were read again")
+		h.log.Warn("mandates, appointments, tokens, accounts and devices were read again")
 	}
 }
 
 func (h *Hub) reload(ctx context.Context) error {
-	if err := h.gate.Reload(); err != nil {
+	h.reading.Lock()
+	defer h.reading.Unlock()
+	if err := errors.Join(h.gate.Reload(), h.devices.Reload(), h.intake.payloads.Reload()); err != nil {
+		return err
+	}
+	if err := h.accounts.read(h.cfg.Dir.Accounts()); err != nil {
 		return err
 	}
 	switch proposed, err := h.gate.Proposed(); {
@@ -45,6 +51,9 @@ func (h *Hub) reload(ctx context.Context) error {
 	}
 	if err := h.publishAppointments(ctx); err != nil {
 		return fmt.Errorf("putting appointments on record: %w", err)
+	}
+	if err := h.publishDevicesIfLawful(ctx); err != nil {
+		return fmt.Errorf("putting devices on record: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	f_note "github.com/transparency-dev/formats/note"
 	"golang.org/x/sync/errgroup"
@@ -95,11 +96,18 @@ func (h *Hub) seal(ctx context.Context, act tribune.Act, public json.RawMessage,
 	return index, salt, nil
 }
 
-// publishAppointments puts every appointment on record that is not there yet.
+const (
+	publishAtOnce = 256              // publications on their way: far below the record's queue
+	publishFor    = 30 * time.Second // publications that a request began, and finishes whether or not its sender waits
+)
+
+// publishAppointments puts every appointment on record that is not there yet. One that has ended meanwhile stays off it: the law
+// would refuse it, and with it everybody's.
 func (h *Hub) publishAppointments(ctx context.Context) error {
-	all, ctx := errgroup.WithContext(ctx)
+	var all errgroup.Group // one that fails must not end the others on their way: what is on record has to be noted
+	all.SetLimit(publishAtOnce)
 	for _, a := range h.gate.Appointments() {
-		if !a.Recorded {
+		if !a.Recorded && h.now().Before(a.Until) {
 			all.Go(func() error { return h.publishAppointment(ctx, a.Actor, a.Document) })
 		}
 	}

@@ -29,11 +29,12 @@ type city struct {
 	http   *http.Client
 	speed  string
 	people int
+	mqtt   string // address to listen on for MQTT
 }
 
 func (p *play) newCity(name string) *city {
 	return &city{
-		play: p, dir: p.scratch(name), people: p.cfg.People, speed: "60",
+		play: p, dir: p.scratch(name), people: p.cfg.People, speed: "60", mqtt: "127.0.0.1:0",
 		http: &http.Client{Timeout: callFor, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 }
@@ -63,7 +64,7 @@ func (c *city) launch(ctx context.Context, guardians int) error {
 	c.http.CloseIdleConnections()
 	var err error
 	c.proc, err = c.play.spawn(ctx, c.dir+".log", nil, "demo", "--dir", c.dir, "--http", "127.0.0.1:0",
-		"--people", strconv.Itoa(c.people), "--speed", c.speed, "--guardians", strconv.Itoa(guardians), "-v")
+		"--people", strconv.Itoa(c.people), "--speed", c.speed, "--guardians", strconv.Itoa(guardians), "--mqtt", c.mqtt, "--patrol", "0", "-v")
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ type Config struct {
 	Binary string    // the tribune program; "" = this one
 	Dir    string    // scratch directory, kept afterwards; "" = a temporary one that is removed
 	People int       // synthetic drivers; 0 = 200
-	Kills  int       // of drill crash; 0 = 20
+	Kills  int       // of drills crash and mqtt-crash; 0 = 20
+	Rounds int       // of drill mqtt-flood, each a quiet and a flooded part; 0 = 12
 	Every  int       // of drill receipt: every n-th byte of the log's files is altered; 0 = each
 	Log    io.Writer // progress, one line a step; nil = none
 }
@@ -63,6 +64,9 @@ func All() []Drill {
 		{"breach", "steal the running hub's directory and try to open it", playBreach},
 		{"wide-release", "play a stolen hub that asks the guardians for more than its acts", playWideRelease},
 		{"crash", "kill -9 the hub under load and hold it to what it acknowledged", playCrash},
+		{"restore", "back the running hub up, lose it, and restore it beside guardians who remember more", playRestore},
+		{"mqtt-crash", "kill -9 the hub while real MQTT clients publish, and hold it to every PUBACK", playMQTTCrash},
+		{"mqtt-flood", "flood the hub by MQTT with everything a device must not send, and watch the others' latency", playMQTTFlood},
 	}
 }
 
@@ -98,6 +102,9 @@ func run(ctx context.Context, d Drill, cfg Config) (rep Report, err error) {
 	}
 	if p.cfg.Kills == 0 {
 		p.cfg.Kills = 20
+	}
+	if p.cfg.Rounds == 0 {
+		p.cfg.Rounds = 12
 	}
 	p.cfg.Every = max(p.cfg.Every, 1)
 	if p.cfg.Log == nil {

@@ -48,7 +48,7 @@ func held(t *testing.T, name string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drillFor)
 	t.Cleanup(cancel)
-	rep, err := Run(ctx, name, Config{Binary: program, Dir: t.TempDir(), People: 60, Kills: 3, Every: 5, Log: testLog{t}})
+	rep, err := Run(ctx, name, Config{Binary: program, Dir: t.TempDir(), People: 60, Kills: 3, Rounds: 4, Every: 5, Log: testLog{t}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,3 +134,5 @@ func TestDrillThatCouldNotFailDoesNotHold(t *testing.T) {
 		}
 	}
 }
+
+func TestLostHubComesBackFromItsBackup(t *testing.T) { held(t, "restore") }

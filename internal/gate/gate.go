@@ -45,6 +45,9 @@ type Gate struct {
 	set *policy.Set  // in force
 	pad *papers      // read anew by Reload; never written to once it is here
 
+	loading sync.Mutex // one set read at a time; guards past
+	past    map[tribune.Hash]*policy.Set
+
 	writing sync.Mutex // held, before mu, by whoever writes files or reads them all: neither misses the other
 }
 

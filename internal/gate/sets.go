@@ -17,6 +17,7 @@ const (
 	setsDir     = "sets"
 	inForceFile = "in-force"
 	maxSetFile  = 2 * policy.MaxBytes // base64 and JSON around the files
+	maxPast     = 8                   // sets kept in memory besides the one in force
 )
 
 // setFile is a set as it is kept and served: GET /law/HASH.
@@ -90,15 +91,36 @@ func (g *Gate) readInForce() (*policy.Set, error) {
 	if p := g.pad.proposed; p != nil && p.Hash() == hash {
 		return p, nil
 	}
-	set, err := g.Load(hash)
+	set, err := g.load(hash)
 	if err != nil {
 		return nil, fmt.Errorf("the set in force: %w", err)
 	}
 	return set, nil
 }
 
-// Load reads a set that was ever in force, or ErrNotFound.
+// Load is a set that was ever in force, or ErrNotFound. Reading one and checking its signatures costs some 10 ms, and one page
+// may need a set for each of a hundred uses: the last ones stay in memory, and one is read at a time.
 func (g *Gate) Load(hash tribune.Hash) (*policy.Set, error) {
+	if set := g.Set(); set != nil && set.Hash() == hash {
+		return set, nil
+	}
+	g.loading.Lock()
+	defer g.loading.Unlock()
+	if set := g.past[hash]; set != nil {
+		return set, nil
+	}
+	set, err := g.load(hash)
+	if err != nil {
+		return nil, err
+	}
+	if g.past == nil || len(g.past) >= maxPast {
+		g.past = map[tribune.Hash]*policy.Set{}
+	}
+	g.past[hash] = set
+	return set, nil
+}
+
+func (g *Gate) load(hash tribune.Hash) (*policy.Set, error) {
 	data, err := readFile(g.setPath(hash), maxSetFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading policy set %s: %w", hash, tribune.ErrNotFound)

@@ -51,6 +51,36 @@ func TestChangedLawWaitsUntilTold(t *testing.T) {
 	}
 }
 
+// A page asks for the law of each use that it shows: were every one read and verified anew, a few readers would be enough to keep
+// the hub from anything else.
+func TestPastLawIsNotReadAnewForEveryUse(t *testing.T) {
+	c := newCity(t)
+	first := c.Set().Hash()
+	c.edit(t, "policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 7", c.steward)
+	if err := c.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := c.Proposed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetSet(second); err != nil {
+		t.Fatal(err)
+	}
+	for _, hash := range []tribune.Hash{first, second.Hash()} {
+		one, err := c.Load(hash)
+		if err != nil || one.Hash() != hash {
+			t.Fatalf("law %s: %v", hash, err)
+		}
+		if again, err := c.Load(hash); err != nil || again != one {
+			t.Errorf("law %s is read again: %v", hash, err)
+		}
+	}
+	if _, err := c.Load(tribune.Hash{1}); !errors.Is(err, tribune.ErrNotFound) {
+		t.Errorf("a law that never was: %v", err)
+	}
+}
+
 func TestBrokenProposalLeavesTheLawInForce(t *testing.T) {
 	c := newCity(t)
 	c.appoint(t)

@@ -136,7 +136,7 @@ func (l *Login) find(ctx context.Context, id []byte) (*live, error) {
 		hash: hash, owner: s.Owner, created: s.Created, row: s, who: secret.identity,
 		Session: web.Session{
 			Subject: secret.subject(), Name: secret.Name, Role: account.Role, Actor: account.Actor, Office: account.Office,
-			Names: secret.Names, Method: s.Method, Until: until, CSRF: csrfOf(id),
+			Names: secret.Names, Method: s.Method, Began: s.Created, Until: until, CSRF: csrfOf(id),
 		},
 	}, nil
 }

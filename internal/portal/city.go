@@ -2,160 +2,189 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"tribune"
-	"tribune/internal/twin"
-	"tribune/internal/twin/model"
-	"tribune/internal/twin/query"
 )
 
-const vocabulary = "https://uri.etsi.org/ngsi-ld/default-context/"
+// Bounds of the first page.
+const (
+	cityFor    = time.Second // one look at twin and record serves every visitor for so long
+	typesFor   = time.Minute // and one counting of entities
+	latestActs = 6
+	maxFind    = 100 // bytes of a search text
+)
 
-// view is what the template shows.
-type view struct {
-	City, Demo   string
+// cityNow is the city as every visitor sees it; nothing in it depends on who looks.
+type cityNow struct {
+	At           time.Time
 	Quorum       bool
+	Cosigners    int
+	Published    uint64
 	Parks        []park
+	ParkCount    int // also where a search leaves some of Parks out
 	Free, Places int
 	Stations     []station
-	Acts         []act
-	House        []house
-	Since        uint64
-	Published    uint64
-	Facts        []Fact
-	Rendered     string
+	PM25         float64 // mean of the stations that report it
+	PM25Of       int     // how many do
+	Drawn        bool    // positions are made up
+	Acts         []entry
+	Hidden       uint64 // entries of the hub's own bookkeeping
+	Types        []kindOfThing
 }
 
-type park struct {
-	ID, Name            string
-	Free, Places, Taken int
-	At                  string
+// city looks at twin and record, no oftener than visitors need.
+type city struct {
+	p *Portal
+
+	mu      sync.Mutex // guards what follows
+	last    *cityNow
+	types   []kindOfThing
+	counted time.Time
 }
 
-type station struct{ ID, Name, PM25, PM10, NO2, O3, At string }
+func (p *Portal) cityRoutes() {
+	c := &city{p: p}
+	p.page("GET /{$}", c.show)
+	p.data("GET /city.json", c.live)
+	p.page("GET /types/{type}", p.showType)
+	p.page("GET /entities/{id}", p.showEntity)
+	p.data("GET /entities/{id}/history.csv", p.historyCSV)
+	p.data("GET /entities/{id}/history.json", p.historyJSON)
+	p.page("GET /sources", p.showSources)
+}
 
-func (p *Portal) render(ctx context.Context) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := p.cfg.Now(); p.cached != nil && now.Sub(p.at) < pageFor {
-		return p.cached, nil
+// look is the city now.
+func (c *city) look(ctx context.Context) (*cityNow, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, now := c.p, c.p.cfg.Now()
+	if c.last != nil && now.Sub(c.last.At) < cityFor {
+		return c.last, nil
 	}
-	v := view{City: p.cfg.City, Demo: p.cfg.Demo, Quorum: p.cfg.Record.Quorum(), Published: p.cfg.Record.Published(), Rendered: p.cfg.Now().UTC().Format("2006-01-02 15:04:05 UTC")}
-	if p.cfg.Facts != nil {
-		v.Facts = p.cfg.Facts()
-	}
-	if err := p.parks(ctx, &v); err != nil {
+	v := &cityNow{At: now, Quorum: p.cfg.Record.Quorum(), Published: p.cfg.Record.Published(), Cosigners: cosigners(p.cfg.Record.Checkpoint())}
+	if err := p.parks(ctx, v); err != nil {
 		return nil, err
 	}
-	if err := p.stations(ctx, &v); err != nil {
+	if err := p.stations(ctx, v); err != nil {
 		return nil, err
 	}
-	p.seen.read(ctx, p.cfg.Record)
-	v.Acts, v.House, v.Since = p.seen.acts, p.seen.house, p.seen.from
-	var out bytes.Buffer
-	if err := p.page.Execute(&out, v); err != nil {
-		return nil, fmt.Errorf("filling in the page: %w", err)
-	}
-	p.cached, p.at = out.Bytes(), p.cfg.Now()
-	return p.cached, nil
-}
-
-func (p *Portal) find(ctx context.Context, entityType string) ([]twin.View, error) {
-	page, err := p.cfg.Twin.Find(ctx, twin.Query{Types: query.Type(tribune.Name(vocabulary + entityType)), Limit: 200})
+	f, _, err := p.searchRecord(ctx, search{}, latestActs, naming{w: languages()[0]})
 	if err != nil {
-		return nil, fmt.Errorf("finding %s: %w", entityType, err)
+		return nil, err
 	}
-	return page.Views, nil
+	v.Acts, v.Hidden = f.Entries, f.Hidden
+	if c.types == nil || now.Sub(c.counted) >= typesFor {
+		if c.types, err = p.countTypes(ctx); err != nil {
+			return nil, err
+		}
+		c.counted = now
+	}
+	v.Types = slices.DeleteFunc(slices.Clone(c.types), func(k kindOfThing) bool { return k.Own })
+	c.last = v
+	return v, nil
 }
 
-func (p *Portal) parks(ctx context.Context, v *view) error {
-	found, err := p.find(ctx, "OffStreetParking")
-	if err != nil {
-		return err
-	}
-	for _, e := range found {
-		k := park{ID: string(e.ID), Name: text(e, "name"), Free: whole(e, "availableSpotNumber"), Places: whole(e, "totalSpotNumber"), Taken: whole(e, "occupiedSpotNumber"), At: observed(e, "occupiedSpotNumber")}
-		v.Free += k.Free
-		v.Places += k.Places
-		v.Parks = append(v.Parks, k)
-	}
-	slices.SortFunc(v.Parks, func(a, b park) int { return strings.Compare(a.Name, b.Name) })
-	return nil
-}
-
-func (p *Portal) stations(ctx context.Context, v *view) error {
-	found, err := p.find(ctx, "AirQualityObserved")
-	if err != nil {
-		return err
-	}
-	for _, e := range found {
-		v.Stations = append(v.Stations, station{
-			ID: string(e.ID), Name: text(e, "name"), PM25: number(e, "PM2.5", "pm25"), PM10: number(e, "PM10", "pm10"),
-			NO2: number(e, "NO2", "no2"), O3: number(e, "O3", "o3"), At: observed(e, "PM2.5", "pm25", "PM10", "pm10"),
-		})
-	}
-	slices.SortFunc(v.Stations, func(a, b station) int { return strings.Compare(a.Name, b.Name) })
-	return nil
-}
-
-func attr(e twin.View, names ...string) *model.Attr {
-	for _, n := range names {
-		if a := e.Instance(tribune.Name(vocabulary+n), ""); a != nil && a.Sealed == nil {
-			return a
+// cosigners counts the co-signatures of a checkpoint: its signature lines but for the log's own.
+func cosigners(checkpoint []byte) (n int) {
+	origin, _, _ := bytes.Cut(checkpoint, []byte("\n"))
+	for line := range bytes.Lines(checkpoint) {
+		if rest, ok := bytes.CutPrefix(line, []byte("— ")); ok && !bytes.HasPrefix(rest, append(origin, ' ')) {
+			n++
 		}
 	}
+	return n
+}
+
+// cityData is what the page shows: the city, and what this reader asked for.
+type cityData struct {
+	*cityNow
+	Acts  []line
+	Find  string
+	Found int // of Parks and Stations
+}
+
+func (c *city) show(r *http.Request) (view, error) {
+	now, err := c.look(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	w := wordsOf(r)
+	d := cityData{cityNow: now, Acts: c.p.naming(w).lines(now.Acts), Find: strings.TrimSpace(r.URL.Query().Get("find"))}
+	d.Find = strings.ToValidUTF8(d.Find[:min(len(d.Find), maxFind)], "")
+	if d.Find != "" {
+		some := *now
+		some.Parks = slices.DeleteFunc(slices.Clone(now.Parks), func(k park) bool { return !matches(k.Name, d.Find) })
+		some.Stations = slices.DeleteFunc(slices.Clone(now.Stations), func(s station) bool { return !matches(s.Name, d.Find) })
+		d.cityNow, d.Found = &some, len(some.Parks)+len(some.Stations)
+	}
+	return view{Name: "city", Title: w.T("The city now"), Data: d, Scripts: []string{"city"}}, nil
+}
+
+// matches reports whether a name holds every word of a search, without regard to case.
+func matches(name, text string) bool {
+	name = strings.ToLower(name)
+	for word := range strings.FieldsSeq(strings.ToLower(text)) {
+		if !strings.Contains(name, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// live answers the page's script, and whoever else wants the city in one small JSON.
+func (c *city) live(w http.ResponseWriter, r *http.Request) error {
+	now, err := c.look(r.Context())
+	if err != nil {
+		return err
+	}
+	out := liveCity{
+		At: now.At, Quorum: now.Quorum, Cosigners: now.Cosigners, Published: now.Published, Free: now.Free, Places: now.Places,
+		PM25: rounded(now.PM25), Parks: now.Parks, Stations: now.Stations,
+	}
+	if len(now.Acts) > 0 {
+		out.Act = &now.Acts[0].Index
+	}
+	writeJSON(w, out, false)
 	return nil
 }
 
-func text(e twin.View, names ...string) string {
-	var s string
-	if a := attr(e, names...); a != nil && json.Unmarshal(a.Value, &s) == nil && s != "" {
-		return s
-	}
-	return string(e.ID)
+// liveCity is /city.json.
+type liveCity struct {
+	At        time.Time `json:"at"`
+	Quorum    bool      `json:"quorum"`
+	Cosigners int       `json:"cosigners"`
+	Published uint64    `json:"published"`     // entries on the record
+	Act       *uint64   `json:"act,omitempty"` // the newest entry that is not the hub's own bookkeeping
+	Free      int       `json:"free"`
+	Places    int       `json:"places"`
+	PM25      float64   `json:"pm25"`
+	Parks     []park    `json:"parks"`
+	Stations  []station `json:"stations"`
 }
 
-func whole(e twin.View, names ...string) int {
-	var n float64
-	if a := attr(e, names...); a != nil && json.Unmarshal(a.Value, &n) == nil {
-		return int(n)
-	}
-	return 0
+func byName[T any](list []T, name func(T) string, id func(T) string) {
+	slices.SortFunc(list, func(a, b T) int {
+		return cmp.Or(strings.Compare(strings.ToLower(name(a)), strings.ToLower(name(b))), strings.Compare(id(a), id(b)))
+	})
 }
 
-func number(e twin.View, names ...string) string {
-	var n float64
-	if a := attr(e, names...); a != nil && json.Unmarshal(a.Value, &n) == nil {
-		return fmt.Sprintf("%.0f", n)
-	}
-	return "–"
-}
-
-func observed(e twin.View, names ...string) string {
-	if a := attr(e, names...); a != nil && !a.ObservedAt.IsZero() {
-		return a.ObservedAt.UTC().Format(time.DateTime)
-	}
-	return "–"
-}
-
-// thousands writes a whole number with separators.
-func thousands(n any) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
+// percent of a whole, 0 to 100.
 func percent(part, whole int) int {
 	if whole <= 0 {
 		return 0
 	}
-	return min(100, part*100/whole)
+	return max(0, min(100, part*100/whole))
 }
+
+// rounded to one decimal.
+func rounded(x float64) float64 {
+	return float64(int64(x*10+0.5)) / 10
+}
+
+// PM25Rounded is the mean as the card shows it.
+func (v *cityNow) PM25Rounded() float64 { return rounded(v.PM25) }

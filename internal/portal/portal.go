@@ -1,107 +1,207 @@
-// Package portal is the city's public page: what is measured now, and every act of power or use of personal data as it
-// stands on record, each with its receipt. Server-rendered, no script, no cookie, no third-party request.
+// Package portal is the city's pages, for people: what is measured, every act of power or use of personal data as it stands
+// on record, the registers that decide about both, a person's own data, and what is not covered.
 //
-// It reads only what any visitor may read: the twin's public attributes and the published record.
+// Pages are rendered on the server and work without a script; scripts (assets/src/*.ts, bundled into assets/dist) add a
+// map, charts, live values, checking of receipts in the browser and signing with a key that the browser holds. There is no
+// third-party request, and no cookie before somebody logs in.
+//
+// How it is laid out:
+//
+//	portal.go   configuration and the seams to the rooms whose data are shown
+//	frame.go    what all pages share: routing, language, layout, errors, headers
+//	words.go    the catalogue of languages: English stands in the pages, other languages in words/LANGUAGE/*.json
+//	assets.go   style sheet and scripts
+//	pages/      templates; layout.html holds the frame, pieces.html what several pages use
+//
+// Every page stands under its path in the reader's language, and under /en/... and /de/... as a permalink in one language.
+//
+// It shows only what any visitor may read, but for the pages of a session (web.SessionOf): their data come through Own and
+// Ask, which take the one way.
 package portal
 
 import (
 	"context"
-	"embed"
-	"fmt"
-	"html/template"
 	"iter"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
+	"tribune"
+	"tribune/internal/intake/device"
 	"tribune/internal/record"
 	"tribune/internal/twin"
+	"tribune/internal/twin/model"
+	"tribune/internal/web"
+	"tribune/policy"
+	"tribune/protocol"
 )
-
-//go:embed assets/src
-var assets embed.FS
 
 // Twin finds entities; sealed attributes stay sealed.
 type Twin interface {
 	Find(ctx context.Context, q twin.Query) (twin.Page, error)
+	Get(ctx context.Context, tenant tribune.Tenant, id tribune.EntityID) (twin.View, error)
+	History(ctx context.Context, q twin.TemporalQuery) (model.Entity, error)
 }
 
-// Record is the log.
+// Record is the log. Checkpoint is the signed note that is published now.
 type Record interface {
 	Published() uint64
 	Range(ctx context.Context, from uint64) iter.Seq2[record.Entry, error]
+	Leaf(ctx context.Context, index uint64) ([]byte, error)
+	Receipt(ctx context.Context, index uint64, withLeaf bool) (tribune.Receipt, error)
+	Checkpoint() []byte
 	Quorum() bool
+}
+
+// Law is the law of the platform: the set in force, every set that ever was, and the papers beside it.
+type Law interface {
+	Set() *policy.Set
+	Sets() []tribune.Hash // that were ever in force, by hash; the record says when
+	Load(hash tribune.Hash) (*policy.Set, error)
+	Mandates() []tribune.Mandate
+}
+
+// Devices is the register of devices.
+type Devices interface {
+	List() []*device.Device
+	Get(id string) (*device.Device, bool)
+}
+
+// Holding is what is held of one person in one class.
+type Holding struct {
+	Class    tribune.ClassID
+	Entities int       // entities with values of theirs
+	Values   int       // sealed values
+	From     time.Time // day of arrival of the oldest
+	Until    time.Time // when the newest will have been deleted; zero = kept until erased
+}
+
+// Use is one use of one person's data on record.
+type Use struct {
+	Index uint64 // of the leaf
+	N     uint64 // the use's number for this person, from 1
+	Tag   tribune.Tag
+	Leaf  protocol.Leaf
+}
+
+// Own is what a logged-in person may know about themselves. Every method takes a verified name of theirs.
+type Own interface {
+	Holdings(ctx context.Context, name web.PersonName) ([]Holding, error)
+	Uses(ctx context.Context, name web.PersonName) ([]Use, error) // newest first; complete up to the published record
+	// TraceKey is what tags are computed with (protocol 15): who has it can check the list of uses against the record. It
+	// fails with tribune.ErrNotFound where nothing was ever held about this name.
+	TraceKey(ctx context.Context, name web.PersonName) ([]byte, error)
+}
+
+// Answer is what the city's API answered to a question asked by a page for a caller.
+type Answer struct {
+	Status  int
+	Body    []byte // JSON; of an answer that is not 2xx, problem details
+	Receipt uint64 // index of the leaf, where there is one
+	OnLeaf  bool
+	ActID   string // status 428: the act to sign
+	ActText string // its JCS text
+	Digest  []byte // SHA-256(L(act) || text): what the actor's key signs
+}
+
+// Ask puts a question to the API of the city as one caller: a POST of an NGSI-LD Query to path, such as
+// /ngsi-ld/v1/entityOperations/query?limit=1000 (a person is named in the body, never in a URL). The same question again, with
+// actID and signature, answers a 428.
+type Ask func(ctx context.Context, caller tribune.Caller, path string, body []byte, actID string, signature []byte) (*Answer, error)
+
+// BrowserKey is a key that a person's browser holds, and where its appointment stands.
+type BrowserKey struct {
+	Actor  tribune.ActorID // the name under which this key acts; a person with two browsers has two
+	Office tribune.OfficeID
+	For    web.PersonName // whose data alone it may read: a name of its holder's; zero for an officer
+	Key    []byte         // Ed25519 public key, 32 bytes
+	Until  time.Time
+	State  string // "requested" (the council has not signed yet) | "signed" (not on record yet) | "on record" | "ended"
+	Leaf   uint64 // of the appointment, where on record
+	Paper  string // the appointment's text while it waits for the council's signature, for its holder to hand over; "" = not given out
+}
+
+// Keys registers the keys that people's browsers hold.
+type Keys interface {
+	// Request asks for the appointment of a key: one for an officer, one for each name of anyone else.
+	Request(ctx context.Context, s *web.Session, key []byte) ([]BrowserKey, error)
+	List(ctx context.Context, s *web.Session) ([]BrowserKey, error)
+	AtOnce() bool // a demo: the council's key is on this machine and signs at once
+}
+
+// Sign is one provider to log in with.
+type Sign struct{ ID, Title string }
+
+// Login is what pages show of logging in; the login room does it.
+type Login interface {
+	Providers() []Sign
+	PasskeysOff() string // why passkeys cannot be used here; "" = they can
 }
 
 // Fact is one line about how the demo's data came about.
 type Fact struct{ Label, Value, Note string }
 
-// Config wires the page.
+// Config wires the pages. Twin, Record, Law, Now and Log are required; what else is nil is not offered.
 type Config struct {
-	City   string
-	Demo   string // a sentence for the banner; "" = not a demo
-	Twin   Twin
-	Record Record
-	Facts  func() []Fact // how the shown data came about; may be nil
-	Now    func() time.Time
-	Log    *slog.Logger
+	City       string
+	URL        string // public base, "http://localhost:8080"; "" = taken from requests
+	Demo       string // a sentence for the banner; "" = not a demo
+	Twin       Twin
+	Record     Record
+	Law        Law
+	Group      func() *protocol.Group // the guardians; nil before their ceremony has ended
+	Devices    Devices
+	DeviceLeaf func(id string) (index uint64, ok bool) // where a device's present document stands on record
+	Trust      func() ([]byte, error)                  // the trust file; ErrNotFound before the guardians' ceremony has ended
+	Releases   func(ctx context.Context, index uint64) ([]protocol.Statement, error)
+	Login      Login
+	Passkeys   func(ctx context.Context, s *web.Session) ([]Passkey, error)
+	Own        Own
+	Ask        Ask
+	Keys       Keys
+	Outside    func() []Outside // what the city does outside the platform, by its own word; nil = it publishes no list
+	Facts      func() []Fact    // how the shown data came about
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
-// Limits of the page.
-const (
-	pageFor = time.Second
-)
+// Passkey is one passkey of a person.
+type Passkey struct {
+	ID      string // base64url
+	Label   string
+	Created time.Time
+	Used    time.Time
+}
 
-// Portal serves the page.
+// Portal serves the pages.
 type Portal struct {
-	cfg  Config
-	page *template.Template
+	cfg    Config
+	frame  frame
+	assets assets
+	mux    *http.ServeMux
+	book   book // the record in memory
+	shelf  shelf
 
-	mu     sync.Mutex // guards what follows: one rendering a second serves every visitor
-	cached []byte
-	at     time.Time
-	seen   chronicle
+	started time.Time // from when on messages of devices are counted
 }
 
-// New parses the page.
+// New parses the pages.
 func New(cfg Config) (*Portal, error) {
-	page, err := template.New("city.html").Funcs(template.FuncMap{"percent": percent, "thousands": thousands}).ParseFS(assets, "assets/src/city.html")
-	if err != nil {
-		return nil, fmt.Errorf("parsing the page: %w", err)
+	p := &Portal{cfg: cfg, mux: http.NewServeMux()}
+	if err := p.assets.load(); err != nil {
+		return nil, err
 	}
-	return &Portal{cfg: cfg, page: page}, nil
+	if err := p.frame.load(&p.assets); err != nil {
+		return nil, err
+	}
+	p.routes()
+	return p, nil
 }
 
-// Handler serves GET / and its style sheet.
-func (p *Portal) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.city)
-	mux.HandleFunc("GET /assets/portal.css", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		w.Header().Set("Cache-Control", "public, max-age=300")
-		css, err := assets.ReadFile("assets/src/portal.css")
-		if err != nil {
-			http.NotFound(w, r)
-			return
-		}
-		w.Write(css)
-	})
-	return mux
-}
-
-func (p *Portal) city(w http.ResponseWriter, r *http.Request) {
-	body, err := p.render(r.Context())
-	if err != nil {
-		p.cfg.Log.Error("rendering the page", "err", err)
-		http.Error(w, "The page cannot be shown right now. The data themselves are at /ngsi-ld/v1/entities.", http.StatusServiceUnavailable)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-cache")
-	w.Write(body)
+// routes names every page.
+func (p *Portal) routes() {
+	p.assets.routes(p.mux)
+	p.cityRoutes()
+	p.recordRoutes()
+	p.ownRoutes()
 }

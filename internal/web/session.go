@@ -27,6 +27,7 @@ type Session struct {
 	Office  tribune.OfficeID // of an officer, else ""
 	Names   []PersonName     // names of theirs that the provider has verified: what data about them are filed under
 	Method  string           // "openid" or "passkey"
+	Began   time.Time        // when they logged in
 	Until   time.Time        // the session ends by itself
 	CSRF    string           // what every form of theirs must carry
 }

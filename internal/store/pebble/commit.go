@@ -34,7 +34,7 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 
 	if len(b.Ops) == 0 {
 		h := s.latches.lock(b)
-		err := s.holds(b.Expects)
+		err := s.holds(b.Expects, &h)
 		s.latches.unlock(&h)
 		return errors.Join(err, s.settle())
 	}
@@ -45,11 +45,16 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 		}
 	}
 	h := s.latches.lock(b)
-	if err := s.holds(b.Expects); err != nil {
+	if err := s.holds(b.Expects, &h); err != nil {
 		s.latches.unlock(&h)
 		return errors.Join(err, s.settle(), pb.Close())
 	}
 	err := s.apply(pb)
+	if err == nil {
+		s.heads.apply(b.Ops, h.ops)
+	} else {
+		s.heads.forget(h.ops)
+	}
 	s.latches.unlock(&h)
 	if err != nil {
 		return err
@@ -73,14 +78,21 @@ func add(pb *pebble.Batch, op *store.Op) error {
 }
 
 // holds checks expectations against what is applied. The latches of their keys are held.
-func (s *Store) holds(expects []store.Expect) error {
+func (s *Store) holds(expects []store.Expect, h *held) error {
 	for i := range expects {
-		e := &expects[i]
+		e, slot := &expects[i], s.heads.slot(h.expects[i])
+		if ok, known := slot.holds(h.expects[i], e); known {
+			if !ok {
+				return tribune.ErrConflict
+			}
+			continue
+		}
 		value, closer, err := s.db.Get(e.Key)
 		if err != nil && !errors.Is(err, pebble.ErrNotFound) {
 			return readError(err)
 		}
 		ok := e.Holds(value, err == nil)
+		slot.set(h.expects[i], value, err == nil)
 		if err == nil {
 			if err := closer.Close(); err != nil {
 				return readError(err)

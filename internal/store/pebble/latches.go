@@ -21,24 +21,32 @@ type latches struct {
 	}
 }
 
-// held is the set of latches of one commit.
-type held [stripes / 64]uint64
+// held is the set of latches of one commit, with the hashes of its keys.
+type held struct {
+	set     [stripes / 64]uint64
+	ops     []uint64 // by operation
+	expects []uint64 // by expectation
+}
 
 func (l *latches) init() { l.seed = maphash.MakeSeed() }
 
-func (h *held) add(l *latches, key []byte) {
-	n := maphash.Bytes(l.seed, key) % stripes
-	h[n/64] |= 1 << (n % 64)
+func (h *held) add(l *latches, key []byte) uint64 {
+	hash := maphash.Bytes(l.seed, key)
+	n := hash % stripes
+	h.set[n/64] |= 1 << (n % 64)
+	return hash
 }
 
 func (l *latches) lock(b *store.Batch) (h held) {
+	hashes := make([]uint64, 0, len(b.Ops)+len(b.Expects))
 	for i := range b.Ops {
-		h.add(l, b.Ops[i].Key)
+		hashes = append(hashes, h.add(l, b.Ops[i].Key))
 	}
 	for i := range b.Expects {
-		h.add(l, b.Expects[i].Key)
+		hashes = append(hashes, h.add(l, b.Expects[i].Key))
 	}
-	for word, set := range h {
+	h.ops, h.expects = hashes[:len(b.Ops)], hashes[len(b.Ops):]
+	for word, set := range h.set {
 		for ; set != 0; set &= set - 1 {
 			l.mu[word*64+bits.TrailingZeros64(set)].Lock()
 		}
@@ -47,7 +55,7 @@ func (l *latches) lock(b *store.Batch) (h held) {
 }
 
 func (l *latches) unlock(h *held) {
-	for word, set := range h {
+	for word, set := range h.set {
 		for ; set != 0; set &= set - 1 {
 			l.mu[word*64+bits.TrailingZeros64(set)].Unlock()
 		}

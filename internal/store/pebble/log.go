@@ -3,14 +3,16 @@ package pebble
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // logger hands Pebble's messages to slog. They name files and sizes, never keys or values.
 type logger struct {
-	log   *slog.Logger
-	fatal func(error)
+	log    *slog.Logger
+	fatal  func(error)
+	stalls *atomic.Uint64
 }
 
 func (l logger) Infof(format string, args ...any) {
@@ -36,6 +38,7 @@ func (l logger) listener() *pebble.EventListener {
 			l.log.Warn("store: the disk is slow", "path", info.Path, "after", info.Duration)
 		},
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			l.stalls.Add(1)
 			l.log.Warn("store: writers wait for compaction", "reason", info.Reason)
 		},
 	}

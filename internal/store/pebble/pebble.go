@@ -36,7 +36,7 @@ import (
 // Defaults of Config. A hub that idles must stay under 250 MB with everything else it holds.
 const (
 	DefaultCacheBytes    = 32 << 20
-	DefaultMemtableBytes = 16 << 20
+	DefaultMemtableBytes = 32 << 20
 )
 
 const (
@@ -70,6 +70,8 @@ type Store struct {
 	fatal    func(error)
 	users    users
 	latches  latches
+	heads    heads
+	stalls   *atomic.Uint64
 	unsynced atomic.Int64 // commits that readers may see and whose sync is not confirmed
 
 	mu        sync.Mutex
@@ -95,7 +97,8 @@ func Open(cfg Config) (*Store, error) {
 			os.Exit(1)
 		}
 	}
-	db, err := pebble.Open(cfg.Dir, options(cfg, logger{log: log, fatal: fatal}))
+	stalls := &atomic.Uint64{}
+	db, err := pebble.Open(cfg.Dir, options(cfg, logger{log: log, fatal: fatal, stalls: stalls}))
 	if err != nil {
 		return nil, openError(cfg.Dir, err)
 	}
@@ -104,7 +107,7 @@ func Open(cfg Config) (*Store, error) {
 			return nil, errors.Join(fmt.Errorf("closing the store's directory to other users: %w", err), db.Close())
 		}
 	}
-	s := &Store{db: db, fatal: fatal, snapshots: map[*Snapshot]struct{}{}}
+	s := &Store{db: db, fatal: fatal, stalls: stalls, snapshots: map[*Snapshot]struct{}{}}
 	s.view = view{users: &s.users, from: db}
 	s.latches.init()
 	return s, nil

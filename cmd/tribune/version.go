@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"tribune"
+)
+
+// runVersion prints the version, or the bill of materials of this program or of another Go program.
+func runVersion(ctx context.Context, args []string, out, log io.Writer) error {
+	f := flags("version", log)
+	sbom := f.Bool("sbom", false, "print a CycloneDX bill of materials, from what the Go compiler has written into the program")
+	of := f.String("of", "", "with --sbom: of this Go program instead of this one")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 || *of != "" && !*sbom {
+		return tribune.Hint(fmt.Errorf("%w: version takes no argument", errUsage), "tribune version --sbom --of FILE")
+	}
+	if !*sbom {
+		_, err := fmt.Fprintln(out, "tribune", version())
+		return err
+	}
+	path := *of
+	if path == "" {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			return fmt.Errorf("finding this program: %w", err)
+		}
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading what %s is made of: %w", path, err)
+	}
+	return writeSBOM(out, info)
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unreleased)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,83 @@
+package portal
+
+import (
+	"cmp"
+	"time"
+
+	"tribune"
+)
+
+// meUse is one use of a person's data, told so that the person understands it: who, why, by which law, when, with what outcome.
+type meUse struct {
+	Use
+	Of   int    // which name of theirs
+	Type string // what kind of name
+
+	At      time.Time
+	Self    bool   // it was the person themselves
+	Who     string // the office; the record does not name the employee
+	What    string
+	Why     string // the purpose's title, and its description
+	WhyLong string
+	Basis   string
+	Issuer  string
+	Until   time.Time // of the mandate
+	Classes []string  // of data that the mandate is for
+	Rules   []ownRule
+	Outcome string // what it came to
+	Permit  bool
+}
+
+// compare orders by time on record: the index is the log's own order.
+func (u meUse) compare(o meUse) int { return cmp.Compare(u.Index, o.Index) }
+
+// tell puts a use into words, by the law that decided it.
+func (p *Portal) tell(w *words, u *meUse) {
+	a, d := u.Leaf.Act, u.Leaf.Decision
+	set := p.cfg.Law.Set()
+	if then, err := p.cfg.Law.Load(d.Set); err == nil {
+		set = then
+	}
+	n := p.naming(w).in(set)
+	u.At, _ = a.When()
+	u.Self, u.Permit = a.Office == dataSubject, d.Permit
+	u.Who, u.Why, u.Basis = n.office(string(a.Office)), n.purpose(string(a.Purpose)), n.mandate(string(a.Mandate))
+	if reason, ok := set.Purpose(a.Purpose); ok {
+		u.WhyLong = reason.Description
+	}
+	if m, ok := n.mandates[a.Mandate]; ok {
+		u.Issuer, u.Until = m.Issuer, m.Until
+		for _, c := range m.Classes {
+			u.Classes = append(u.Classes, n.class(string(c)))
+		}
+	}
+	for _, id := range d.Policies {
+		u.Rules = append(u.Rules, p.ruleIn(&d.Set, id))
+	}
+	u.What, u.Outcome = useDeed(w, u), useOutcome(w, u)
+}
+
+func useDeed(w *words, u *meUse) string {
+	others := u.Leaf.Act.Count - 1
+	switch {
+	case u.Self && u.Leaf.Act.Kind == tribune.ActRead:
+		return w.T("You looked at your own data.")
+	case u.Leaf.Act.Kind == tribune.ActRead && others > 0:
+		return w.N(others, "%[2]s looked up data about you and %[1]s other person.", "%[2]s looked up data about you and %[1]s others.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActRead:
+		return w.T("%s looked up data about you.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActDecide:
+		return w.T("%s used a power that concerns you.", u.Who)
+	}
+	return w.T("%s did something that concerns you (“%s”).", u.Who, string(u.Leaf.Act.Kind))
+}
+
+func useOutcome(w *words, u *meUse) string {
+	switch {
+	case !u.Permit:
+		return w.T("Nothing was opened.")
+	case u.Self:
+		return w.T("The answer went to your browser.")
+	}
+	return w.T("From then on this office could read what it asked for. It may also have found nothing: a question about you counts as a use, whatever the answer.")
+}

@@ -1,0 +1,163 @@
+package portal
+
+import (
+	"tribune"
+	"tribune/policy"
+)
+
+// naming turns the ids of the record into what people call them: titles of the law in force, words of the reader's
+// language. What the law does not know keeps its id.
+type naming struct {
+	w        *words
+	set      *policy.Set // nil = no law at hand
+	mandates map[tribune.MandateID]tribune.Mandate
+}
+
+func (p *Portal) naming(w *words) naming {
+	n := naming{w: w}
+	if p.cfg.Law != nil {
+		n.set = p.cfg.Law.Set()
+		n.mandates = map[tribune.MandateID]tribune.Mandate{}
+		for _, m := range p.cfg.Law.Mandates() {
+			n.mandates[m.ID] = m
+		}
+	}
+	return n
+}
+
+// in is the naming by another policy set.
+func (n naming) in(set *policy.Set) naming {
+	if set != nil {
+		n.set = set
+	}
+	return n
+}
+
+func (n naming) office(id string) string {
+	if n.set != nil {
+		if o, ok := n.set.Office(tribune.OfficeID(id)); ok {
+			return o.Title
+		}
+	}
+	return id
+}
+
+func (n naming) purpose(id string) string {
+	if id == "unregistered" {
+		return n.w.T("a purpose that is not in the register")
+	}
+	if n.set != nil {
+		if p, ok := n.set.Purpose(tribune.PurposeID(id)); ok {
+			return p.Title
+		}
+	}
+	return id
+}
+
+func (n naming) mandate(id string) string {
+	if id == "unregistered" {
+		return n.w.T("a mandate that is not in the register")
+	}
+	if m, ok := n.mandates[tribune.MandateID(id)]; ok {
+		return m.Basis
+	}
+	return id
+}
+
+func (n naming) class(id string) string {
+	if n.set != nil {
+		if c, ok := n.set.Class(tribune.ClassID(id)); ok {
+			return c.Title
+		}
+	}
+	return id
+}
+
+// kind is the name of a kind of act, as a filter offers it.
+func (n naming) kind(k tribune.ActKind) string {
+	w := n.w
+	switch k {
+	case tribune.ActRead:
+		return w.T("Look up personal data")
+	case tribune.ActDecide:
+		return w.T("Exercise a power")
+	case tribune.ActEnrol:
+		return w.T("Make trace keys for people")
+	case tribune.ActLaw:
+		return w.T("Publish the law")
+	case tribune.ActAppoint:
+		return w.T("Appoint somebody")
+	case tribune.ActDevice:
+		return w.T("Publish a device")
+	case tribune.ActCeremony:
+		return w.T("Key ceremony of the guardians")
+	case tribune.ActRefusals:
+		return w.T("Count of further refusals")
+	}
+	return string(k)
+}
+
+// line is an entry as people read it.
+type line struct {
+	entry
+	Who, What, Why, Basis string
+	Reasons               []string // where the index keeps only a part, that part
+	Housekeeping          bool
+}
+
+func (n naming) line(e entry) line {
+	l := line{entry: e, Who: n.office(e.Office), What: n.deed(e), Why: n.purpose(e.Purpose), Basis: n.mandate(e.Mandate), Reasons: e.Missing, Housekeeping: bookkeeping(e.Kind)}
+	if e.Broken {
+		l.Who = n.w.T("Unknown")
+	}
+	return l
+}
+
+func (n naming) lines(all []entry) []line {
+	out := make([]line, len(all))
+	for i, e := range all {
+		out[i] = n.line(e)
+	}
+	return out
+}
+
+// deed says what an office did; the office is its subject.
+func (n naming) deed(e entry) string {
+	w := n.w
+	switch {
+	case e.Broken:
+		return w.T("wrote something that this program cannot read")
+	case e.Kind == tribune.ActRead && !e.Permit:
+		return w.T("asked for personal data and was refused")
+	case e.Kind == tribune.ActRead && e.Count == 0:
+		return w.T("asked for personal data; nobody was concerned")
+	case e.Kind == tribune.ActRead:
+		return w.N(e.Count, "looked up the data of %s person", "looked up the data of %s people")
+	case e.Kind == tribune.ActDecide && !e.Permit:
+		return w.T("wanted to use its power and was refused")
+	case e.Kind == tribune.ActDecide && e.Count > 0:
+		return w.N(e.Count, "used its power over %s person", "used its power over %s people")
+	case e.Kind == tribune.ActDecide:
+		return w.T("used its power")
+	case e.Kind == tribune.ActEnrol && e.Permit:
+		return w.N(e.Count, "made the private mark by which %s person finds the uses of their data", "made the private marks by which %s people find the uses of their data")
+	case e.Kind == tribune.ActLaw:
+		return w.T("published the law of the platform")
+	case e.Kind == tribune.ActAppoint:
+		return w.T("put an appointment to an office on record")
+	case e.Kind == tribune.ActDevice:
+		return w.T("put the document of a device on record")
+	case e.Kind == tribune.ActCeremony:
+		return w.T("passed on a message of the guardians’ key ceremony")
+	case e.Kind == tribune.ActRefusals:
+		return w.T("published how many further requests were refused in a day")
+	case !e.Permit:
+		return w.T("wanted an act of kind “%s” and was refused", string(e.Kind))
+	}
+	return w.T("did an act of kind “%s”", string(e.Kind))
+}
+
+// Office, Purpose and Class are for pages.
+func (n naming) Office(id tribune.OfficeID) string   { return n.office(string(id)) }
+func (n naming) Purpose(id tribune.PurposeID) string { return n.purpose(string(id)) }
+func (n naming) Class(id tribune.ClassID) string     { return n.class(string(id)) }
