@@ -21,6 +21,10 @@ var tomlPlace = regexp.MustCompile(`^line (\d+) (.*)$`)
 // decode reads TOML strictly: an unknown key is an error, since a misspelled restriction restricts nothing.
 func decode(file, text string, into any) Problems {
 	var bad Problems
+	if nested(text) {
+		bad.add(file, 0, "write one table below the other", "its brackets nest deeper than %d levels", maxNesting)
+		return bad
+	}
 	md, err := toml.Decode(text, into)
 	if err != nil {
 		var parse toml.ParseError
@@ -44,6 +48,26 @@ func decode(file, text string, into any) Problems {
 		bad.add(file, keyLine(text, last), "remove it or correct its spelling", "the key %q means nothing here", short(last))
 	}
 	return bad
+}
+
+// maxNesting is of brackets in a file; the law needs two levels. A parser of TOML takes minutes over thousands of levels, and
+// documents of evidence are parsed before it is known who signed them.
+const maxNesting = 8
+
+// nested reports whether brackets nest too deep. Those in strings count, too: no text of the law opens so many and closes none.
+func nested(text string) bool {
+	level := 0
+	for _, c := range []byte(text) {
+		switch c {
+		case '{', '[':
+			if level++; level > maxNesting {
+				return true
+			}
+		case '}', ']':
+			level = max(level-1, 0)
+		}
+	}
+	return false
 }
 
 // short bounds what is quoted back from a file.

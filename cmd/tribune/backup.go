@@ -47,8 +47,8 @@ func runBackup(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(*recipients) > 0 && !*keys {
 		return fmt.Errorf("%w: --recipient goes with --keys", errUsage)
 	}
+	file, err := city.ReadFile(city.FindConfig(city.Dir(*dir)))
 	if *keys && len(*recipients) == 0 {
-		file, err := city.ReadFile(city.FindConfig(city.Dir(*dir)))
 		if err == nil {
 			*recipients = file.Backup.Recipients
 		}
@@ -68,6 +68,9 @@ func runBackup(ctx context.Context, args []string, out, log io.Writer) error {
 	fmt.Fprintf(out, "%s: %d files, %d leaves of the record\nsha256 %x\n", path, len(m.Files), m.Leaves, sum)
 	if !m.Store {
 		fmt.Fprintln(log, "warning: this city keeps its state in PostgreSQL, which is not in the backup. Make pg_dump's before each of these.")
+	}
+	if file.HoldsPassword() {
+		fmt.Fprintln(log, "warning: the configuration in the backup holds the store's password in clear. Give it by PGPASSFILE, or encrypt the archive.")
 	}
 	if len(m.Keys) == 0 {
 		fmt.Fprintln(log, "warning: the hub's keys are not in the backup (--keys). Keep hub/keys/log.key and hub/keys/hub.key elsewhere.")
@@ -106,6 +109,13 @@ func keepArchive(to string, archive io.Reader) (path string, m backup.Manifest, 
 		return "", m, nil, fmt.Errorf("%w: %s is there already", tribune.ErrConflict, path)
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
+		return "", m, nil, fmt.Errorf("keeping the backup: %w", err)
+	}
+	place, err := os.Open(folder)
+	if err != nil {
+		return "", m, nil, fmt.Errorf("keeping the backup: %w", err)
+	}
+	if err := errors.Join(place.Sync(), place.Close()); err != nil {
 		return "", m, nil, fmt.Errorf("keeping the backup: %w", err)
 	}
 	return path, m, h.Sum(nil), nil

@@ -2,11 +2,30 @@ package main_test
 
 import (
 	"debug/buildinfo"
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
+
+// bundled are the npm packages that the binary's scripts are made of, by the file that names them for npm; none where it was built
+// without scripts.
+func bundled(t *testing.T) (all []string) {
+	t.Helper()
+	if _, err := os.Stat("../../internal/portal/assets/dist/city.js"); err != nil {
+		return nil
+	}
+	var npm struct{ Dependencies map[string]string }
+	if err := json.Unmarshal([]byte(read(t, "../../internal/portal/assets/package.json")), &npm); err != nil || len(npm.Dependencies) == 0 {
+		t.Fatalf("package.json names %d packages (%v)", len(npm.Dependencies), err)
+	}
+	for name, version := range npm.Dependencies {
+		all = append(all, "pkg:npm/"+name+"@"+version)
+	}
+	return all
+}
 
 func TestBillOfMaterialsIsWhatTheBinaryHolds(t *testing.T) {
 	r := tribune(t, t.TempDir(), "version", "--sbom")
@@ -21,6 +40,7 @@ func TestBillOfMaterialsIsWhatTheBinaryHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	scripts := bundled(t)
 	listed := map[string]string{} // package URL -> hash in go.sum
 	for _, c := range *bom.Components {
 		sum := ""
@@ -36,12 +56,17 @@ func TestBillOfMaterialsIsWhatTheBinaryHolds(t *testing.T) {
 		}
 		listed[c.PackageURL] = sum
 	}
-	if _, ok := listed["pkg:golang/std@"+strings.TrimPrefix(info.GoVersion, "go")]; !ok || len(listed) != len(info.Deps)+1 || len(info.Deps) < 20 {
+	if _, ok := listed["pkg:golang/std@"+strings.TrimPrefix(info.GoVersion, "go")]; !ok || len(listed) != len(info.Deps)+1+len(scripts) || len(info.Deps) < 20 {
 		t.Errorf("it lists %d components, the binary holds %d modules and the standard library (listed: %v)", len(listed), len(info.Deps), ok)
 	}
 	for _, d := range info.Deps {
 		if sum, ok := listed["pkg:golang/"+d.Path+"@"+strings.ReplaceAll(d.Version, "+", "%2B")]; !ok || sum != d.Sum || sum == "" {
 			t.Errorf("%s %s: listed %v with sum %q, want %q", d.Path, d.Version, ok, sum, d.Sum)
+		}
+	}
+	for _, p := range scripts {
+		if _, ok := listed[p]; !ok {
+			t.Errorf("it does not list %s, of which the pages' scripts hold parts", p)
 		}
 	}
 	if bom.SerialNumber != "" || bom.Metadata.Timestamp != "" {

@@ -37,7 +37,11 @@ func runVersion(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading what %s is made of: %w", path, err)
 	}
-	return writeSBOM(out, info)
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading what %s is made of: %w", path, err)
+	}
+	return writeSBOM(out, info, scriptsIn(program))
 }
 
 func version() string {

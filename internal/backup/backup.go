@@ -14,7 +14,8 @@
 // other way round would lose leaves that the store speaks of. What it promises:
 //
 //   - Every write that was acknowledged before Write began is in the archive.
-//   - The epoch key never is: an archive that held it would undo every erasure after it.
+//   - The epoch key never is: an archive that held it would undo every erasure after it. A copy of it, or of another key, among the files
+//     that are taken as they are ends the backup.
 //   - Restore puts nothing in place before every byte is read and held against the manifest; an archive that was cut off has none.
 //   - A restored record is rebuilt before it is opened (record.Rebuild), since guardians may have co-signed more than the archive holds.
 package backup

@@ -33,7 +33,7 @@ func Verify(archive io.Reader, keep func(name string, from io.Reader) error) (Ma
 		switch {
 		case manifest != nil:
 			return Manifest{}, broken("%q follows after its manifest", name)
-		case header.Typeflag != tar.TypeReg || !legal(name):
+		case header.Typeflag != tar.TypeReg || sparse(header) || !legal(name):
 			return Manifest{}, broken("%q does not belong into a backup", name)
 		case seen[name].Path != "" || len(seen) >= maxFiles:
 			return Manifest{}, broken("%q is there twice, or there are too many files", name)
@@ -76,13 +76,27 @@ func broken(what string, args ...any) error {
 	return tribune.Hint(fmt.Errorf("%w: this is not a whole backup: "+what, append([]any{tribune.ErrInvalid}, args...)...), "Nothing was put in place. Take another copy of the backup, or an older one.")
 }
 
-// legal reports whether a name can be part of an archive: below its folders, in one spelling, and never the epoch key.
+// sparse reports whether a file is longer than its bytes in the archive: one of a few hundred bytes could fill every disk.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// legal reports whether a name can be part of an archive: below its folders, in one spelling, never the epoch key, and no log, which is
+// rebuilt.
 func legal(name string) bool {
 	if !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\\x00") || path.Base(name) == epochKeyFile {
 		return false
 	}
 	beside, isBeside := strings.CutPrefix(name, besideDir)
-	return name == manifestName || name == keysName || strings.HasPrefix(name, hubDir) && !strings.HasPrefix(name, hubDir+"keys/") || isBeside && !strings.Contains(beside, "/")
+	if top, _, _ := strings.Cut(strings.TrimPrefix(name, hubDir), "/"); strings.HasPrefix(name, hubDir) && (top == "keys" || top == "log") {
+		return false
+	}
+	return name == manifestName || name == keysName || strings.HasPrefix(name, hubDir) || isBeside && !strings.Contains(beside, "/")
 }
 
 func readManifest(from io.Reader) (*Manifest, error) {

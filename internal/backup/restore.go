@@ -30,6 +30,18 @@ type Restoring struct {
 	Without []string // guardians that the restored hub need not hear before it goes on with the record
 }
 
+// stagePrefix names the folder in the city's directory where everything is before it is put in place.
+const stagePrefix = ".restore-"
+
+// removeStages deletes what a restoration that was killed has left: all keys are in it.
+func removeStages(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, stagePrefix+"*"))
+	for _, stage := range left {
+		err = errors.Join(err, os.RemoveAll(stage))
+	}
+	return err
+}
+
 // Restore puts an archive in place, all of it or nothing.
 func Restore(r Restoring) (Manifest, error) {
 	m, err := r.restore()
@@ -46,7 +58,10 @@ func (r Restoring) restore() (m Manifest, err error) {
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		return m, err
 	}
-	stage, err := os.MkdirTemp(r.Dir, ".restore-")
+	if err := removeStages(r.Dir); err != nil {
+		return m, err
+	}
+	stage, err := os.MkdirTemp(r.Dir, stagePrefix)
 	if err != nil {
 		return m, err
 	}
@@ -263,8 +278,9 @@ func Scratch(hub string) string { return filepath.Join(hub, "restore", "gathered
 
 // Unmark ends the restoration: the record is whole. The marker goes first; what is left without it counts for nothing.
 func Unmark(hub string) error {
-	if err := os.Remove(filepath.Join(hub, "restore", "restore.json")); err != nil {
-		return err
+	err := errors.Join(os.Remove(filepath.Join(hub, "restore", "restore.json")), syncDir(filepath.Join(hub, "restore")))
+	if err != nil {
+		return err // a marker that came back after the record has grown would keep the hub from starting
 	}
 	return os.RemoveAll(filepath.Join(hub, "restore"))
 }

@@ -53,6 +53,19 @@ func TestRestoreRefusesWhatAnOperatorWouldRegret(t *testing.T) {
 	}
 }
 
+// kill -9 in the middle leaves the epoch key and the others in a folder that nobody knows of.
+func TestKilledRestorationLeavesNoKeysBehindTheNext(t *testing.T) {
+	dir, s := aHub(t)
+	to := t.TempDir()
+	put(t, filepath.Join(to, stagePrefix+"1", "hub", "keys", "epoch.key"), anEpoch)
+	if _, err := Restore(Restoring{Archive: bytes.NewReader(archive(t, s)), Dir: to, Keys: filepath.Join(dir, "hub", "keys"), WithoutEpochKey: true}); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(to, ".*")); len(left) > 0 {
+		t.Errorf("%v is still there", left)
+	}
+}
+
 func TestSocketGivesOneWholeArchiveAtATime(t *testing.T) {
 	_, s := aHub(t)
 	socket := filepath.Join(t.TempDir(), "s")

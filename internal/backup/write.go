@@ -32,6 +32,8 @@ const scratchPrefix = ".backup-"
 type writer struct {
 	tar      *tar.Writer
 	manifest Manifest
+	secrets  [][]byte // what is in the hub's keys
+	epoch    []byte   // the epoch key among these
 }
 
 // Write writes an archive of the hub to out. Where recipients are given, the hub's keys are in it, encrypted to each of them.
@@ -42,7 +44,8 @@ func Write(ctx context.Context, out io.Writer, s Source, recipients []age.Recipi
 	w := &writer{tar: tar.NewWriter(out), manifest: Manifest{
 		Format: format, City: s.City, Origin: s.Origin, Version: s.Version, Made: s.Now().UTC().Truncate(time.Second), Store: s.Store != nil, Keys: []string{}, Files: []File{},
 	}}
-	for _, part := range []func(context.Context, Source) error{w.store, w.log, w.rest, w.beside, func(ctx context.Context, s Source) error { return w.keys(s, recipients) }} {
+	defer w.forget()
+	for _, part := range []func(context.Context, Source) error{w.learn, w.store, w.log, w.rest, w.beside, func(ctx context.Context, s Source) error { return w.keys(s, recipients) }} {
 		if err := part(ctx, s); err != nil {
 			return Manifest{}, fmt.Errorf("backing up: %w", err)
 		}
@@ -124,7 +127,7 @@ func (w *writer) rest(ctx context.Context, s Source) error {
 			return false
 		}
 		base := path.Base(name)
-		return !strings.HasPrefix(base, ".") && !strings.HasPrefix(top, ".") && path.Ext(base) != ".key" && path.Ext(base) != ".tmp"
+		return !strings.HasPrefix(base, ".") && !strings.HasPrefix(top, ".") && !namesKey(base) && path.Ext(base) != ".tmp"
 	})
 }
 
@@ -144,44 +147,6 @@ func (w *writer) beside(ctx context.Context, s Source) error {
 	return nil
 }
 
-// keys encrypts every key of the hub but the epoch key.
-func (w *writer) keys(s Source, recipients []age.Recipient) error {
-	if len(recipients) == 0 {
-		return nil
-	}
-	keys := map[string][]byte{}
-	entries, err := os.ReadDir(filepath.Join(s.Hub, "keys"))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() || e.Name() == epochKeyFile || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		if keys[e.Name()], err = os.ReadFile(filepath.Join(s.Hub, "keys", e.Name())); err != nil {
-			return err
-		}
-		w.manifest.Keys = append(w.manifest.Keys, e.Name())
-	}
-	plain, err := json.Marshal(keys)
-	if err != nil {
-		return err
-	}
-	defer clear(plain)
-	var sealed bytes.Buffer
-	to, err := age.Encrypt(&sealed, recipients...)
-	if err != nil {
-		return fmt.Errorf("encrypting the hub's keys: %w", err)
-	}
-	if _, err := to.Write(plain); err != nil {
-		return fmt.Errorf("encrypting the hub's keys: %w", err)
-	}
-	if err := to.Close(); err != nil {
-		return fmt.Errorf("encrypting the hub's keys: %w", err)
-	}
-	return w.bytes(keysName, sealed.Bytes())
-}
-
 // tree writes the regular files below dir that are wanted. One that vanishes on the way was replaced or deleted, which its room may do at
 // any time.
 func (w *writer) tree(ctx context.Context, dir, prefix string, want func(name string) bool) error {
@@ -197,6 +162,8 @@ func (w *writer) tree(ctx context.Context, dir, prefix string, want func(name st
 			return nil
 		case e.IsDir():
 			return fs.SkipDir
+		case e.Type()&fs.ModeSymlink != 0 && want(name):
+			return tribune.Hint(fmt.Errorf("%w: %s is a link, and a backup would be without what it leads to", tribune.ErrUnsupported, prefix+name), "Put what it leads to in its place, or mount it there.")
 		case !e.Type().IsRegular() || !want(name):
 			return nil
 		}
@@ -232,6 +199,10 @@ func (w *writer) entry(name string, size int64, from io.Reader) error {
 	}
 	if path.Base(name) == epochKeyFile {
 		return &tribune.IntegrityError{What: "a backup", Err: fmt.Errorf("%w: %s must never be in one", tribune.ErrInvalid, name)}
+	}
+	from, err := w.searched(name, size, from)
+	if err != nil {
+		return err
 	}
 	h := sha256.New()
 	if err := w.put(name, size, io.TeeReader(from, h)); err != nil {

@@ -59,7 +59,8 @@ func (h *Hub) source() backup.Source {
 		City: h.cfg.City, Origin: h.cfg.Origin, Version: version, Hub: h.cfg.Dir.path("hub"),
 		Beside: map[string]string{}, Now: h.now,
 		Leaves: func(ctx context.Context) (uint64, []byte, func(func([]byte, error) bool)) {
-			return h.record.Size(), h.record.Checkpoint(), leaves(ctx, h)
+			checkpoint := h.record.Checkpoint() // first: it must not cover more than the leaves
+			return h.record.Size(), checkpoint, leaves(ctx, h)
 		},
 	}
 	for _, file := range []string{h.cfg.Dir.Trust(), h.cfg.Dir.path(configName), h.cfg.Dir.path(legacyConfigName)} {

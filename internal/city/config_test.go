@@ -156,6 +156,7 @@ func TestExplainFindsWhatAnOperatorWouldRegret(t *testing.T) {
 		{"as it is", "", "", "nobody can log in", policy.LevelNote},
 		{"plain HTTP to the world", "127.0.0.1:8080", "0.0.0.0:8080", "bearer tokens reach 0.0.0.0:8080 in clear", policy.LevelWarning},
 		{"plain MQTT to the world", "[mqtt]", "[mqtt]\naddress = \"0.0.0.0:1883\"\n#", "mqtt.address 0.0.0.0:1883 in clear", policy.LevelWarning},
+		{"metrics behind a proxy", "", "", "there is no /metrics", policy.LevelWarning},
 		{"metrics to the world", "[metrics]", "[metrics]\naddress = \"0.0.0.0:9100\"\n#", "metrics.address 0.0.0.0:9100", policy.LevelWarning},
 		{"key that others read", "certificate = \"\"\nkey = \"\"", "certificate = '" + open + "'\nkey = '" + open + "'", "others than its owner may read http.key", policy.LevelError},
 		{"certificate that is not there", "certificate = \"\"\nkey = \"\"", "certificate = '/nowhere'\nkey = '/nowhere'", "http.certificate cannot be read", policy.LevelError},
@@ -179,6 +180,18 @@ func TestExplainFindsWhatAnOperatorWouldRegret(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: %v, want %s %q", c.name, f.Explain(path), c.level, c.says)
+		}
+	}
+}
+
+// Whoever reads the file, or a backup of it, has the database: a password in any spelling counts, and none is none.
+func TestPasswordOfTheStoreIsFoundInEverySpelling(t *testing.T) {
+	for store, want := range map[string]bool{
+		"": false, "postgres://db/city": false, "postgres://tribune@db:5432/city?sslmode=verify-full": false, "host=db user=tribune": false,
+		"postgres://tribune:hunter2@db/city": true, "postgres://db/city?user=tribune&password=hunter2": true, "host=db password=hunter2": true, "postgres://tribune:hun%ter2@db/city": true,
+	} {
+		if got := (File{Store: FileStore{URL: store}}).HoldsPassword(); got != want {
+			t.Errorf("%q: %v, want %v", store, got, want)
 		}
 	}
 }

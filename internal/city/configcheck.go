@@ -136,7 +136,7 @@ func (f File) Explain(path string) []policy.Finding {
 	x.note("the city is %s, its record %s", f.City, f.Origin)
 	x.note("%d guardians: the shares of %d open, the co-signatures of %d publish", len(f.Guardian), f.Guardians.T, f.Guardians.W)
 	x.surfaces(f)
-	x.keyFile(path, "this file", strings.Contains(f.Store.URL, "@") && strings.Contains(strings.SplitN(f.Store.URL, "@", 2)[0], ":"), "it holds the store's password")
+	x.keyFile(path, "this file", f.HoldsPassword(), "it holds the store's password")
 	for _, p := range f.Login.Provider {
 		x.note("people log in by %s (%s)", p.Title, p.Issuer)
 		if p.SecretFile != "" {
@@ -150,6 +150,17 @@ func (f File) Explain(path string) []policy.Finding {
 		x.there(f.Contexts, "contexts")
 	}
 	return x.found
+}
+
+// HoldsPassword reports whether the file names the password of the store, in a URL or in words (password=...). Of what cannot be read
+// as a URL the worst is taken.
+func (f File) HoldsPassword() bool {
+	u, err := url.Parse(f.Store.URL)
+	if err != nil || strings.Contains(strings.ToLower(f.Store.URL), "password=") {
+		return true
+	}
+	_, has := u.User.Password()
+	return has
 }
 
 type explainer struct {
@@ -187,6 +198,9 @@ func (x *explainer) surfaces(f File) {
 	}
 	if f.MQTT.Address == "" && f.MQTT.TLSAddress == "" {
 		x.note("devices cannot connect by MQTT: both addresses are empty")
+	}
+	if f.Metrics.Address == "" && fronted(f.URL, f.HTTP.Address, f.HTTP.Certificate != "") {
+		x.add(policy.LevelWarning, "set metrics.address = \"127.0.0.1:9464\"", "there is no /metrics: url says that something stands in front of %s, which could pass it on to the world", f.HTTP.Address)
 	}
 	if f.Metrics.Address != "" && !loopbackAddress(f.Metrics.Address) {
 		x.add(policy.LevelWarning, "let a firewall keep all but your Prometheus away", "metrics.address %s is open to other machines", f.Metrics.Address)

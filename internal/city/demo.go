@@ -80,7 +80,7 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 	}
 	hub, err := Open(ctx, Config{
 		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL, ContextMap: cfg.ContextMap,
-		T: demoT, W: demoW, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, Facts: d.facts, Log: cfg.Log,
+		T: demoT, W: demoW, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
 		MQTT:      MQTT{Address: cfg.MQTT, Next: cfg.MQTTNext},
 		Providers: []Provider{{ID: demoProvider, Title: "Demo login", Issuer: d.issuer(), ClientID: demoClient}},
 	})

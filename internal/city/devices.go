@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
 	"tribune"
@@ -230,10 +231,18 @@ func (h *Hub) addDevice(w http.ResponseWriter, r *http.Request) {
 // notWithdrawn refuses a document that was in force once and was taken out of the register: documents are public, and whoever
 // has the token of a stolen device could else bring it back.
 func (h *Hub) notWithdrawn(signed []byte) error {
-	text, _ := protocol.SplitDocument(signed)
-	d, err := device.Parse(text) // the register looks at the signature
+	steward, err := note.NewVerifier(h.cfg.Trust.Steward)
 	if err != nil {
-		return nil // and says what is wrong with it
+		return fmt.Errorf("the steward's key: %w", err)
+	}
+	// The signature comes first: reading TOML that nests deeply takes minutes, and anybody may send some.
+	text, _, err := protocol.OpenDocument(signed, note.VerifierList(steward))
+	if err != nil {
+		return nil // the register says what is wrong with it
+	}
+	d, err := device.Parse(text)
+	if err != nil {
+		return nil // likewise
 	}
 	if _, registered := h.devices.Get(d.ID); registered {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"text/template"
 	"time"
@@ -109,6 +110,31 @@ func TestWithdrawnDeviceDoesNotComeBackWithAnOldDocument(t *testing.T) {
 		}
 		if err := r.hub.notWithdrawn(c.signed); (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Anybody may send a document. One that the steward has not signed must not be read: TOML that nests deeply takes a processor for
+// minutes.
+func TestDocumentOfAStrangerIsNotRead(t *testing.T) {
+	r := newRegistry(t)
+	first := r.document(t, r.clock.Add(-time.Hour), "secret")
+	r.putOnRecord(t, first, r.clock.Add(-time.Hour))
+	if err := r.hub.notWithdrawn(first); !errors.Is(err, tribune.ErrConflict) {
+		t.Fatalf("a withdrawn device: %v", err)
+	}
+	text, _ := protocol.SplitDocument(first)
+	nested := "a = " + strings.Repeat("{a=", 10_000)
+	for name, unsigned := range map[string]string{"unsigned": text, "nested": nested + "\n\n\u2014 " + demoCity + "/steward AAAAAAAA\n"} {
+		began := time.Now()
+		if err := r.hub.notWithdrawn([]byte(unsigned)); err != nil {
+			t.Errorf("%s: %v: it has been read", name, err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("%s: it took %v", name, took)
+		}
+		if _, err := r.hub.devices.Add([]byte(unsigned)); !errors.Is(err, tribune.ErrInvalid) {
+			t.Errorf("%s: the register says %v", name, err)
 		}
 	}
 }

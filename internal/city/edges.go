@@ -45,7 +45,7 @@ func (h *Hub) openIntake(ctx context.Context) error {
 	if e.quarantine, err = quarantine.New(quarantine.Config{Store: h.store, Key: key, Now: h.now}); err != nil {
 		return fmt.Errorf("opening the quarantine: %w", err)
 	}
-	e.desk = intake.NewDesk(intake.Config{Apply: h.twin.Apply, Quarantine: e.quarantine, Now: h.now, Log: h.log})
+	e.desk = intake.NewDesk(intake.Config{Apply: h.twin.Apply, Quarantine: e.quarantine, Now: h.now, Clock: h.cfg.DeviceClock, Log: h.log})
 	if e.payloads, err = payload.New(payload.Config{Dir: h.cfg.Dir.Devices(), Steward: h.cfg.Trust.Steward}); err != nil {
 		return fmt.Errorf("reading the layouts of payloads: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"tribune/internal/portal"
 	"tribune/law"
@@ -38,6 +39,19 @@ func (d *demo) greet() {
 
   ctrl-C stops the city; the next start goes on from %s.
 `, d.hub.Public(), demoBanner, d.hub.intake.plain.Addr(), url, self, dir, law.Inspector, shellWord(plate), self, shellWord(d.Dir.Trust()), d.Dir)
+}
+
+// clock is what the demo's devices go by: its own time, which runs ahead; never less than the true one, for whatever else
+// reports.
+func (d *demo) clock() time.Time {
+	now := time.Now()
+	if d.sim == nil {
+		return now
+	}
+	if demo := d.sim.Time(); demo.After(now) {
+		return demo
+	}
+	return now
 }
 
 // facts tell the page how what it shows came about.

@@ -63,9 +63,10 @@ type Config struct {
 
 	ContextMap string // JSON file {context URL: file beside it}, besides the shipped ones: contexts are never downloaded; "" = none
 
-	Demo  string // "" = not a demo; else the sentence every page carries
-	Facts func() []portal.Fact
-	Log   *slog.Logger
+	Demo        string           // "" = not a demo; else the sentence every page carries
+	DeviceClock func() time.Time // what devices' clocks are held against; nil = the time. A demo's devices live in demo time
+	Facts       func() []portal.Fact
+	Log         *slog.Logger
 }
 
 // MQTT is where devices connect; "" = not.
@@ -174,7 +175,7 @@ func (h *Hub) openStore(ctx context.Context) (store.Store, error) {
 		}
 		return s, nil
 	}
-	s, err := pebble.Open(pebble.Config{Dir: h.cfg.Dir.Store()})
+	s, err := pebble.Open(pebble.Config{Dir: h.cfg.Dir.Store(), Log: h.log})
 	if err != nil {
 		return nil, err
 	}

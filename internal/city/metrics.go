@@ -1,9 +1,12 @@
 package city
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -68,11 +71,29 @@ func newGauges(h *Hub, address string, more func(*metrics.Sources)) *gauges {
 	return g
 }
 
-// mount serves /metrics on the main port, where it has no listener of its own.
+// mount serves /metrics on the main port, where it has no listener of its own and nothing stands in front of the hub.
 func (g *gauges) mount(mux *http.ServeMux) {
-	if g.address == "" {
+	if g.address == "" && !fronted(g.hub.cfg.URL, g.hub.listener.Addr().String(), g.hub.cfg.Certificate != "") {
 		mux.Handle("GET /metrics", g.Local())
 	}
+}
+
+// fronted reports whether people reach a hub that listens at address through something else, as its public URL tells. A proxy need
+// not say in a header that it passes a request on: to the hub the whole world would then be on this machine.
+func fronted(public, address string, tls bool) bool {
+	u, err := url.Parse(public)
+	if public == "" || err == nil && loopbackHost(u.Hostname()) {
+		return false
+	}
+	_, port, err2 := net.SplitHostPort(address)
+	if err != nil || err2 != nil || loopbackAddress(address) {
+		return true
+	}
+	scheme, usual := "http", "80"
+	if tls {
+		scheme, usual = "https", "443"
+	}
+	return u.Scheme != scheme || cmp.Or(u.Port(), usual) != port
 }
 
 // run follows what no scrape can ask from memory, and serves the listener, until ctx ends. The record must be open.

@@ -2,6 +2,9 @@ package city
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +16,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/transparency-dev/formats/log"
+
 	"tribune"
 	"tribune/internal/backup"
+	"tribune/internal/guardian/wire"
 	"tribune/internal/record"
+	"tribune/protocol"
 	"tribune/verify"
 )
 
@@ -29,8 +36,8 @@ const (
 
 // recoverRecord rebuilds the record of a hub that comes from a backup; of any other it does nothing. Guardians may have co-signed
 // leaves that the backup does not hold: a record that went on without them would fork, and they would refuse it for ever. So every
-// guardian must be heard first, except those that the operator has named, and never fewer than n-w+1: among these is one that has
-// seen whatever was published.
+// guardian must be heard first, except those that the operator has named, and never fewer than n-w+t: t of these have co-signed
+// whatever was published, and of t one does not lie.
 func (h *Hub) recoverRecord(ctx context.Context, cfg record.Config) error {
 	hub := h.cfg.Dir.path("hub")
 	marker, err := backup.Marked(hub)
@@ -57,55 +64,78 @@ func (h *Hub) recoverRecord(ctx context.Context, cfg record.Config) error {
 	return nil
 }
 
-// mirrors asks the guardians for what they have mirrored until all that must be heard have answered.
+// mirrors asks the guardians for what they have mirrored until all that must be heard have answered. Those named in without are not
+// asked: one that lies must not keep the hub from starting either.
 func (h *Hub) mirrors(ctx context.Context, without []string) ([]record.Copy, error) {
 	most := len(h.cfg.Guardians)
+	must := slices.DeleteFunc(slices.Clone(h.cfg.Guardians), func(g Guardian) bool { return slices.Contains(without, g.Name) })
 	for _, name := range without {
 		if !slices.ContainsFunc(h.cfg.Guardians, func(g Guardian) bool { return g.Name == name }) {
 			return nil, fmt.Errorf("%w: no guardian is named %q", tribune.ErrInvalid, name)
 		}
 	}
-	if least := most - h.cfg.W + 1; most-len(without) < least {
+	if least := most - h.cfg.W + h.cfg.T; len(must) < least {
 		return nil, fmt.Errorf("%w: at least %d of %d guardians must be heard before a restored record goes on", tribune.ErrNoQuorum, least, most)
 	}
 	client := &http.Client{Timeout: recoverCall, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	limit := time.NewTimer(recoverFor)
 	defer limit.Stop()
-	for {
+	for said := false; ; said = true {
 		var copies []record.Copy
 		var missing []string
-		for _, g := range h.cfg.Guardians {
+		for _, g := range must {
 			c, err := mirrorOf(ctx, client, g)
-			switch {
-			case err == nil:
-				copies = append(copies, c)
-			case !slices.Contains(without, g.Name):
-				missing = append(missing, g.Name)
+			if err != nil {
+				missing = append(missing, fmt.Sprintf("%s (%v)", g.Name, err))
+				continue
 			}
+			copies = append(copies, c)
 		}
 		if len(missing) == 0 {
 			return copies, nil
+		}
+		if !said {
+			h.log.Warn("this hub comes from a backup and waits for guardians", "missing", strings.Join(missing, ", "))
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-limit.C:
-			return nil, tribune.Hint(fmt.Errorf("%w: this hub comes from a backup, and %s did not say how long the record is", tribune.ErrNoQuorum, strings.Join(missing, ", ")),
-				"Start again when they can be reached: a record that goes on without what they have co-signed would be a second history. A guardian that is lost for good can be named with tribune restore --without.")
+			return nil, tribune.Hint(fmt.Errorf("%w: this hub comes from a backup, and did not hear how long the record is from %s", tribune.ErrNoQuorum, strings.Join(missing, ", ")),
+				"Start again when they can be reached: a record that goes on without what they have co-signed would be a second history. A guardian that is lost for good is named with --without when the backup is restored once more: move this hub away first.")
 		case <-time.After(recoverRetry):
 		}
 	}
 }
 
-// mirrorOf is a guardian's mirror. One that has mirrored nothing yet has answered, too.
+// mirrorOf is a guardian's mirror. The guardian signs how much it holds over a nonce of ours: an old checkpoint that somebody plays
+// again, or the 404 of whatever stands at that address now, would pass for a guardian that has seen less.
 func mirrorOf(ctx context.Context, client *http.Client, g Guardian) (record.Copy, error) {
 	c := record.Copy{Name: g.Name, Fetch: func(path string) ([]byte, error) { return fetch(ctx, client, g.URL, path) }}
-	var err error
-	c.Checkpoint, err = c.Fetch("checkpoint")
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	_, key, err := protocol.PublicOf(g.Key)
+	if err != nil {
+		return c, err
 	}
-	return c, err
+	nonce := rand.Text()
+	answer, err := c.Fetch("status?nonce=" + nonce)
+	if err != nil {
+		return c, err
+	}
+	var holds wire.Status
+	if err := json.Unmarshal(answer, &holds); err != nil || !ed25519.Verify(key, wire.HeldMessage(g.Name, holds.Size, holds.Root, nonce), holds.Held) {
+		return c, fmt.Errorf("%w: it has not signed how much it holds", tribune.ErrInvalid)
+	}
+	if holds.Size == 0 {
+		return c, nil
+	}
+	if c.Checkpoint, err = c.Fetch("checkpoint"); err != nil {
+		return c, err
+	}
+	var head log.Checkpoint // whose signature the record verifies
+	if _, err := head.Unmarshal(c.Checkpoint); err != nil || head.Size < holds.Size {
+		return c, fmt.Errorf("%w: it holds %d leaves and shows an older checkpoint", tribune.ErrConflict, holds.Size)
+	}
+	return c, nil
 }
 
 func fetch(ctx context.Context, client *http.Client, base, path string) ([]byte, error) {

@@ -12,7 +12,8 @@ import (
 const expireEvery = time.Hour
 
 // retention deletes what is past its keeping time, once the vault is open and then every hour, until ctx ends. Reading stops at the
-// keeping time by itself (twin/api); this makes it final.
+// keeping time by itself (twin/api); this makes it final. Entries in quarantine end with it: a device that has fallen silent would
+// keep its last ones.
 func (h *Hub) retention(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -28,6 +29,9 @@ func (h *Hub) retention(ctx context.Context) error {
 		})
 		if err != nil && ctx.Err() == nil {
 			h.log.Error("values past their keeping time were not all deleted; trying again in an hour", "err", err)
+		}
+		if err := h.intake.quarantine.Sweep(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("old entries in quarantine were not all deleted; trying again in an hour", "err", err)
 		}
 		if n > 0 {
 			h.log.Warn("values past their keeping time can no longer be opened by anyone", "segments", n)

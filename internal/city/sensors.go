@@ -141,7 +141,7 @@ func (s *sensors) Apply(ctx context.Context, changes []tribune.Change) error {
 	return group.Wait()
 }
 
-// record is one SenML record (RFC 8428).
+// senmlRecord is one record of SenML (RFC 8428).
 type senmlRecord struct {
 	BaseTime int64    `json:"bt,omitempty"`
 	Name     string   `json:"n"`

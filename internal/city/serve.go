@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 
 	"golang.org/x/sync/errgroup"
 
+	"tribune"
 	"tribune/internal/web"
 )
 
@@ -38,6 +41,9 @@ func Serve(ctx context.Context, sc ServeConfig) error {
 	}
 	log, err := f.Log.logger(sc.Log, sc.Verbose)
 	if err != nil {
+		return err
+	}
+	if err := sc.Dir.keysThere(); err != nil {
 		return err
 	}
 	hub, err := Open(ctx, f.config(sc.Dir, log))
@@ -69,6 +75,17 @@ func Serve(ctx context.Context, sc ServeConfig) error {
 		err = nil
 	}
 	return errors.Join(err, hub.Close())
+}
+
+// keysThere: a hub whose disk is not mounted must not make itself new keys, under which no guardian knows it, and stand in a
+// restoration's way.
+func (d Dir) keysThere() error {
+	for _, key := range []string{d.LogKey(), d.HubKey()} {
+		if _, err := os.Stat(key); errors.Is(err, fs.ErrNotExist) {
+			return tribune.Hint(fmt.Errorf("%w: the hub's key %s", tribune.ErrNotFound, key), "Is the disk mounted? A lost hub comes back by tribune restore; the keys of a new one are made by tribune key.")
+		}
+	}
+	return nil
 }
 
 // config is the hub's configuration as the file has it.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -90,6 +91,19 @@ func TestConfigurationOfTheReleaseBeforeMeansTheSame(t *testing.T) {
 		if got := FindConfig(dir); filepath.Base(got) != name {
 			t.Errorf("with %s there, %s is read", name, got)
 		}
+	}
+}
+
+func TestHubWhoseDiskIsNotMountedMakesNoNewKeys(t *testing.T) {
+	dir := Dir(t.TempDir())
+	if err := os.WriteFile(dir.path(legacyConfigName), []byte(asJSON(t, legacy(t, 4, 2, 3))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Serve(t.Context(), ServeConfig{Dir: dir, Address: "127.0.0.1:0", Out: io.Discard, Log: io.Discard}); !errors.Is(err, tribune.ErrNotFound) || tribune.HintOf(err) == "" {
+		t.Errorf("without keys: %v, want an error with a hint", err)
+	}
+	if _, err := os.Stat(dir.path("hub")); err == nil {
+		t.Error("it has begun a hub of its own, and a backup cannot be restored there any more")
 	}
 }
 

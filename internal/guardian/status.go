@@ -20,6 +20,7 @@ func (g *Guardian) status(w http.ResponseWriter, r *http.Request) {
 	}
 	if nonce := r.URL.Query().Get("nonce"); nonce != "" && len(nonce) <= wire.MaxNonce {
 		s.Signature = ed25519.Sign(g.self.key, wire.ClockMessage(s.Name, s.Time, nonce))
+		s.Held = ed25519.Sign(g.self.key, wire.HeldMessage(s.Name, s.Size, s.Root, nonce))
 	}
 	writeJSON(w, s)
 }

@@ -2,7 +2,9 @@ package guardian
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +18,7 @@ import (
 
 	"tribune"
 	"tribune/internal/guardian/logtest"
+	"tribune/internal/guardian/wire"
 	"tribune/protocol"
 )
 
@@ -258,6 +261,37 @@ func TestHubCannotSendTheGuardianElsewhere(t *testing.T) {
 	for _, bad := range []string{"ftp://h", "http://u:p@h", "http://h/x?y=", "http://h/x?", "http://h/#", "/status", "http://"} {
 		if plainURL(bad) {
 			t.Errorf("%s is called", bad)
+		}
+	}
+}
+
+// A hub that comes from a backup believes what is signed over its nonce, and no answer of before.
+func TestGuardianSignsWhatItHoldsOverTheAskersNonce(t *testing.T) {
+	w := newWorld(t)
+	url := w.guards[0].server.URL
+	w.leaves(10, "leaf")
+	if status, answer := w.log.Post(url, w.log.Body(0, 10, w.log.Checkpoint(10))); status != http.StatusOK {
+		t.Fatalf("control: %d %s", status, answer)
+	}
+	resp, err := http.Get(url + "/status?nonce=mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var s wire.Status
+	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	name, key, err := protocol.PublicOf(w.group.Guardians[0].Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Size != 10 || !ed25519.Verify(key, wire.HeldMessage(name, 10, s.Root, "mine"), s.Held) {
+		t.Errorf("it holds %d leaves, signed %x", s.Size, s.Held)
+	}
+	for what, message := range map[string][]byte{"another nonce": wire.HeldMessage(name, 10, s.Root, "yours"), "fewer leaves": wire.HeldMessage(name, 9, s.Root, "mine"), "its clock": wire.ClockMessage(name, s.Time, "mine")} {
+		if ed25519.Verify(key, message, s.Held) {
+			t.Errorf("the signature holds for %s, too", what)
 		}
 	}
 }

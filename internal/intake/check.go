@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxSigned is how old a signed reading may be: as long as the twin remembers change IDs at least (twin.DedupeSpan), so
-	// that a copy of it changes nothing.
-	maxSigned = 7 * 24 * time.Hour
+	// maxSigned is how old a signed reading may be. The twin remembers change IDs for a week at least (twin.DedupeSpan), and a
+	// reading may come that much before its own time: so a copy of it changes nothing.
+	maxSigned = 7*24*time.Hour - maxAhead
 
 	maxID = 180 // bytes of a reading's own id: with device and name it stays under the twin's 512
 )

@@ -22,10 +22,6 @@ const (
 	// desk is busy: shorter than any client's own time-out, so that it hears an answer.
 	patience = 5 * time.Second
 
-	// applyTimeout ends a batch that the twin does not finish: a personal value may wait for guardians, who answer within
-	// seconds or not at all.
-	applyTimeout = 10 * time.Second
-
 	// maxAhead is how far a device's clock may run ahead of the hub's.
 	maxAhead = time.Hour
 
@@ -46,7 +42,7 @@ type Desk struct {
 	work   sync.Cond        // something is ready, or closed
 	lanes  map[string]*lane // by device; as many as devices have sent
 	ready  []*lane          // with messages and no worker at them, in turn
-	slow   int              // workers at a batch of a lane in trouble
+	slow   int              // workers at batches of lanes in trouble
 	closed bool
 }
 
@@ -54,6 +50,9 @@ type Desk struct {
 func NewDesk(cfg Config) *Desk {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = cfg.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -158,7 +157,7 @@ func (d *Desk) take(ctx context.Context, dev *device.Device, received time.Time,
 		return Taken{}, d.refuse(dev, err)
 	}
 	r := d.readers.Get().(*reader)
-	r.begin(dev, received, d.cfg.Now())
+	r.begin(dev, received, d.cfg.Clock())
 	about, err := read(r, l)
 	changes := r.finish()
 	r.rest(&d.readers)

@@ -44,7 +44,7 @@ const (
 type Message struct {
 	Device      *device.Device
 	ContentType string // "" = application/json
-	Topic       string // for the quarantine; the edge has checked that the device may publish to it
+	Topic       string // for the quarantine, in words of the device's document or the edge's own: never as it was sent
 	Body        []byte // not kept, not changed
 	Size        int    // for Reject: the message's bytes where Body is only a hash of them; 0 = Body is the message
 	Received    time.Time
@@ -83,8 +83,9 @@ type Config struct {
 	// every start, such a message delivered again after a restart counts as another.
 	Quarantine *quarantine.Store
 
-	Now func() time.Time // nil = time.Now
-	Log *slog.Logger     // nil = none; it never sees a value
+	Now   func() time.Time // nil = time.Now
+	Clock func() time.Time // what the clocks of devices are held against; nil = Now. A demo's devices run ahead, with its drivers
+	Log   *slog.Logger     // nil = none; it never sees a value
 }
 
 // Stats counts what passed the desk since it was opened.

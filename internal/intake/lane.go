@@ -21,9 +21,9 @@ type lane struct {
 	jobs  []*job
 	state state
 
-	// alone is set while the device's last message was refused or failed: its next ones are batches of their own, so that
-	// others do not wait for its second try. Guarded by Desk.mu.
-	alone bool
+	// trouble is what became of the device's last message. While there is some its next ones are batches of their own, so
+	// that others do not wait for them. Guarded by Desk.mu.
+	trouble trouble
 
 	mu     sync.Mutex // guards what follows
 	tokens float64    // messages it may send now
@@ -39,6 +39,36 @@ const (
 	ready                // in Desk.ready
 	working              // a worker has messages of it
 )
+
+// trouble is how much of the desk a device's messages may hold up.
+type trouble uint8
+
+const (
+	none      trouble = iota
+	suspected         // a batch that it was in did not end in time, and nobody knows who of it was the cause
+	proven            // its own message was refused or failed
+)
+
+// share is how many workers may be at batches of lanes in trouble when one more is begun. Whoever is only suspected must not
+// wait for those who are proven.
+func (t trouble) share() int {
+	return [...]int{none: workers, suspected: workers - 1, proven: workers / 2}[t]
+}
+
+// How long a batch may take. A personal value may wait for guardians, who answer within seconds or not at all; a suspect has to
+// show soon that it waits for nobody, for other suspects stand behind it.
+const (
+	applyTimeout = 10 * time.Second
+	probeTimeout = 500 * time.Millisecond
+)
+
+// limit ends a batch that the twin does not finish.
+func (t trouble) limit() time.Duration {
+	if t == suspected {
+		return probeTimeout
+	}
+	return applyTimeout
+}
 
 // job is a message on its way into the twin.
 type job struct {

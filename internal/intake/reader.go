@@ -56,8 +56,11 @@ func newReader() *reader {
 	return &reader{seed: maphash.MakeSeed(), seen: make(map[uint64]struct{}), pack: senml.Pack{Max: MaxReadings}}
 }
 
-func (r *reader) begin(dev *device.Device, received, now time.Time) {
-	r.dev, r.received, r.latest = dev, received, now.Add(maxAhead)
+func (r *reader) begin(dev *device.Device, received, clock time.Time) {
+	r.dev, r.received, r.latest = dev, received, clock.Add(maxAhead)
+	if received.After(clock) { // what has no time of its own lies at received
+		r.latest = received.Add(maxAhead)
+	}
 }
 
 // rest gives the reader back, without anything personal in it, unless the message was so large that its buffers are not worth keeping.
@@ -159,17 +162,14 @@ func (r *reader) add(i int, g *reading) error {
 	if why := check(&t, g); why != "" {
 		return bad("reading %d (%s): %s", i+1, t.Title, why)
 	}
-	if g.timed {
-		switch {
-		case g.at.After(r.latest):
-			return bad("reading %d (%s): its time lies ahead: set the device's clock", i+1, t.Title)
-		case g.at.Year() < 2000:
-			return bad("reading %d (%s): its time lies before the year 2000: set the device's clock", i+1, t.Title)
-		case len(r.dev.SigningKey) > 0 && g.at.Before(r.received.Add(-maxSigned)):
-			return bad("reading %d (%s): signed more than a week ago, too old to tell from a copy", i+1, t.Title)
-		}
-	}
-	if len(g.id) > maxID {
+	switch { // also where the time is only so long from now
+	case g.at.After(r.latest):
+		return bad("reading %d (%s): its time lies ahead: set the device's clock", i+1, t.Title)
+	case g.at.Year() < 2000:
+		return bad("reading %d (%s): its time lies before the year 2000: set the device's clock", i+1, t.Title)
+	case len(r.dev.SigningKey) > 0 && g.at.Before(r.received.Add(-maxSigned)):
+		return bad("reading %d (%s): signed about a week ago, too old to tell from a copy", i+1, t.Title)
+	case len(g.id) > maxID:
 		return bad("reading %d (%s): an id of more than %d bytes", i+1, t.Title, maxID)
 	}
 	if g.timed || g.id != "" {

@@ -103,7 +103,7 @@ func TestRefusedMessageTakesNobodyAlong(t *testing.T) {
 				if n := w.desk.Stats().Batches; n != workers+3 {
 					t.Errorf("%d batches, want one of both, and then one of each", n-workers)
 				}
-				if !w.desk.lane("bad").alone || w.desk.lane("good").alone {
+				if w.desk.lane("bad").trouble != proven || w.desk.lane("good").trouble != none {
 					t.Error("the next message of the refused device is a batch of its own, others' are not")
 				}
 			})
@@ -131,7 +131,7 @@ func TestDevicesInTroubleLeaveWorkersToOthers(t *testing.T) {
 		var senders sync.WaitGroup
 		for i := range 3 * workers {
 			d := w.add(fmt.Sprintf("personal-%d", i), "")
-			w.desk.lane(d.ID).alone = true // its last message failed
+			w.desk.lane(d.ID).trouble = proven
 			senders.Go(func() {
 				if _, err := w.desk.Take(t.Context(), Message{Device: d, Body: []byte(`{"temperature":20}`)}); !errors.Is(err, tribune.ErrNoQuorum) {
 					t.Errorf("got %v", err)

@@ -39,34 +39,35 @@ func (d *Desk) push(j *job) error {
 func (d *Desk) serve() {
 	var changes []tribune.Change
 	for {
-		batch, slow := d.gather()
+		batch, trouble := d.gather()
 		if batch == nil {
 			return
 		}
-		changes = d.apply(batch, changes[:0])
-		clear(changes) // values may be personal: memory does not keep them longer than needed
-		d.scatter(batch, slow)
+		ctx, cancel := context.WithTimeout(context.Background(), trouble.limit())
+		changes = d.apply(ctx, batch, changes[:0])
+		cancel()
+		d.scatter(batch, trouble)
 	}
 }
 
 // gather takes the next batch: one message of each lane in turn, then another of each, up to maxBatch changes. It is nil
-// when the desk is closed and nothing waits. slow is a batch of a lane in trouble.
-func (d *Desk) gather() (batch []*job, slow bool) {
+// when the desk is closed and nothing waits. A lane in trouble has a batch of its own.
+func (d *Desk) gather() (batch []*job, of trouble) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	first := d.next()
 	for ; first < 0; first = d.next() {
 		if d.closed && len(d.ready) == 0 {
-			return nil, false
+			return nil, none
 		}
 		d.work.Wait()
 	}
 	if l := d.ready[first]; l.single() {
 		d.ready = slices.Delete(d.ready, first, first+1)
-		if l.alone {
+		if l.trouble != none {
 			d.slow++
 		}
-		return []*job{l.pop()}, l.alone
+		return []*job{l.pop()}, l.trouble
 	}
 	var taken []*lane
 	size := 0
@@ -87,16 +88,16 @@ func (d *Desk) gather() (batch []*job, slow bool) {
 			}
 		}
 	}
-	return batch, false
+	return batch, none
 }
 
-// next is the index in ready of the lane whose turn it is, or -1. Lanes in trouble leave half of the workers to others.
+// next is the index in ready of the lane whose turn it is, or -1. Lanes in trouble leave workers to others.
 func (d *Desk) next() int {
-	return slices.IndexFunc(d.ready, func(l *lane) bool { return !l.alone || d.slow < workers/2 })
+	return slices.IndexFunc(d.ready, func(l *lane) bool { return d.slow < l.trouble.share() })
 }
 
 // single reports whether the lane's next message is a batch of its own.
-func (l *lane) single() bool { return l.alone || len(l.jobs[0].changes) > largeMessage }
+func (l *lane) single() bool { return l.trouble != none || len(l.jobs[0].changes) > largeMessage }
 
 func (l *lane) pop() *job {
 	j := l.jobs[0]
@@ -106,10 +107,10 @@ func (l *lane) pop() *job {
 }
 
 // scatter gives the lanes of a batch back: those with more messages stand at the end of the line.
-func (d *Desk) scatter(batch []*job, slow bool) {
+func (d *Desk) scatter(batch []*job, of trouble) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if slow {
+	if of != none {
 		d.slow--
 		d.work.Broadcast()
 	}
@@ -127,31 +128,38 @@ func (d *Desk) scatter(batch []*job, slow bool) {
 	}
 }
 
-// apply makes a batch durable and answers its senders. Where the twin refuses some, each message is tried by itself: what
-// has been applied already changes nothing the second time.
-func (d *Desk) apply(batch []*job, changes []tribune.Change) []tribune.Change {
-	ctx, cancel := context.WithTimeout(context.Background(), applyTimeout)
-	defer cancel()
+// apply makes a batch durable and answers its senders. Where the twin refuses some the batch is halved until they stand by
+// themselves: one device that is refused costs its batch-mates a few calls, however many they are. What has been applied
+// already changes nothing the second time.
+func (d *Desk) apply(ctx context.Context, batch []*job, changes []tribune.Change) []tribune.Change {
 	for _, j := range batch {
 		changes = append(changes, j.changes...)
 	}
 	d.batches.Add(1)
 	err := d.cfg.Apply(ctx, changes)
+	clear(changes) // values may be personal: memory does not keep them longer than needed
+	changes = changes[:0]
+	of := none
+	switch {
+	case err == nil:
+	case len(batch) == 1:
+		of = proven
+	case ctx.Err() != nil: // what the twin says of others is no reason to quarantine these
+		err, of = fmt.Errorf("no answer in time: %w", tribune.ErrBusy), suspected
+	default:
+		half := len(batch) / 2
+		return d.apply(ctx, batch[half:], d.apply(ctx, batch[:half], changes))
+	}
 	for _, j := range batch {
-		one := err
-		if err != nil && len(batch) > 1 && ctx.Err() == nil {
-			d.batches.Add(1)
-			one = d.cfg.Apply(ctx, j.changes)
-		}
-		d.finish(j, one)
+		d.finish(j, err, of)
 	}
 	return changes
 }
 
 // finish answers a message's sender.
-func (d *Desk) finish(j *job, err error) {
+func (d *Desk) finish(j *job, err error, of trouble) {
 	d.mu.Lock()
-	j.lane.alone = err != nil
+	j.lane.trouble = of
 	d.mu.Unlock()
 	j.done <- err
 	j.lane.leave()

@@ -217,6 +217,9 @@ type Totals struct {
 	PublicTo, DriversTo time.Time       // demo time up to which each half has been written
 }
 
+// Time is the demo time: what observations are dated with.
+func (s *Sim) Time() time.Time { return replay.Instant(s.clock.Wall(), s.zone) }
+
 // Totals reports what the twin has acknowledged.
 func (s *Sim) Totals() Totals {
 	s.mu.Lock()

@@ -27,8 +27,9 @@ type Status struct {
 	Released uint64          `json:"released"` // since start
 	Refused  uint64          `json:"refused"`
 
-	// Signature is over ClockMessage, where the request has ?nonce=.
+	// Where the request has ?nonce=: Signature is over ClockMessage, Held over HeldMessage.
 	Signature []byte `json:"signature,omitempty"`
+	Held      []byte `json:"held,omitempty"`
 }
 
 // MaxNonce bounds a nonce that a guardian signs.
@@ -38,6 +39,14 @@ const MaxNonce = 64
 func ClockMessage(name string, milli int64, nonce string) []byte {
 	b := protocol.AppendLP(protocol.Label("clock"), []byte(name))
 	b = binary.BigEndian.AppendUint64(b, uint64(milli))
+	return protocol.AppendLP(b, []byte(nonce))
+}
+
+// HeldMessage is L(held) || lp(guardian) || size u64 || root || lp(nonce): what a guardian holds now. A hub that comes from a backup
+// goes by it; a checkpoint alone may be an old one that somebody on the way plays again.
+func HeldMessage(name string, size uint64, root tribune.Hash, nonce string) []byte {
+	b := protocol.AppendLP(protocol.Label("held"), []byte(name))
+	b = append(binary.BigEndian.AppendUint64(b, size), root[:]...)
 	return protocol.AppendLP(b, []byte(nonce))
 }
 

@@ -74,8 +74,10 @@ func TestEveryMissingAnswerIsRefusedByName(t *testing.T) {
 			t.Errorf("without %s: %d answers are called missing", key, n)
 		}
 	}
-	if _, err := Parse(text(`need = " "`)); err == nil || !strings.Contains(err.Error(), "need is missing") {
-		t.Errorf("a blank answer: %v", err)
+	for _, nothing := range []string{" ", "-", "...", "\u200b", "\u2800\u00a0"} {
+		if _, err := Parse(text(fmt.Sprintf("need = %q", nothing))); err == nil || !strings.Contains(err.Error(), "need is missing") {
+			t.Errorf("an answer that says nothing, %q: %v", nothing, err)
+		}
 	}
 	_, err := Parse("")
 	if n := strings.Count(fmt.Sprint(err), "is missing"); n != len(complete) {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 
@@ -152,6 +153,11 @@ func decode(text string, f *file) (bad Problems) {
 
 func given(answer string) bool { return strings.TrimSpace(answer) != "" }
 
+// readable reports whether a person can read the answer: dashes, dots and invisible characters say nothing.
+func readable(answer string) bool {
+	return strings.ContainsFunc(answer, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
+}
+
 // missing names the answers that are not given.
 func (f *file) missing() (bad Problems) {
 	for _, a := range [...]struct {
@@ -159,15 +165,15 @@ func (f *file) missing() (bad Problems) {
 		key, why string
 	}{
 		{given(f.ID), "id", "what messages and pages call it"},
-		{given(f.Title), "title", "what people call it"},
+		{readable(f.Title), "title", "what people call it"},
 		{given(f.Kind), "kind", "sensor, gateway, network-server or feed"},
-		{given(f.Owner), "owner", "who answers for it"},
-		{given(f.Contact), "contact", "where an objection goes"},
-		{given(f.Place.Name) && f.Place.Longitude != nil && f.Place.Latitude != nil, "place", "name, longitude and latitude: where people meet it"},
-		{given(f.Need), "need", "why it is there"},
-		{given(f.Alternative), "alternative", "what a person can do who does not want to be sensed"},
-		{given(f.Cost), "cost", "what it costs to buy and to run"},
-		{given(f.Fallback), "fallback", "what works by hand when it is off"},
+		{readable(f.Owner), "owner", "who answers for it"},
+		{readable(f.Contact), "contact", "where an objection goes"},
+		{readable(f.Place.Name) && f.Place.Longitude != nil && f.Place.Latitude != nil, "place", "name, longitude and latitude: where people meet it"},
+		{readable(f.Need), "need", "why it is there"},
+		{readable(f.Alternative), "alternative", "what a person can do who does not want to be sensed"},
+		{readable(f.Cost), "cost", "what it costs to buy and to run"},
+		{readable(f.Fallback), "fallback", "what works by hand when it is off"},
 		{len(f.CannotSense) > 0, "cannot_sense", "what people may fear that it does, and it cannot"},
 		{f.From.set(), "from", "when it begins; a newer document begins later"},
 		{f.Until.set(), "until", "when it ends; nothing is without an end"},
@@ -199,7 +205,7 @@ func (f *file) check(d *Document, bad *Problems) {
 		}
 	}
 	for _, t := range f.CannotSense {
-		if !given(t) {
+		if !readable(t) {
 			bad.add("cannot_sense: an entry is empty")
 		}
 	}

@@ -7,16 +7,20 @@ const maxTopic = 512
 
 // MayPublish reports whether one of the device's topic filters covers a topic (MQTT 5, 4.7: + is one level, # the rest; a
 // filter that begins with a wildcard does not cover topics that begin with $).
-func (d *Device) MayPublish(topic string) bool {
+func (d *Device) MayPublish(topic string) bool { return d.Filter(topic) != "" }
+
+// Filter is the first of the device's topic filters that covers a topic, "" where none does. Of the two it is the one that may be
+// kept: the document says it, and a topic's levels may name people.
+func (d *Device) Filter(topic string) string {
 	if topic == "" || len(topic) > maxTopic || strings.ContainsAny(topic, "+#\x00") {
-		return false
+		return ""
 	}
 	for _, f := range d.Topics {
 		if covers(f, topic) {
-			return true
+			return f
 		}
 	}
-	return false
+	return ""
 }
 
 func covers(filter, topic string) bool {

@@ -28,9 +28,10 @@ import (
 const (
 	maxRows     = 100_000
 	maxColumns  = 256
-	batchSize   = 1024 // readings: what the desk still takes together with other devices' messages
-	maxBadRows  = 100  // then it is not the CSV that was meant
-	maxReported = 20   // bad rows in the answer
+	maxRow      = 128 << 10 // bytes: a row is held in memory, and one of nothing but commas forty times over
+	batchSize   = 1024      // readings: what the desk still takes together with other devices' messages
+	maxBadRows  = 100       // then it is not the CSV that was meant
+	maxReported = 20        // bad rows in the answer
 )
 
 // summary is what became of a CSV.
@@ -73,12 +74,10 @@ func (g *Gateway) csv(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if key != "" {
 		return outcome{}, tribune.Hint(fmt.Errorf("%w: Idempotency-Key with a CSV", tribune.ErrInvalid), "Its rows have times, which serve the same end.")
 	}
-	select {
-	case g.streams <- struct{}{}:
-		defer func() { <-g.streams }()
-	default:
-		return outcome{}, tribune.Hint(fmt.Errorf("%w: %d CSVs are being read", tribune.ErrBusy, maxStreams), "Try again in a few seconds.")
+	if err := g.beginStream(dev.ID); err != nil {
+		return outcome{}, err
 	}
+	defer g.endStream(dev.ID)
 	ctx, cancel := context.WithTimeout(ctx, streamTime)
 	defer cancel()
 	end := time.Now().Add(streamTime)
@@ -109,7 +108,7 @@ func (s *sheet) broken(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func newSheet(g *Gateway, dev *device.Device, body io.Reader) *sheet {
-	return &sheet{gateway: g, message: intake.Message{Device: dev, Topic: topic, Received: g.cfg.Now()}, read: &digest{from: body, sum: sha256.New()}}
+	return &sheet{gateway: g, message: intake.Message{Device: dev, Topic: topic, Received: g.cfg.Now()}, read: &digest{from: body, sum: sha256.New(), until: maxRow}}
 }
 
 // take reads rows and hands them on until the end, or until something must stop it.
@@ -161,6 +160,7 @@ func (s *sheet) take(ctx context.Context, progress func()) error {
 func (s *sheet) all(ctx context.Context, rows *csv.Reader, progress func()) error {
 	for {
 		record, err := rows.Read()
+		s.read.until = int(rows.InputOffset()) + maxRow
 		var parse *csv.ParseError
 		switch {
 		case errors.Is(err, io.EOF):
@@ -200,12 +200,16 @@ func (s *sheet) reject(ctx context.Context, reason string) error {
 
 // digest reads on, and keeps of what it has read its size and hash.
 type digest struct {
-	from io.Reader
-	sum  hash.Hash
-	size int
+	from  io.Reader
+	sum   hash.Hash
+	size  int
+	until int // no further: the row is too long
 }
 
 func (d *digest) Read(p []byte) (int, error) {
+	if d.size > d.until {
+		return 0, fmt.Errorf("%w: a row of more than %d bytes", tribune.ErrTooLarge, maxRow)
+	}
 	n, err := d.from.Read(p)
 	d.sum.Write(p[:n])
 	d.size += n

@@ -13,7 +13,7 @@
 //	application/json                     {"name": value, ..., "time"?: RFC 3339}, or an array of up to 8,192 readings of these
 //	application/senml+json, +cbor        SenML (RFC 8428)
 //	application/cose                     SenML in a COSE_Sign1, from devices with a signing key
-//	text/csv                             RFC 4180 with a header row (csv.go), up to 16 MB and 100,000 rows
+//	text/csv                             RFC 4180 with a header row (csv.go), up to 16 MB and 100,000 rows of 128 KB
 //
 // Answers: 204 = all of it is durable. 200 = durable, and the body says what was left out. 202 = it has arrived, is bad, and
 // its entry in quarantine is durable: do not send it again. After anything else it is not durable: 401 not the device's
@@ -56,6 +56,7 @@ const (
 	maxUnderWay  = 256              // requests, of all devices together: a quarter of what the hub takes
 	maxPerDevice = 32               // requests of one device: the desk lets 16 wait, the rest are being read
 	maxStreams   = 8                // CSVs: each holds a batch in memory
+	maxOwnStream = 2                // CSVs of one device: each may take its ten minutes
 )
 
 // Desk takes readings; *intake.Desk is one. nil and *intake.Quarantined mean durable, any other error that nothing is.
@@ -88,11 +89,12 @@ type Config struct {
 type Gateway struct {
 	cfg      Config
 	problems *web.Problems
-	streams  chan struct{} // one place for each CSV under way
 
-	mu       sync.Mutex
-	underWay int            // guarded by mu
-	byDevice map[string]int // requests under way; guarded by mu
+	mu       sync.Mutex     // guards what follows
+	underWay int            // requests
+	byDevice map[string]int // requests
+	streams  int            // CSVs
+	streamOf map[string]int // CSVs, by device
 
 	messages, readings, quarantined, refused, strangers, ignored, leftOut atomic.Uint64
 }
@@ -120,7 +122,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Gateway{cfg: cfg, problems: problems(cfg.Log), streams: make(chan struct{}, maxStreams), byDevice: map[string]int{}}, nil
+	return &Gateway{cfg: cfg, problems: problems(cfg.Log), byDevice: map[string]int{}, streamOf: map[string]int{}}, nil
 }
 
 // Routes puts the gateway's paths into a mux.
@@ -187,5 +189,28 @@ func (g *Gateway) leave(id string) {
 	g.underWay--
 	if g.byDevice[id]--; g.byDevice[id] == 0 {
 		delete(g.byDevice, id)
+	}
+}
+
+func (g *Gateway) beginStream(id string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.streamOf[id] == maxOwnStream:
+		return tribune.Hint(fmt.Errorf("%w: %d CSVs of this device are being read", tribune.ErrBusy, maxOwnStream), "Wait for an answer before sending more.")
+	case g.streams == maxStreams:
+		return tribune.Hint(fmt.Errorf("%w: %d CSVs are being read", tribune.ErrBusy, maxStreams), "Try again in a few seconds.")
+	}
+	g.streams++
+	g.streamOf[id]++
+	return nil
+}
+
+func (g *Gateway) endStream(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.streams--
+	if g.streamOf[id]--; g.streamOf[id] == 0 {
+		delete(g.streamOf, id)
 	}
 }

@@ -92,7 +92,7 @@ func wording(err *csv.ParseError) string {
 // unread is the error of a body that cannot be read to its end.
 func unread(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if errors.As(err, &tooLarge) || errors.Is(err, tribune.ErrTooLarge) {
 		return err
 	}
 	return fmt.Errorf("%w: the body broke off, or came too slowly", tribune.ErrInvalid)

@@ -259,9 +259,9 @@ func TestSlowLoris(t *testing.T) {
 		c := w.dial(4)
 		c.connect("air-1", token)
 		c.Conn.(*net.TCPConn).SetReadBuffer(1)
-		pings := slices.Repeat([]byte{0xc0, 0}, 100_000)
-		for range 200 {
-			if _, err := c.Write(pings); err != nil {
+		messages := slices.Repeat(publishPacket(4, qos1, 1, "devices/air-1/x", "1"), 1000)
+		for range 1000 {
+			if _, err := c.Write(messages); err != nil {
 				break
 			}
 		}

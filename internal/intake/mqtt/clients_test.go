@@ -76,7 +76,7 @@ func TestMosquitto(t *testing.T) {
 			messages := w.desk.messages()
 			want := []string{"application/json", "application/senml+json"}[:len(messages)]
 			for i, m := range messages {
-				if m.ContentType != want[i] || m.Topic != "devices/air-1/x" || m.Device.ID != "air-1" {
+				if m.ContentType != want[i] || m.Topic != "devices/air-1/#" || m.Device.ID != "air-1" {
 					t.Errorf("message %d: %+v", i, m)
 				}
 			}

@@ -103,7 +103,12 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // begun looks at a packet whose length is known, and at nothing else of it.
 func (c *conn) begun(kind byte, length int) error {
-	limit, err := most(kind, c.session != nil)
+	// A device need not wait for CONNACK (MQTT 5, 3.1.4): what it sends behind CONNECT is read ahead, up to the buffer, and seen
+	// by nobody before CONNECT is accepted. Only large packets must wait.
+	limit, err := most(kind, c.session != nil || c.frames.count > 1)
+	if c.session == nil {
+		limit = min(limit, large)
+	}
 	switch {
 	case err != nil:
 		c.blame(reasonMalformed, "no CONNECT")

@@ -71,11 +71,10 @@ func (f *frames) advance(p []byte, begun func(kind byte, length int) error) erro
 	return nil
 }
 
-// most is how many bytes a packet of a type may have after its fixed header. Before its device is known a connection may
-// send one CONNECT and nothing else.
-func most(kind byte, known bool) (int, error) {
+// most is how many bytes a packet of a type may have after its fixed header. A connection begins with CONNECT.
+func most(kind byte, begun bool) (int, error) {
 	switch {
-	case !known && kind != packets.Connect:
+	case !begun && kind != packets.Connect:
 		return 0, errFraming
 	case kind == packets.Publish:
 		return maxPacket, nil

@@ -9,6 +9,7 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+	"golang.org/x/time/rate"
 
 	"tribune"
 )
@@ -52,7 +53,7 @@ func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 	c.mu.Lock()
 	c.blamed = r.why
 	c.mu.Unlock()
-	h.edge.refuse(r.why, clean(string(pk.Connect.Username)), c.addr, r.detail)
+	h.edge.refuse(r.why, stranger(string(pk.Connect.Username)), c.addr, r.detail)
 	return r.five
 }
 
@@ -76,7 +77,7 @@ func (h *hook) connect(cl *mochi.Client, pk packets.Packet) *refusal {
 		d.Refused(e.cfg.Now(), reasonWill.told())
 		return &refusal{reasonWill, "", packets.Code{Code: packets.ErrImplementationSpecificError.Code, Reason: "a will is refused: connect without one"}, 5}
 	}
-	s := &session{id: d.ID, client: pk.Connect.ClientIdentifier, version: cl.Properties.ProtocolVersion, conn: c, cl: cl}
+	s := &session{id: d.ID, client: pk.Connect.ClientIdentifier, version: cl.Properties.ProtocolVersion, conn: c, cl: cl, chatter: rate.NewLimiter(chatter, bursts*chatter)}
 	s.device.Store(d)
 	// The library finds clients by id and lets the next of the same id take over: here an id is never used twice, and
 	// taking over is this package's, within one device.
@@ -118,15 +119,11 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 	return pk
 }
 
-// clean makes a name that a stranger sent fit for a log.
-func clean(name string) string {
-	if len(name) > 64 {
-		name = name[:64]
+// stranger is a name that somebody sent, fit for a log: one that cannot be a device's id is not shown. It may be a token, of a
+// device that was set up with both in each other's place.
+func stranger(name string) string {
+	if len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return "?"
 	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '.'
-		}
-		return r
-	}, name)
+	return name
 }

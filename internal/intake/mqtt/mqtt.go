@@ -101,8 +101,9 @@ const (
 	maxTopic   = 512               // bytes of a topic
 	maxClient  = 256               // bytes of a client id
 	receiveMax = 64                // messages an MQTT 5 device may send ahead; the rest waits in its own memory
+	chatter    = 10                // packets a second of a connection that carry no message, like pings
 	sweepEvery = time.Second       // how often open connections are held against the devices' documents
-	bursts     = 10                // seconds' worth of new connections that may come at once: after a power cut they do
+	bursts     = 10                // seconds' worth that may come at once: after a power cut connections do
 	logEvery   = time.Second       // refusals logged: a burst of twenty, then one in this time; all of them are counted
 	received   = 256 << 10         // bytes the system may hold of what a device has sent and nobody has read
 	answering  = 16 << 10          // bytes it may hold of answers that a device does not take: thousands of them

@@ -19,7 +19,12 @@ import (
 func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	c := cl.Net.Conn.(*conn)
 	switch pk.FixedHeader.Type {
-	case packets.Connect, packets.Subscribe, packets.Unsubscribe, packets.Pingreq, packets.Disconnect:
+	case packets.Connect, packets.Disconnect:
+		return pk, nil
+	case packets.Subscribe, packets.Unsubscribe, packets.Pingreq: // the desk paces messages, and nobody else these
+		if !c.session.chatter.Allow() {
+			return pk, h.turnAway(cl, reasonRate, packets.ErrMessageRateTooHigh, packets.PacketNames[pk.FixedHeader.Type])
+		}
 		return pk, nil
 	case packets.Publish:
 		if why, code := h.edge.publishable(c.session, pk); why != reasonNone {
@@ -70,8 +75,9 @@ func validTopic(topic string) bool {
 // would read on as if nothing had been sent, so the connection is ended here.
 func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	c, e := cl.Net.Conn.(*conn), h.edge
+	dev := c.session.device.Load()
 	err := e.take(c, intake.Message{
-		Device: c.session.device.Load(), ContentType: contentType(pk.Properties.ContentType, pk.TopicName), Topic: pk.TopicName, Body: pk.Payload, Received: e.cfg.Now(),
+		Device: dev, ContentType: contentType(pk.Properties.ContentType, pk.TopicName), Topic: dev.Filter(pk.TopicName), Body: pk.Payload, Received: e.cfg.Now(),
 	})
 	var bad *intake.Quarantined
 	switch {

@@ -20,6 +20,7 @@ type session struct {
 	conn    *conn
 	cl      *mochi.Client
 	device  atomic.Pointer[device.Device] // by its newest document
+	chatter *rate.Limiter                 // of packets that are answered and carry no message
 }
 
 // conns are the sessions, by device.

@@ -35,7 +35,7 @@ const (
 var reasonTable = [reasons]struct{ name, told string }{
 	reasonNone:        {"none", ""},
 	reasonCrowded:     {"crowded", ""},                              // too many connections, in all or from one address
-	reasonRate:        {"rate", ""},                                 // too many new connections from one address or of one device
+	reasonRate:        {"rate", ""},                                 // too many new connections from one address or of one device, or pings
 	reasonSlow:        {"slow", "a packet took too long to arrive"}, // or CONNECT
 	reasonIdle:        {"idle", ""},                                 // the keep-alive passed
 	reasonMalformed:   {"malformed", "a packet was not as MQTT allows"},

@@ -56,9 +56,9 @@ type Store struct {
 type Entry struct {
 	Device      string       `json:"device"`
 	At          time.Time    `json:"at"`
-	Topic       string       `json:"topic,omitempty"`
-	Size        int          `json:"size"`        // bytes of the message
-	Fingerprint tribune.Hash `json:"fingerprint"` // see Config.Key: equal messages, equal fingerprints
+	Topic       string       `json:"topic,omitempty"` // the filter of the device's document that covers it, or "http"
+	Size        int          `json:"size"`            // bytes of the message
+	Fingerprint tribune.Hash `json:"fingerprint"`     // see Config.Key: equal messages, equal fingerprints
 	Reason      string       `json:"reason"`
 }
 

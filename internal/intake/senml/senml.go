@@ -73,7 +73,9 @@ func (r *Record) At(received time.Time) time.Time {
 	if r.abs {
 		return time.UnixMicro(r.micros).UTC()
 	}
-	return received.Add(time.Duration(r.micros) * time.Microsecond).UTC()
+	// Not received.Add: a time.Duration holds 292 years, and what a record says more would wrap around into the present.
+	rest := time.Duration(received.Nanosecond()%1000) * time.Nanosecond
+	return time.UnixMicro(received.UnixMicro() + r.micros).Add(rest).UTC()
 }
 
 // Error is what is wrong with a pack. It matches tribune.ErrInvalid.
