@@ -5,7 +5,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -buildid='
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME ?= 20s
 
-.PHONY: build assets demo setup test race bench fuzz lint deps release reproduce clean
+.PHONY: build assets demo setup test screenshots race bench fuzz lint deps release reproduce clean
 
 build: assets ## build both binaries into bin/
 	@mkdir -p $(BIN)
@@ -22,6 +22,9 @@ setup: ## install what the tests need besides Go, or print the line that does
 
 test: setup ## everything that must pass before a change lands; a missing tool is a failure
 	@scripts/check
+
+screenshots: assets ## the pictures of the pages in docs/img, anew (needs chromium)
+	TRIBUNE_SCREENSHOTS=1 TRIBUNE_STRICT=1 $(GO) test -count=1 -run '^TestPicturesShowEveryPage$$' ./cmd/tribune
 
 race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...

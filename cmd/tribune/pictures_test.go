@@ -154,15 +154,10 @@ func takePictures(t *testing.T, dir string) {
 			if p.open != nil {
 				p.open(t, v)
 			} else {
-				v.tab.Go(t, home+"/en"+p.path)
-			}
-			if p.ready != "" {
 				poll(t, p.name, func() bool {
-					if browser.Eval[bool](t, v.tab, "Boolean("+p.ready+")") {
-						return true
-					}
+					v.tab.Go(t, home+"/healthz") // to a part of the page it is on a browser only scrolls
 					v.tab.Go(t, home+"/en"+p.path)
-					return false
+					return p.ready == "" || browser.Eval[bool](t, v.tab, "Boolean("+p.ready+")")
 				}, func() string { return v.tab.Text(t) })
 			}
 			if err := os.WriteFile(filepath.Join(dir, p.name+"-"+g.name+".png"), smaller(t, v.tab.Picture(t)), 0o644); err != nil {

@@ -168,10 +168,10 @@ func (p *Portal) askAtDesk(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, fmt.Errorf("asking at the desk: %w", err)
 	}
-	return p.deskAnswered(r, d, a, caller, actID != "")
+	return p.deskAnswered(r, d, class, a, caller, actID != "")
 }
 
-func (p *Portal) deskAnswered(r *http.Request, d *deskPage, a *Answer, caller tribune.Caller, wasSigned bool) (view, error) {
+func (p *Portal) deskAnswered(r *http.Request, d *deskPage, class tribune.Class, a *Answer, caller tribune.Caller, wasSigned bool) (view, error) {
 	switch {
 	case a.Status == http.StatusPreconditionRequired:
 		act, err := p.actOf(wordsOf(r), a, caller)
@@ -180,7 +180,7 @@ func (p *Portal) deskAnswered(r *http.Request, d *deskPage, a *Answer, caller tr
 		}
 		d.Act = &act
 	case a.Status == http.StatusOK:
-		answer, err := readAnswer(a)
+		answer, err := readAnswer(wordsOf(r), a, class.Attrs)
 		if err != nil {
 			return view{}, err
 		}

@@ -1,10 +1,14 @@
 package portal
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"tribune"
 )
 
 // Bounds of a rendered answer; the API has the rest.
@@ -33,8 +37,9 @@ type deskRow struct {
 	Cells []string // in the order of the columns
 }
 
-// readAnswer reads a list of entities as key and value.
-func readAnswer(a *Answer) (*deskAnswer, error) {
+// readAnswer reads a list of entities as key and value, and says in words what they are. Columns come in the order of the
+// class's attributes.
+func readAnswer(w *words, a *Answer, order []tribune.Name) (*deskAnswer, error) {
 	var entities []map[string]json.RawMessage
 	if err := json.Unmarshal(a.Body, &entities); err != nil {
 		return nil, fmt.Errorf("reading the API's answer: it is no list of entities")
@@ -56,7 +61,15 @@ func readAnswer(a *Answer) (*deskAnswer, error) {
 	}
 	for i := range out.Tables {
 		t := &out.Tables[i]
-		slices.Sort(t.Columns)
+		slices.SortFunc(t.Columns, func(a, b string) int {
+			place := func(name string) int {
+				if i := slices.IndexFunc(order, func(n tribune.Name) bool { return localName(n) == localName(tribune.Name(name)) }); i >= 0 {
+					return i
+				}
+				return len(order)
+			}
+			return cmp.Or(place(a)-place(b), strings.Compare(a, b))
+		})
 		t.Columns = t.Columns[:min(len(t.Columns), maxColumns)]
 		for _, e := range entities {
 			if cell(e["type"]) != t.Type {
@@ -64,15 +77,39 @@ func readAnswer(a *Answer) (*deskAnswer, error) {
 			}
 			row := deskRow{ID: cell(e["id"])}
 			for _, name := range t.Columns {
-				row.Cells = append(row.Cells, cell(e[name]))
+				row.Cells = append(row.Cells, w.cell(e[name]))
 			}
 			t.Rows = append(t.Rows, row)
+		}
+	}
+	for i := range out.Tables {
+		t := &out.Tables[i]
+		t.Type = w.thing(localName(tribune.Name(t.Type)))
+		for j, name := range t.Columns {
+			t.Columns[j] = w.attribute(localName(tribune.Name(name)))
 		}
 	}
 	return out, nil
 }
 
-// cell is a value as people read it: text without quotes, several texts with commas, anything else as its JSON.
+// cell is a value as people read it: a time and a truth in words, or what cell says.
+func (w *words) cell(raw json.RawMessage) string {
+	var moment struct {
+		Value time.Time `json:"@value"`
+	}
+	if json.Unmarshal(raw, &moment) == nil && !moment.Value.IsZero() {
+		return w.Time(moment.Value)
+	}
+	switch string(raw) {
+	case "true":
+		return w.T("yes")
+	case "false":
+		return w.T("no")
+	}
+	return cell(raw)
+}
+
+// cell is a value as it stands: text without quotes, several texts with commas, anything else as its JSON.
 func cell(raw json.RawMessage) string {
 	if raw == nil {
 		return "–"

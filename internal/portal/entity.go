@@ -21,8 +21,8 @@ import (
 type entityData struct {
 	ID, Name string
 	Types    []named
-	Place    *position
-	Drawn    bool // the position is made up
+	Where    string // in words
+	Drawn    bool   // the position is made up
 	Created  time.Time
 	Modified time.Time
 	Attrs    []attribute
@@ -66,7 +66,8 @@ func (p *Portal) showEntity(r *http.Request) (view, error) {
 	}
 	w, e := wordsOf(r), &v.Entity
 	d := entityData{ID: string(e.ID), Name: titleOf(e), Created: e.CreatedAt, Modified: e.ModifiedAt, Devices: p.reporters(e.ID)}
-	d.Place, d.Drawn = placeOf(e)
+	place, drawn := placeOf(e)
+	d.Where, d.Drawn = w.where(place), drawn
 	for _, t := range e.Types {
 		d.Types = append(d.Types, named{localName(t), string(t)})
 	}
@@ -82,7 +83,7 @@ func (p *Portal) showEntity(r *http.Request) (view, error) {
 	return view{Name: "entity", Title: d.Name, Data: d, Scripts: []string{"entity"}}, nil
 }
 
-// attributes in the order of their labels, the name first.
+// attributes in the order of their labels: the name first, then what is observed.
 func (p *Portal) attributes(w *words, e *model.Entity) (all []attribute) {
 	for name, list := range e.Attrs {
 		for i := range list {
@@ -99,10 +100,13 @@ func (p *Portal) attributes(w *words, e *model.Entity) (all []attribute) {
 	}
 	slices.SortFunc(all, func(a, b attribute) int {
 		first := func(x attribute) int {
-			if x.Local == "name" {
+			switch {
+			case x.Local == "name":
 				return 0
+			case !x.Observed.IsZero():
+				return 1
 			}
-			return 1
+			return 2
 		}
 		return cmp.Or(first(a)-first(b), strings.Compare(w.attribute(a.Local), w.attribute(b.Local)), strings.Compare(a.Full, b.Full), strings.Compare(a.Dataset, b.Dataset))
 	})

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -148,6 +149,21 @@ func unit(code string) string {
 		return ""
 	}
 	return code
+}
+
+// where a point is, in words; "" = nowhere.
+func (w *words) where(p *position) string {
+	if p == nil {
+		return ""
+	}
+	latitude, longitude := w.T("%s° north", w.measure(math.Abs(p.Latitude))), w.T("%s° east", w.measure(math.Abs(p.Longitude)))
+	if p.Latitude < 0 {
+		latitude = w.T("%s° south", w.measure(-p.Latitude))
+	}
+	if p.Longitude < 0 {
+		longitude = w.T("%s° west", w.measure(-p.Longitude))
+	}
+	return latitude + ", " + longitude
 }
 
 // value writes an attribute's value for people: numbers, texts, times and truth as they are said; what is built of parts as

@@ -131,7 +131,7 @@ func (p *Portal) holding(w *words, h Holding) meHolding {
 	if c, ok := p.cfg.Law.Set().Class(h.Class); ok {
 		one.Days = int(c.Keep / (24 * time.Hour))
 		for _, a := range c.Attrs {
-			one.Attrs = append(one.Attrs, shortName(a))
+			one.Attrs = append(one.Attrs, w.attribute(shortName(a)))
 		}
 	}
 	return one

@@ -48,7 +48,7 @@ func TestDeskTakesBothSteps(t *testing.T) {
 	f.Set("act", id)
 	f.Set("signature", base64.StdEncoding.EncodeToString(signature))
 	w = c.do(&ward, "POST", "/desk", f)
-	has(t, w.Body.String(), "1 entry found", "/record/receipts/42", "<caption>ParkingSession</caption>", "<td>a, b</td>", "<td>=1&#43;1</td>", "<td>2026-11-22T07:31:13Z</td>")
+	has(t, w.Body.String(), "1 entry found", "/record/receipts/42", "<caption>Parking session</caption>", "<span>a, b</span>", "<span>=1&#43;1</span>", "<span>22 November 2026, 07:31:13 UTC</span>")
 	// The same signature again: the act was used.
 	w = c.do(&ward, "POST", "/desk", f)
 	has(t, w.Body.String(), "Too late", `value="AB12CDE"`)

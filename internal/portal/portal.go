@@ -21,6 +21,7 @@ package portal
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -201,6 +202,9 @@ func New(cfg Config) (*Portal, error) {
 // routes names every page.
 func (p *Portal) routes() {
 	p.assets.routes(p.mux)
+	p.page("GET /", func(r *http.Request) (view, error) {
+		return view{}, fmt.Errorf("%w: there is no page at this address", tribune.ErrNotFound)
+	})
 	p.cityRoutes()
 	p.recordRoutes()
 	p.ownRoutes()

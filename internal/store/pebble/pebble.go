@@ -36,7 +36,7 @@ import (
 // Defaults of Config. A hub that idles must stay under 250 MB with everything else it holds.
 const (
 	DefaultCacheBytes    = 32 << 20
-	DefaultMemtableBytes = 32 << 20
+	DefaultMemtableBytes = 16 << 20
 )
 
 const (
