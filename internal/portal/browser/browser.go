@@ -234,12 +234,6 @@ func (p *Page) do(t testing.TB, what string, actions ...chromedp.Action[chromedp
 	}
 }
 
-// Do runs actions of chromedp on the page.
-func (p *Page) Do(t testing.TB, actions ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	p.do(t, "driving the page", actions...)
-}
-
 // Eval is the value of a JavaScript expression; a promise is waited for.
 func Eval[T any](t testing.TB, p *Page, expression string) T {
 	t.Helper()

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -57,18 +55,6 @@ func (p *Page) Screenshot(t testing.TB, file string) {
 		t.Fatalf("taking a picture: %v", err)
 	}
 	write(t, file, png)
-}
-
-// PDF writes the page as it is printed.
-func (p *Page) PDF(t testing.TB, file string) {
-	t.Helper()
-	var pdf []byte
-	p.do(t, "printing", chromedp.Func(func(ctx context.Context, s *chromedp.Target) error {
-		printed, err := cdp.Call(ctx, s, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69})
-		pdf = printed.Data
-		return err
-	}))
-	write(t, file, pdf)
 }
 
 func write(t testing.TB, file string, data []byte) {
