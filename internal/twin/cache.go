@@ -24,6 +24,7 @@ type entry struct {
 	size    int64
 	clock   uint64    // every commit at or before it that concerns the entity is contained
 	read    time.Time // when it was read or written, for MaxStale
+	series  []series  // what is known of its readings at this version; never changed
 
 	mu    sync.Mutex
 	ready map[string][]byte // rendered bytes by rendering
@@ -56,7 +57,7 @@ type shard struct {
 	size   int64
 	budget int64
 	slots  [cacheSlots]uint64
-	flux   map[entityKey]int // commits under way
+	flux   [cacheSlots]uint32 // commits under way by slot
 }
 
 type item struct {
@@ -69,22 +70,21 @@ func newCache(budget int64) *cache {
 	for i := range c.shards {
 		c.shards[i].byKey = make(map[entityKey]*list.Element)
 		c.shards[i].budget = budget / cacheShards
-		c.shards[i].flux = make(map[entityKey]int)
 	}
 	return c
 }
 
-func (c *cache) shard(k entityKey) (*shard, *uint64) {
-	h := maphash.Comparable(c.seed, k)
-	s := &c.shards[h%cacheShards]
-	return s, &s.slots[h/cacheShards%cacheSlots]
+func (c *cache) hash(k entityKey) uint64 { return maphash.Comparable(c.seed, k) }
+
+func (c *cache) shard(hash uint64) (s *shard, slot uint64) {
+	return &c.shards[hash%cacheShards], hash / cacheShards % cacheSlots
 }
 
 // now is what to note before reading the store.
 func (c *cache) now() uint64 { return c.clock.Load() }
 
-func (c *cache) get(k entityKey) *entry {
-	s, _ := c.shard(k)
+func (c *cache) get(k entityKey, hash uint64) *entry {
+	s, _ := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	el := s.byKey[k]
@@ -97,11 +97,11 @@ func (c *cache) get(k entityKey) *entry {
 
 // getAt is the entry that a snapshot contains which was taken after the clock showed since; nil where that is not sure.
 func (c *cache) getAt(k entityKey, since uint64) *entry {
-	s, _ := c.shard(k)
+	s, slot := c.shard(c.hash(k))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	el := s.byKey[k]
-	if el == nil || s.flux[k] > 0 || el.Value.(*item).entry.clock > since {
+	if el == nil || s.flux[slot] > 0 || el.Value.(*item).entry.clock > since {
 		return nil
 	}
 	s.order.MoveToFront(el)
@@ -109,19 +109,19 @@ func (c *cache) getAt(k entityKey, since uint64) *entry {
 }
 
 // begin marks an entity before its commit; commit takes the mark away.
-func (c *cache) begin(k entityKey) {
-	s, _ := c.shard(k)
+func (c *cache) begin(hash uint64) {
+	s, slot := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flux[k]++
+	s.flux[slot]++
 }
 
 // fill offers an entry read from the store after the clock showed since.
 func (c *cache) fill(k entityKey, e *entry, since uint64) {
-	s, slot := c.shard(k)
+	s, slot := c.shard(c.hash(k))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if *slot > since {
+	if s.slots[slot] > since {
 		return
 	}
 	e.clock = since
@@ -129,27 +129,33 @@ func (c *cache) fill(k entityKey, e *entry, since uint64) {
 }
 
 // commit takes what was just committed after begin; a nil entry is an entity that is deleted or not known any more. Call tick once all of a batch are in.
-func (c *cache) commit(k entityKey, e *entry) {
-	s, slot := c.shard(k)
+func (c *cache) commit(k entityKey, hash uint64, e *entry) {
+	s, slot := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*slot = c.clock.Load() + 1
-	if s.flux[k]--; s.flux[k] <= 0 {
-		delete(s.flux, k)
-	}
+	s.slots[slot] = c.clock.Load() + 1
+	s.flux[slot]--
 	if e == nil {
 		s.drop(k)
 		return
 	}
-	e.clock = *slot
+	e.clock = s.slots[slot]
 	s.put(k, e)
 }
 
 func (c *cache) tick() { c.clock.Add(1) }
 
 func (s *shard) put(k entityKey, e *entry) {
-	s.drop(k)
 	if e.size > s.budget/4 {
+		s.drop(k)
+		return
+	}
+	if el := s.byKey[k]; el != nil {
+		it := el.Value.(*item)
+		s.size += e.size - it.entry.size
+		it.entry = e
+		s.order.MoveToFront(el)
+		s.shrink()
 		return
 	}
 	s.byKey[k] = s.order.PushFront(&item{k, e})
@@ -173,7 +179,7 @@ func (s *shard) shrink() {
 
 // keepReady attaches rendered bytes to an entry, if it is still the one in the cache.
 func (c *cache) keepReady(k entityKey, e *entry, rendering string, b []byte) {
-	s, _ := c.shard(k)
+	s, _ := c.shard(c.hash(k))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	el := s.byKey[k]

@@ -18,6 +18,7 @@ type edit struct {
 	ignored []tribune.Name
 	created bool
 	retyped bool
+	plain   bool // what the entity holds after it is its own: nothing of it is the caller's memory
 }
 
 // written names an instance that was set.
@@ -28,28 +29,28 @@ type written struct {
 
 // apply is the whole update semantics of the standard: it makes of the current entity (nil = none) and a fragment what
 // the mode says, or fails and changes nothing. Instances it sets are still in the clear.
-func apply(cur *model.Entity, mode Mode, frag *model.Entity, now time.Time) (*edit, error) {
+func apply(cur *model.Entity, mode Mode, frag *fragment, now time.Time) (*edit, error) {
 	switch {
 	case mode == Create && cur != nil:
-		return nil, tribune.Hint(fmt.Errorf("entity %s exists already: %w", frag.ID, tribune.ErrConflict), "update it, or use another id")
+		return nil, tribune.Hint(fmt.Errorf("entity %s exists already: %w", frag.id, tribune.ErrConflict), "update it, or use another id")
 	case cur == nil && mode != Create && mode != Upsert && mode != UpsertReplace:
-		return nil, tribune.Hint(fmt.Errorf("entity %s: %w", frag.ID, tribune.ErrNotFound), "check the id and the tenant; create it first")
+		return nil, tribune.Hint(fmt.Errorf("entity %s: %w", frag.id, tribune.ErrNotFound), "check the id and the tenant; create it first")
 	case mode == Delete:
 		return &edit{touched: sortedNames(cur.Attrs)}, nil
 	}
-	x := &edit{}
+	x := &edit{plain: cur != nil}
 	switch {
 	case cur == nil:
-		if len(frag.Types) == 0 {
-			return nil, tribune.Hint(fmt.Errorf("%w: entity %s does not exist yet and no type is given", tribune.ErrInvalid, frag.ID), `give its "type"`)
+		if len(frag.types) == 0 {
+			return nil, tribune.Hint(fmt.Errorf("%w: entity %s does not exist yet and no type is given", tribune.ErrInvalid, frag.id), `give its "type"`)
 		}
 		x.created = true
-		x.e = &model.Entity{ID: frag.ID, CreatedAt: now, Attrs: make(map[tribune.Name][]model.Attr, len(frag.Attrs))}
+		x.e = &model.Entity{ID: frag.id, CreatedAt: now, Attrs: make(map[tribune.Name][]model.Attr, len(frag.attrs))}
 	default:
 		e := *cur
 		e.Attrs = maps.Clone(cur.Attrs)
 		if e.Attrs == nil {
-			e.Attrs = make(map[tribune.Name][]model.Attr, len(frag.Attrs))
+			e.Attrs = make(map[tribune.Name][]model.Attr, len(frag.attrs))
 		}
 		x.e = &e
 	}
@@ -88,31 +89,32 @@ func (x *edit) changes(cur *model.Entity) bool {
 }
 
 // describe sets types and scope. Types are added, never taken away, but by a replacement.
-func (x *edit) describe(cur *model.Entity, mode Mode, frag *model.Entity, replace bool) {
+func (x *edit) describe(cur *model.Entity, mode Mode, frag *fragment, replace bool) {
 	if mode == DeleteAttr || mode == Partial {
 		return
 	}
 	switch {
-	case replace && len(frag.Types) > 0:
-		x.e.Types = slices.Clone(frag.Types)
+	case replace && len(frag.types) > 0:
+		x.e.Types, x.plain = slices.Clone(frag.types), false
 	default:
-		for _, typ := range frag.Types {
+		for _, typ := range frag.types {
 			if !slices.Contains(x.e.Types, typ) {
-				x.e.Types = append(slices.Clip(x.e.Types), typ)
+				x.e.Types, x.plain = append(slices.Clip(x.e.Types), typ), false
 			}
 		}
 	}
 	x.retyped = cur != nil && !slices.Equal(cur.Types, x.e.Types)
-	if replace || len(frag.Scope) > 0 && (mode != AppendNew || len(x.e.Scope) == 0) {
-		x.e.Scope = frag.Scope
+	if replace || len(frag.scope) > 0 && (mode != AppendNew || len(x.e.Scope) == 0) {
+		x.e.Scope, x.plain = frag.scope, false
 	}
 }
 
 // set writes whole instances.
-func (x *edit) set(cur *model.Entity, mode Mode, frag *model.Entity, replace bool, now time.Time) error {
-	for _, name := range sortedNames(frag.Attrs) {
-		for i := range frag.Attrs[name] {
-			a := frag.Attrs[name][i]
+func (x *edit) set(cur *model.Entity, mode Mode, frag *fragment, replace bool, now time.Time) error {
+	for _, f := range frag.attrs {
+		name := f.name
+		for i := range f.list {
+			a := f.list[i]
 			was := x.e.Instance(name, a.Dataset)
 			switch {
 			case mode == AppendNew && was != nil, mode == Update && was == nil:
@@ -138,60 +140,6 @@ func (x *edit) set(cur *model.Entity, mode Mode, frag *model.Entity, replace boo
 	return nil
 }
 
-// put sets an instance with its times; createdAt is kept from the instance it takes the place of.
-func (x *edit) put(name tribune.Name, a model.Attr, was *model.Attr, now time.Time) error {
-	if a.Null() {
-		return tribune.Hint(fmt.Errorf("%w: attribute %s is null", tribune.ErrInvalid, name), "leave the attribute out, or delete it")
-	}
-	if a.Sealed != nil {
-		return fmt.Errorf("%w: attribute %s arrives sealed", tribune.ErrInvalid, name)
-	}
-	a.CreatedAt, a.ModifiedAt = now, now
-	var subs map[tribune.Name][]model.Attr
-	if was != nil {
-		a.CreatedAt, subs = was.CreatedAt, was.Sub
-	}
-	a.Sub = stampSubs(a.Sub, subs, now)
-	list := x.e.Attrs[name]
-	if i := slices.IndexFunc(list, func(b model.Attr) bool { return b.Dataset == a.Dataset }); i >= 0 {
-		list = slices.Clone(list)
-		list[i] = a
-	} else {
-		list = append(slices.Clip(list), a)
-	}
-	x.e.Attrs[name] = list
-	x.written = append(x.written, written{name, a.Dataset})
-	x.touched = append(x.touched, name)
-	return nil
-}
-
-// stampSubs gives sub-attributes their times, createdAt from those that were there before.
-func stampSubs(subs, before map[tribune.Name][]model.Attr, now time.Time) map[tribune.Name][]model.Attr {
-	if len(subs) == 0 {
-		return nil
-	}
-	out := make(map[tribune.Name][]model.Attr, len(subs))
-	for name, list := range subs {
-		list = slices.Clone(list)
-		for i := range list {
-			s := &list[i]
-			var deeper map[tribune.Name][]model.Attr
-			created := now
-			for j := range before[name] {
-				if b := &before[name][j]; b.Dataset == s.Dataset && !b.CreatedAt.IsZero() {
-					created, deeper = b.CreatedAt, b.Sub
-				}
-			}
-			if s.CreatedAt.IsZero() { // else it was there before and is kept by a partial change
-				s.CreatedAt, s.ModifiedAt = created, now
-			}
-			s.Sub = stampSubs(s.Sub, deeper, now)
-		}
-		out[name] = list
-	}
-	return out
-}
-
 func (x *edit) drop(name tribune.Name, dataset string) bool {
 	list := x.e.Attrs[name]
 	kept := make([]model.Attr, 0, len(list))
@@ -212,9 +160,9 @@ func (x *edit) drop(name tribune.Name, dataset string) bool {
 	return true
 }
 
-func (x *edit) remove(frag *model.Entity) error {
-	for _, name := range sortedNames(frag.Attrs) {
-		list := frag.Attrs[name]
+func (x *edit) remove(frag *fragment) error {
+	for _, f := range frag.attrs {
+		name, list := f.name, f.list
 		if len(list) == 0 {
 			list = []model.Attr{{}}
 		}
@@ -236,10 +184,11 @@ func absent(name tribune.Name, dataset string) error {
 }
 
 // partial changes an instance member by member.
-func (x *edit) partial(frag *model.Entity, now time.Time) error {
-	for _, name := range sortedNames(frag.Attrs) {
-		for i := range frag.Attrs[name] {
-			a := frag.Attrs[name][i]
+func (x *edit) partial(frag *fragment, now time.Time) error {
+	for _, f := range frag.attrs {
+		name := f.name
+		for i := range f.list {
+			a := f.list[i]
 			was := x.e.Instance(name, a.Dataset)
 			if was == nil {
 				return absent(name, a.Dataset)
@@ -261,10 +210,11 @@ func (x *edit) partial(frag *model.Entity, now time.Time) error {
 }
 
 // merge is partial for every attribute, adds what is absent, and goes into values that are JSON objects.
-func (x *edit) merge(frag *model.Entity, now time.Time) error {
-	for _, name := range sortedNames(frag.Attrs) {
-		for i := range frag.Attrs[name] {
-			a := frag.Attrs[name][i]
+func (x *edit) merge(frag *fragment, now time.Time) error {
+	for _, f := range frag.attrs {
+		name := f.name
+		for i := range f.list {
+			a := f.list[i]
 			was := x.e.Instance(name, a.Dataset)
 			switch {
 			case a.Null():

@@ -31,6 +31,9 @@ func (t *Twin) classOf(types []tribune.Name, name tribune.Name, a *model.Attr) t
 }
 
 func (t *Twin) personalBelow(types []tribune.Name, subs map[tribune.Name][]model.Attr) (tribune.Class, bool) {
+	if len(subs) == 0 {
+		return tribune.Class{}, false
+	}
 	for _, name := range sortedNames(subs) {
 		if class := t.cfg.ClassOf(types, name); class.Personal {
 			return class, true

@@ -181,6 +181,99 @@ func TestOldChangesAreForgotten(t *testing.T) {
 	}
 }
 
+// Before rows held a whole commit each held one change.
+func TestChangeLogOfAnOlderVersionIsRead(t *testing.T) {
+	st, at := memory(t), time.Date(2026, 11, 1, 0, 0, 0, 5, time.UTC)
+	k := keysAt(tribune.Place{})
+	old := &store.Batch{}
+	for seq := uint64(1); seq <= 3; seq++ {
+		v := appendString([]byte{1, byte(seq - 1)}, fmt.Sprint("urn:", seq))
+		v = appendNames(appendNames(v, []tribune.Name{"Car"}), []tribune.Name{"a", "b"})
+		old.Put(store.Uint(k.of("c", "hub"), seq), appendString(appendTime(store.Uint(v, 70+seq), at), "me"))
+	}
+	if err := st.Commit(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	tw := open(t, Config{Store: st})
+	for _, r := range tw.Mutate(t.Context(), []Mutation{{Mode: Upsert, Source: "you", Entity: ent("urn:4", "Car", nil)}, {Mode: Upsert, Source: "you", Entity: ent("urn:5", "Car", nil)}, {Mode: Upsert, Entity: ent("urn:6", "Bus", nil)}}) {
+		must(t, r)
+	}
+	for after := range uint64(7) {
+		all, next, err := tw.Changes(t.Context(), after)
+		if err != nil || next != 6 || len(all) != int(6-after) {
+			t.Fatalf("after %d: %d changes, next %d (%v), want %d and 6", after, len(all), next, err, 6-after)
+		}
+		for i, c := range all {
+			n := after + uint64(i) + 1
+			if c.Seq != n || string(c.Entity) != fmt.Sprint("urn:", n) {
+				t.Errorf("after %d: change %d is number %d of %s", after, i, c.Seq, c.Entity)
+			}
+			if n <= 3 && (!c.At.Equal(at) || c.Source != "me" || c.Version != 70+n || len(c.Attrs) != 2 || c.Types[0] != "Car" || c.Created != (n == 2) || c.Deleted != (n == 3)) {
+				t.Errorf("an old row reads as %+v", c)
+			}
+			if n > 3 && (!c.Created || c.Deleted || len(c.Attrs) != 0 || c.Types[0] != []tribune.Name{"Car", "Car", "Bus"}[n-4] || c.Source != []string{"you", "you", ""}[n-4]) {
+				t.Errorf("a new row reads as %+v", c)
+			}
+		}
+	}
+}
+
+// More changes than one row or one answer holds come in turn, none twice.
+func TestLargeCommitsAreReadFromTheChangeLogInTurn(t *testing.T) {
+	st := memory(t)
+	tw := open(t, Config{Store: st})
+	long := make([]tribune.Name, 8)
+	for i := range long {
+		long[i] = tribune.Name(fmt.Sprintf("urn:%d:%0480d", i, 0))
+	}
+	var ms []Mutation
+	for i := range 2500 {
+		e := model.Entity{ID: tribune.EntityID(fmt.Sprintf("urn:%d", i)), Types: long[i%2*4:][:4]}
+		ms = append(ms, Mutation{Mode: Upsert, Entity: e})
+	}
+	for _, r := range tw.Mutate(t.Context(), ms) {
+		must(t, r)
+	}
+	seen, next := 0, uint64(0)
+	for turns := 0; ; turns++ {
+		all, n, err := tw.Changes(t.Context(), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if seen++; c.Seq != uint64(seen) || len(c.Types) != 4 {
+				t.Fatalf("change %d has number %d and %d types", seen, c.Seq, len(c.Types))
+			}
+		}
+		if next = n; len(all) == 0 {
+			if seen != 2500 || turns < 2 {
+				t.Errorf("%d changes in %d turns, want 2500 in two at least", seen, turns)
+			}
+			break
+		}
+	}
+	for p := range st.Scan(t.Context(), prefixOf("c", "hub")) {
+		if len(p.Value) > maxLogRow+64<<10 {
+			t.Errorf("a row of %d bytes", len(p.Value))
+		}
+	}
+}
+
+func FuzzDecodeLogged(f *testing.F) {
+	b := &store.Batch{}
+	w := (&changeLog{hub: "hub"}).writer(b, keysAt(tribune.Place{}), 1, time.Unix(5, 6))
+	w.add(Logged{Entity: "urn:1", Types: []tribune.Name{"Car"}, Attrs: []tribune.Name{"a"}, Source: "me", Created: true})
+	w.add(Logged{Entity: "urn:2", Types: []tribune.Name{"Car"}, Source: "me", Deleted: true})
+	w.end()
+	f.Add(b.Ops[0].Value)
+	f.Add([]byte("\x01\x00\x05urn:1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, v []byte) {
+		if list, ok := decodeLogged(v); ok == (len(list) == 0) {
+			t.Fatalf("%d changes, ok %v", len(list), ok)
+		}
+	})
+}
+
 func prefixOf(parts ...string) store.Range {
 	return store.Prefix(store.Key(room, tribune.Place{}, parts...))
 }

@@ -86,6 +86,9 @@ func appendMember(b []byte, name, text string) []byte {
 }
 
 func appendJSON(b []byte, v any) []byte {
+	if s, ok := v.(string); ok && isPlain(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -102,6 +105,9 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // Dataset, CreatedAt and ModifiedAt. Where "type" is missing it follows from the member that holds the value. Errors name
 // members, never values: what they are about may be personal.
 func OpenAttr(clear []byte) (model.Attr, error) {
+	if a, ok := openPlain(clear); ok {
+		return a, nil
+	}
 	a, err := parseInstance(clear, 0)
 	a.Dataset = ""
 	return a, err

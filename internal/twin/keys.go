@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"tribune"
@@ -17,23 +18,47 @@ import (
 // room is the first part of every key of the twin.
 const room = "twin"
 
-// keys builds the keys of one place.
-type keys struct{ prefix []byte }
+// keys builds the keys of one place, those of rows in the memory of a commit.
+type keys struct {
+	prefix []byte
+	mem    *arena
+}
 
-func keysAt(at tribune.Place) keys { return keys{store.Key(room, at)} }
+func keysAt(at tribune.Place) keys { return keys{prefix: store.Key(room, at)} }
 
 // of begins a key of a kind with parts, with room for more.
 func (k keys) of(kind string, parts ...string) []byte {
+	n := k.size(kind, parts)
+	return k.add(make([]byte, 0, n+24), kind, parts)
+}
+
+// row is a key of a kind with parts in the memory of the commit.
+func (k keys) row(kind string, parts ...string) []byte {
+	return k.mem.end(k.add(k.mem.begin(k.size(kind, parts)), kind, parts))
+}
+
+func (k keys) size(kind string, parts []string) int {
 	n := len(k.prefix) + len(kind) + 2
 	for _, p := range parts {
 		n += len(p) + 2
 	}
-	b := append(make([]byte, 0, n+24), k.prefix...)
-	b = store.Part(b, kind)
+	return n
+}
+
+func (k keys) add(b []byte, kind string, parts []string) []byte {
+	b = part(append(b, k.prefix...), kind)
 	for _, p := range parts {
-		b = store.Part(b, p)
+		b = part(b, p)
 	}
 	return b
+}
+
+// part is store.Part without going byte by byte.
+func part(b []byte, s string) []byte {
+	if strings.IndexByte(s, 0) >= 0 {
+		return store.Part(b, s)
+	}
+	return append(append(b, s...), 0, 1)
 }
 
 // The two orders of history rows.
@@ -44,13 +69,14 @@ const (
 
 // history is the key of a history row. Sealed instances and those without observedAt stand under their modifiedAt.
 func (k keys) history(id tribune.EntityID, name tribune.Name, a *model.Attr, change []byte) []byte {
-	b := k.of("h", string(id), string(name), a.Dataset)
+	parts := [...]string{string(id), string(name), a.Dataset}
+	b := k.add(k.mem.begin(k.size("h", parts[:])+9+len(change)), "h", parts[:])
 	if a.Sealed == nil && !a.ObservedAt.IsZero() {
 		b = store.Uint(append(b, byObserved), ordinal(a.ObservedAt))
 	} else {
 		b = store.Uint(append(b, byModified), ordinal(a.ModifiedAt))
 	}
-	return append(b, change...)
+	return k.mem.end(append(b, change...))
 }
 
 // ordinal orders times as a u64: nanoseconds since 1970 with the sign flipped; times beyond 1678..2262 stand at the ends.
@@ -66,7 +92,7 @@ func ordinal(t time.Time) uint64 {
 }
 
 // rows are the index rows of one attribute of an entity; none where it is sealed, but those of subjectRows.
-func (k keys) rows(e *model.Entity, name tribune.Name, out []string) []string {
+func (k keys) rows(e *model.Entity, name tribune.Name, out [][]byte) [][]byte {
 	id := string(e.ID)
 	for i := range e.Attrs[name] {
 		a := &e.Attrs[name][i]
@@ -79,8 +105,9 @@ func (k keys) rows(e *model.Entity, name tribune.Name, out []string) []string {
 			if g, err := query.ParseGeometry(a.Value); err == nil {
 				for _, cell := range g.Cells() {
 					for _, typ := range e.Types {
-						key := store.Uint(k.of("g", string(typ), string(name)), cell)
-						out = append(out, string(store.Part(key, id)))
+						parts := [...]string{string(typ), string(name)}
+						b := store.Uint(k.add(k.mem.begin(k.size("g", parts[:])+10+len(id)), "g", parts[:]), cell)
+						out = append(out, k.mem.end(part(b, id)))
 					}
 				}
 			}
@@ -88,18 +115,19 @@ func (k keys) rows(e *model.Entity, name tribune.Name, out []string) []string {
 		if a.Kind == model.Relationship || a.Kind == model.ListRelationship {
 			for _, s := range scalars {
 				if s.Kind == query.Text && len(s.Text) <= maxName {
-					out = append(out, string(k.of("r", s.Text, string(name), id)))
+					out = append(out, k.row("r", s.Text, string(name), id))
 				}
 			}
 		}
 		list := len(a.Value) > 0 && bytes.TrimLeft(a.Value, " \t\r\n")[0] == '['
 		for _, s := range scalars {
-			v := s.Ordered()
+			var short [24]byte
+			v := s.AppendOrdered(short[:0])
 			if list || s.Kind == query.Text && len(s.Text) > query.MaxIndexed {
 				v = opaque()
 			}
 			for _, typ := range e.Types {
-				out = append(out, string(k.of("q", string(typ), string(name), string(v), id)))
+				out = append(out, k.row("q", string(typ), string(name), string(v), id))
 			}
 		}
 	}
@@ -107,11 +135,11 @@ func (k keys) rows(e *model.Entity, name tribune.Name, out []string) []string {
 }
 
 // subjectRows are the rows that find an entity by whom its sealed attributes are about. Attributes share them.
-func (k keys) subjectRows(e *model.Entity, out []string) []string {
+func (k keys) subjectRows(e *model.Entity, out [][]byte) [][]byte {
 	for _, list := range e.Attrs {
 		for i := range list {
 			if s := list[i].Sealed; s != nil {
-				out = append(out, string(k.of("x", string(s.Class), string(s.Pseudonym[:]), string(e.ID))))
+				out = append(out, k.row("x", string(s.Class), string(s.Pseudonym[:]), string(e.ID)))
 			}
 		}
 	}
@@ -123,8 +151,8 @@ func (k keys) subjectRows(e *model.Entity, out []string) []string {
 func opaque() []byte { return query.Scalar{Kind: query.Opaque}.Ordered() }
 
 // typeRow is the row that finds an entity by type.
-func (k keys) typeRow(e *model.Entity, typ tribune.Name) string {
-	return string(k.of("t", string(typ), string(e.ID)))
+func (k keys) typeRow(e *model.Entity, typ tribune.Name) []byte {
+	return k.row("t", string(typ), string(e.ID))
 }
 
 // cut reads one part of a key; it is store.CutPart without copying byte by byte.

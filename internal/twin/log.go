@@ -2,7 +2,6 @@ package twin
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -24,7 +23,7 @@ const (
 
 	trimBatch = 256 // rows looked up for deletion at once
 	trimEvery = 1024
-	maxLogged = 1000 // changes read at once
+	maxLogged = 1000 // changes read at once, and then the rest of their row
 )
 
 // Logged is one entry of the change log: an entity changed. It holds no values.
@@ -102,54 +101,6 @@ func (l *changeLog) done() uint64 {
 		done = min(done, first-1)
 	}
 	return done
-}
-
-// row puts the row of a change into a batch.
-func (l *changeLog) row(b *store.Batch, k keys, c *Logged) {
-	var flags byte
-	if c.Created {
-		flags |= 1
-	}
-	if c.Deleted {
-		flags |= 2
-	}
-	v := appendString(append(make([]byte, 0, 256), docFormat, flags), string(c.Entity))
-	v = appendNames(appendNames(v, c.Types), c.Attrs)
-	v = appendTime(store.Uint(v, c.Version), c.At)
-	b.Put(store.Uint(k.of("c", l.hub), c.Seq), appendString(v, c.Source))
-}
-
-func decodeLogged(v []byte) (c Logged, ok bool) {
-	d := &decoder{b: v}
-	format, flags := d.byte(), d.byte()
-	c = Logged{Created: flags&1 != 0, Deleted: flags&2 != 0, Entity: tribune.EntityID(d.string()), Types: d.names(), Attrs: d.names(),
-		Version: binary.BigEndian.Uint64(d.bytes(8)), At: d.time(), Source: d.string()}
-	return c, format == docFormat && !d.bad && d.at == len(v)
-}
-
-// seenKey is the row that remembers a change ID of an entity in a generation (weeks since 1970).
-func seenKey(k keys, generation uint64, id tribune.EntityID, change string) []byte {
-	h := sha256.Sum256([]byte(string(id) + "\x00" + change))
-	return append(store.Uint(k.of("c", ""), generation), h[:16]...)
-}
-
-func generation(now time.Time) uint64 {
-	return uint64(max(0, now.Unix()) / int64(DedupeSpan/time.Second))
-}
-
-// seen reports whether a change ID of the entity was applied in this generation or the last.
-func seen(ctx context.Context, r store.Reader, k keys, now time.Time, id tribune.EntityID, change string) (bool, error) {
-	for g := generation(now); ; g-- {
-		_, err := r.Get(ctx, seenKey(k, g, id, change))
-		switch {
-		case err == nil:
-			return true, nil
-		case !isAbsent(err):
-			return false, fmt.Errorf("looking for change %q: %w", change, err)
-		case g == 0 || g < generation(now):
-			return false, nil
-		}
-	}
 }
 
 // forget puts deletions of n rows at most into a batch: log rows beyond LogRetention, change IDs of old generations.
@@ -237,15 +188,23 @@ func (t *Twin) Changes(ctx context.Context, after uint64) ([]Logged, uint64, err
 			if err != nil {
 				return fmt.Errorf("reading change log: %w", err)
 			}
-			c, ok := decodeLogged(slices.Clone(p.Value))
+			list, ok := decodeLogged(slices.Clone(p.Value))
 			if !ok || len(p.Key) != len(prefix)+8 {
 				return &tribune.IntegrityError{What: "change log", Err: errDamaged}
 			}
-			c.Seq, c.Tenant = binary.BigEndian.Uint64(p.Key[len(prefix):]), at.Tenant
-			out = append(out, c)
-			n++
+			last := binary.BigEndian.Uint64(p.Key[len(prefix):])
+			for i, c := range list {
+				c.Seq, c.Tenant = last-uint64(len(list)-1-i), at.Tenant
+				if c.Seq > after {
+					out = append(out, c)
+					n++
+				}
+			}
+			if n >= maxLogged {
+				break
+			}
 		}
-		if n == maxLogged { // there may be more here: other places must not run ahead
+		if n >= maxLogged { // there may be more here: other places must not run ahead
 			done = min(done, out[len(out)-1].Seq)
 		}
 		return nil

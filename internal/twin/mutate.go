@@ -1,11 +1,9 @@
 package twin
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -18,7 +16,7 @@ import (
 
 // Bounds of one commit.
 const (
-	maxChunk      = 256     // entities
+	maxChunk      = 1024    // entities
 	maxChunkBytes = 4 << 20 // of fragments
 	maxAttempts   = 10      // against other hubs that change the same entities
 	retryPause    = 2 * time.Millisecond
@@ -29,31 +27,36 @@ const (
 type step struct {
 	id     string
 	mode   Mode
-	frag   *model.Entity
+	frag   fragment
 	source string
-	peers  []*step // the steps of one mutation, for the subject's name; itself included
+	peers  []*step // the steps of one mutation, for the subject's name; itself included. nil = all of the task
 	index  int     // in peers
 	lax    bool    // deleting what is absent is no error
+	timed  bool    // its id holds the time of its instance: see series
 	res    Result
+
+	one  [1]named // what frag holds where that is a single instance
+	attr [1]model.Attr
 }
 
 // task is what happens to one entity in one commit: its steps in order.
 type task struct {
-	key    entityKey
-	at     tribune.Place
-	stripe int
-	steps  []*step
-	bytes  int
+	key   entityKey
+	hash  uint64 // of key
+	at    tribune.Place
+	steps []*step
+	bytes int
+	one   [1]*step // what steps holds where that is a single one
 }
 
 // Mutate applies mutations, each all or nothing, and returns one result for each in order. Mutations of one entity apply
-// in order. Each partition takes one commit for up to 256 entities.
+// in order. Each partition takes one commit for up to 1,024 entities.
 func (t *Twin) Mutate(ctx context.Context, mutations []Mutation) []Result {
 	steps := make([]*step, len(mutations))
 	tenants := make([]tribune.Tenant, len(mutations))
 	for i := range mutations {
 		m := &mutations[i]
-		s := &step{id: m.ID, mode: m.Mode, frag: &m.Entity, source: m.Source}
+		s := &step{id: m.ID, mode: m.Mode, frag: fragmentOf(&m.Entity), source: m.Source}
 		s.peers = []*step{s}
 		steps[i], tenants[i] = s, m.Tenant
 	}
@@ -71,25 +74,21 @@ func (t *Twin) Mutate(ctx context.Context, mutations []Mutation) []Result {
 func (t *Twin) Apply(ctx context.Context, changes []tribune.Change) error {
 	steps := make([]*step, len(changes))
 	tenants := make([]tribune.Tenant, len(changes))
-	groups := make(map[entityKey][]*step)
+	all := make([]step, len(changes))
 	for i := range changes {
-		c := &changes[i]
-		s := &step{id: c.ID, mode: Upsert, source: c.Source, frag: &model.Entity{ID: c.Entity, Types: c.Types}}
-		a := model.Attr{}
+		c, s := &changes[i], &all[i]
+		s.id, s.mode, s.source = c.ID, Upsert, c.Source
+		a := &s.attr[0]
 		if c.Value == nil {
 			s.mode, s.lax = DeleteAttr, true
-		} else if a, s.res.Err = OpenAttr(c.Value); a.ObservedAt.IsZero() {
+		} else if *a, s.res.Err = OpenAttr(c.Value); a.ObservedAt.IsZero() {
 			a.ObservedAt = c.ObservedAt
 		}
 		a.Dataset = c.Dataset
-		s.frag.Attrs = map[tribune.Name][]model.Attr{c.Attr: {a}}
+		s.timed = c.Value != nil && s.res.Err == nil && timed(c.ID, a)
+		s.one[0] = named{c.Attr, s.attr[:]}
+		s.frag = fragment{id: c.Entity, types: c.Types, attrs: s.one[:]}
 		steps[i], tenants[i] = s, c.Tenant
-		k := entityKey{c.Tenant, c.Entity}
-		s.index = len(groups[k])
-		groups[k] = append(groups[k], s)
-	}
-	for i, s := range steps {
-		s.peers = groups[entityKey{tenants[i], s.frag.ID}]
 	}
 	t.run(ctx, tenants, steps)
 	var errs []error
@@ -110,20 +109,26 @@ func (t *Twin) run(ctx context.Context, tenants []tribune.Tenant, steps []*step)
 	}
 	t.screen(ctx, tenants, steps)
 	tasks := make(map[entityKey]*task, len(steps))
+	room := make([]task, len(steps))
 	places := make(map[tribune.Place][]*task)
 	for i, s := range steps {
 		if s.res.Err != nil {
 			continue
 		}
-		k := entityKey{tenants[i], s.frag.ID}
+		k := entityKey{tenants[i], s.frag.id}
 		w := tasks[k]
 		if w == nil {
-			w = &task{key: k, at: t.place(k), stripe: int(maphash.Comparable(t.seed, k) % lockStripes)}
+			w = &room[len(tasks)]
+			*w = task{key: k, hash: t.cache.hash(k), at: t.place(k)}
+			w.steps = w.one[:0]
 			tasks[k] = w
 			places[w.at] = append(places[w.at], w)
 		}
+		if s.peers == nil {
+			s.index = len(w.steps)
+		}
 		w.steps = append(w.steps, s)
-		w.bytes += weight(s.frag)
+		w.bytes += s.frag.weight()
 	}
 	if len(places) == 1 {
 		for at, list := range places {
@@ -155,7 +160,7 @@ func (t *Twin) runPlace(ctx context.Context, at tribune.Place, tasks []*task) {
 // runChunk tries until no other hub has come between. Names of subjects are asked for between attempts, without locks,
 // since guardians answer over the network.
 func (t *Twin) runChunk(ctx context.Context, at tribune.Place, tasks []*task) {
-	slices.SortFunc(tasks, func(a, b *task) int { return cmp.Compare(a.stripe, b.stripe) })
+	slices.SortFunc(tasks, func(a, b *task) int { return compareIDs(a.key.id, b.key.id) }) // a place has one tenant
 	names := make(map[subjectName]pseudonym)
 	var err error
 	for conflicts := 0; conflicts < maxAttempts; {
@@ -172,6 +177,11 @@ func (t *Twin) runChunk(ctx context.Context, at tribune.Place, tasks []*task) {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(conflicts)*retryPause/2 + rand.N(retryPause)):
 		}
+	}
+	if n := len(tasks); n > 1 && errors.Is(err, tribune.ErrTooLarge) { // small fragments of large entities
+		t.runChunk(ctx, at, tasks[:n/2])
+		t.runChunk(ctx, at, tasks[n/2:])
+		return
 	}
 	if errors.Is(err, errRaced) {
 		err = tribune.Hint(fmt.Errorf("another hub keeps changing the same entities: %w", tribune.ErrBusy), "try again")
@@ -191,26 +201,6 @@ func (t *Twin) runChunk(ctx context.Context, at tribune.Place, tasks []*task) {
 // errRaced is an expectation that did not hold: another hub changed an entity since it was read.
 var errRaced = errors.New("changed meanwhile")
 
-// lock takes the stripes of tasks, which are sorted by stripe: always in the same order, so that no two wait for each other.
-func (t *Twin) lock(tasks []*task) (unlock func()) {
-	last := -1
-	for _, w := range tasks {
-		if w.stripe != last {
-			t.locks[w.stripe].Lock()
-			last = w.stripe
-		}
-	}
-	return func() {
-		last := -1
-		for _, w := range tasks {
-			if w.stripe != last {
-				t.locks[w.stripe].Unlock()
-				last = w.stripe
-			}
-		}
-	}
-}
-
 // screen asks the screens about every change.
 func (t *Twin) screen(ctx context.Context, tenants []tribune.Tenant, steps []*step) {
 	if len(t.cfg.Screens) == 0 {
@@ -222,9 +212,9 @@ func (t *Twin) screen(ctx context.Context, tenants []tribune.Tenant, steps []*st
 		if s.res.Err != nil {
 			continue
 		}
-		for _, name := range sortedNames(s.frag.Attrs) {
-			for _, a := range s.frag.Attrs[name] {
-				c := tribune.Change{ID: s.id, Tenant: tenants[i], Entity: s.frag.ID, Types: s.frag.Types, Attr: name, Dataset: a.Dataset,
+		for _, f := range s.frag.attrs {
+			for _, a := range f.list {
+				c := tribune.Change{ID: s.id, Tenant: tenants[i], Entity: s.frag.id, Types: s.frag.types, Attr: f.name, Dataset: a.Dataset,
 					ObservedAt: a.ObservedAt, Source: s.source}
 				if s.mode != DeleteAttr && len(a.Value) > 0 {
 					c.Value = ClearAttr(a)

@@ -35,17 +35,13 @@ const idtypeEntity = "entity"
 // classify replaces by placeholders what a class says must be sealed: the instances written, and where the types
 // changed all that are in the clear, since another type may make them personal. It returns the secrets and the names
 // it does not know yet.
-func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secrets []secret, unnamed []subjectName, err error) {
-	seal := func(name tribune.Name, a *model.Attr) error {
-		class := t.classOf(x.e.Types, name, a)
-		if !class.Personal && class.ID != tribune.ClassUnclassified {
-			return nil
-		}
+func (t *Twin) classify(s *step, peers []*step, x *edit, names map[subjectName]pseudonym) (secrets []secret, unnamed []subjectName, err error) {
+	seal := func(class tribune.Class, name tribune.Name, a *model.Attr) error {
 		if t.cfg.Sealer == nil {
 			return tribune.Hint(fmt.Errorf("%w: attribute %s is personal (class %s) and there is no vault", tribune.ErrInvalid, name, class.ID),
 				"classify the attribute as public, or run the city with its guardians")
 		}
-		p, who, err := subject(s, x, class, name)
+		p, who, err := subject(s, peers, x, class, name)
 		if err != nil {
 			return err
 		}
@@ -72,7 +68,8 @@ func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secr
 		*a = model.Attr{Dataset: a.Dataset, CreatedAt: a.CreatedAt, ModifiedAt: a.ModifiedAt, Sealed: placeholder}
 		return nil
 	}
-	for _, name := range sortedNames(x.e.Attrs) {
+	var few [8]tribune.Name
+	for _, name := range x.toClassify(few[:0]) {
 		list := x.e.Attrs[name]
 		copied := false
 		for i := range list {
@@ -81,12 +78,17 @@ func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secr
 			if list[i].Sealed != nil || !x.retyped && !fresh {
 				continue
 			}
+			class := t.classOf(x.e.Types, name, &list[i])
+			if !class.Personal && class.ID != tribune.ClassUnclassified {
+				continue
+			}
 			if !copied {
 				list, copied = slices.Clone(list), true
 			}
-			if err := seal(name, &list[i]); err != nil {
+			if err := seal(class, name, &list[i]); err != nil {
 				return nil, nil, err
 			}
+			x.plain = false
 			if !fresh && list[i].Sealed != nil {
 				x.written, x.touched = append(x.written, w), append(x.touched, name)
 			}
@@ -98,12 +100,24 @@ func (t *Twin) classify(s *step, x *edit, names map[subjectName]pseudonym) (secr
 	return secrets, unnamed, nil
 }
 
+// toClassify are the attributes that may have to be sealed, in order.
+func (x *edit) toClassify(names []tribune.Name) []tribune.Name {
+	if x.retyped {
+		return sortedNames(x.e.Attrs)
+	}
+	for i := range x.written {
+		names = append(names, x.written[i].name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // subject is whose an attribute is: a name to be made a pseudonym, or the pseudonym that the entity has already.
-func subject(s *step, x *edit, class tribune.Class, attr tribune.Name) (p tribune.Pseudonym, who subjectName, err error) {
+func subject(s *step, peers []*step, x *edit, class tribune.Class, attr tribune.Name) (p tribune.Pseudonym, who subjectName, err error) {
 	if class.Subject == "" || class.ID == tribune.ClassUnclassified {
 		return p, subjectName{idtypeEntity, string(x.e.ID)}, nil
 	}
-	if name, said, err := s.says(class.Subject); said {
+	if name, said, err := s.says(peers, class.Subject); said {
 		return p, subjectName{class.SubjectType, name}, err
 	}
 	names := append([]tribune.Name{class.Subject}, sortedNames(x.e.Attrs)...)
@@ -124,12 +138,12 @@ func subject(s *step, x *edit, class tribune.Class, attr tribune.Name) (p tribun
 }
 
 // says is the text value of an attribute in the step's mutation: the latest said so far, else the first said later.
-func (s *step) says(attr tribune.Name) (name string, said bool, err error) {
-	for i, peer := range s.peers {
+func (s *step) says(peers []*step, attr tribune.Name) (name string, said bool, err error) {
+	for i, peer := range peers {
 		if i > s.index && said {
 			break
 		}
-		for _, a := range peer.frag.Attrs[attr] {
+		for _, a := range peer.frag.of(attr) {
 			if peer.res.Err != nil || peer.mode == DeleteAttr || len(a.Value) == 0 || a.Null() {
 				continue
 			}

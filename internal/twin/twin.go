@@ -6,7 +6,8 @@
 //
 //   - Mutations of one entity are linearizable, also between hubs (compare-and-set on the entity's version). A Result
 //     without error, and Apply returning nil, mean: durable, with every index row and history row in the same batch.
-//   - A Mutation.ID or Change.ID applied before (within DedupeSpan at least) succeeds and changes nothing.
+//   - A Mutation.ID or Change.ID applied before (within DedupeSpan at least) succeeds and changes nothing. An ID belongs to an
+//     entity, and one that ends in the time of its instance (see seen.go) to the attribute instance that it changes.
 //   - What a class calls personal, and what no class describes, is sealed before it leaves memory: clear text reaches
 //     neither store nor cache, log or error. To every query a sealed attribute is absent.
 //   - Count and page of one Find come from one moment.
@@ -22,8 +23,8 @@
 //	h|id|attr|dataset|o or m|time u64|change   history, one attribute instance a row; o: time is observedAt, m: modifiedAt
 //	h|id|""                           types and times of a deleted entity
 //	H|id|attr|dataset|first time u64  reserved: packed history, blocks of 512 rows: 0x01 || count u16 || zstd( rows: key suffix, value )
-//	c|hub|seq u64                     change log
-//	c|""|generation u64|hash16        change IDs seen, by week
+//	c|hub|seq u64                     change log, by the last number in the row (logged.go)
+//	c|""|generation u64|hash16        change IDs seen, by week, but those of readings that rest in the clear
 package twin
 
 import (
@@ -31,7 +32,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"sync"
 	"time"
 
@@ -68,12 +68,9 @@ type Twin struct {
 	cache *cache
 	log   *changeLog
 
-	seed  maphash.Seed
-	locks [lockStripes]sync.Mutex // of entities, by hash; held from reading an entity until its change is durable
+	locks locks
+	spare sync.Pool // of *scratch
 }
-
-// lockStripes spreads the entities of concurrent writers.
-const lockStripes = 1024
 
 // New opens the twin on a store. It reads where the change log ended.
 func New(cfg Config) (*Twin, error) {
@@ -95,7 +92,7 @@ func New(cfg Config) (*Twin, error) {
 	if cfg.Hub == "" {
 		cfg.Hub = "hub"
 	}
-	t := &Twin{cfg: cfg, cache: newCache(cfg.CacheBytes), seed: maphash.MakeSeed()}
+	t := &Twin{cfg: cfg, cache: newCache(cfg.CacheBytes)}
 	var err error
 	if t.log, err = openLog(context.Background(), cfg.Store, cfg.Hub); err != nil {
 		return nil, fmt.Errorf("opening change log: %w", err)
@@ -149,8 +146,10 @@ func (t *Twin) entry(ctx context.Context, k entityKey) (*entry, error) {
 }
 
 // cached is the entity from the cache, nil where it is not there or too old.
-func (t *Twin) cached(k entityKey) *entry {
-	if e := t.cache.get(k); e != nil && t.fresh(e) {
+func (t *Twin) cached(k entityKey) *entry { return t.cachedAt(k, t.cache.hash(k)) }
+
+func (t *Twin) cachedAt(k entityKey, hash uint64) *entry {
+	if e := t.cache.get(k, hash); e != nil && t.fresh(e) {
 		return e
 	}
 	return nil

@@ -216,3 +216,25 @@ func TestConcurrentHubsLoseNoUpdate(t *testing.T) {
 	}
 	verify(t, hubs[0])
 }
+
+// The fragments of a batch are small, the entities they change are large: together they are more than a commit may be.
+func TestBatchOfLargeEntitiesIsSplit(t *testing.T) {
+	tw := open(t, Config{})
+	large := json.RawMessage(`"` + strings.Repeat("x", maxValue-2) + `"`)
+	const n = 24
+	var readings []tribune.Change
+	for i := range n {
+		id := fmt.Sprint("urn:", i)
+		must(t, tw.do(t, Create, ent(id, "Car", map[tribune.Name][]model.Attr{"a": {{Kind: model.Property, Value: large}}, "b": {{Kind: model.Property, Value: large}},
+			"c": {{Kind: model.Property, Value: large}}})))
+		readings = append(readings, tribune.Change{ID: "c", Entity: tribune.EntityID(id), Attr: "n", Value: json.RawMessage(`{"value":1}`)})
+	}
+	if err := tw.Apply(t.Context(), readings); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if v, err := tw.Get(t.Context(), "", tribune.EntityID(fmt.Sprint("urn:", i))); err != nil || v.Instance("n", "") == nil {
+			t.Errorf("entity %d: %v", i, err)
+		}
+	}
+}

@@ -22,9 +22,9 @@ const (
 
 // validate checks shape and bounds of a step.
 func validate(tenant tribune.Tenant, s *step) error {
-	f := s.frag
+	f := &s.frag
 	switch {
-	case !named(string(f.ID)):
+	case !isName(string(f.id)):
 		return invalid("give a URI of at most 512 bytes", "the entity id is empty, too long or not text")
 	case len(tenant) > maxTenant || strings.ContainsRune(string(tenant), 0):
 		return invalid("give a shorter tenant name", "the tenant name is too long or not text")
@@ -32,21 +32,22 @@ func validate(tenant tribune.Tenant, s *step) error {
 		return invalid("give a shorter change ID", "a change ID of %d bytes", len(s.id))
 	case len(s.source) > maxName:
 		return invalid("give a shorter source", "a source of %d bytes", len(s.source))
-	case len(f.Types) > maxTypes:
-		return invalid("give fewer types", "%d types, want at most %d", len(f.Types), maxTypes)
+	case len(f.types) > maxTypes:
+		return invalid("give fewer types", "%d types, want at most %d", len(f.types), maxTypes)
 	case s.mode < Create || s.mode > Delete:
 		return invalid("use a mode of the contract", "unknown mode %d", s.mode)
-	case s.mode == Partial && len(f.Attrs) != 1:
-		return invalid("send one attribute", "a partial update of %d attributes", len(f.Attrs))
+	case s.mode == Partial && len(f.attrs) != 1:
+		return invalid("send one attribute", "a partial update of %d attributes", len(f.attrs))
 	}
-	for _, typ := range f.Types {
-		if !named(string(typ)) {
+	for _, typ := range f.types {
+		if !isName(string(typ)) {
 			return invalid("give an IRI of at most 512 bytes", "a type is empty, too long or not text")
 		}
 	}
 	n := 0
-	for name, list := range f.Attrs {
-		if !named(string(name)) {
+	for _, attr := range f.attrs {
+		name, list := attr.name, attr.list
+		if !isName(string(name)) {
 			return invalid("give an IRI of at most 512 bytes", "an attribute name is empty, too long or not text")
 		}
 		for i := range list {
@@ -87,7 +88,7 @@ func checkAttr(name tribune.Name, a *model.Attr, mode Mode, depth int) error {
 		return invalid("give a shorter unitCode and fewer object types", "attribute %s: unitCode or objectType is too long", name)
 	}
 	for sub, list := range a.Sub {
-		if !named(string(sub)) {
+		if !isName(string(sub)) {
 			return invalid("give an IRI of at most 512 bytes", "attribute %s: a sub-attribute's name is empty, too long or not text", name)
 		}
 		for i := range list {
@@ -99,7 +100,7 @@ func checkAttr(name tribune.Name, a *model.Attr, mode Mode, depth int) error {
 	return nil
 }
 
-func named(s string) bool { return s != "" && len(s) <= maxName && !strings.ContainsRune(s, 0) }
+func isName(s string) bool { return s != "" && len(s) <= maxName && !strings.ContainsRune(s, 0) }
 
 func invalid(hint, format string, args ...any) error {
 	return tribune.Hint(fmt.Errorf("%w: %s", tribune.ErrInvalid, fmt.Sprintf(format, args...)), "%s", hint)
@@ -108,13 +109,29 @@ func invalid(hint, format string, args ...any) error {
 // weight estimates the bytes of an entity's document and history, to bound it and its commit.
 func weight(e *model.Entity) int { return 256 + weightOf(e.Attrs) }
 
+func (f *fragment) weight() int {
+	n := 256
+	for i := range f.attrs {
+		n += weightOfList(f.attrs[i].name, f.attrs[i].list)
+	}
+	return n
+}
+
 func weightOf(attrs map[tribune.Name][]model.Attr) (n int) {
 	for name, list := range attrs {
-		for i := range list {
-			n += 64 + len(name) + len(list[i].Value) + weightOf(list[i].Sub)
-			if s := list[i].Sealed; s != nil {
-				n += len(s.Value)
-			}
+		n += weightOfList(name, list)
+	}
+	return n
+}
+
+func weightOfList(name tribune.Name, list []model.Attr) (n int) {
+	for i := range list {
+		n += 64 + len(name) + len(list[i].Value)
+		if len(list[i].Sub) > 0 {
+			n += weightOf(list[i].Sub)
+		}
+		if s := list[i].Sealed; s != nil {
+			n += len(s.Value)
 		}
 	}
 	return n

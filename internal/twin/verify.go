@@ -83,7 +83,7 @@ func (v *verifier) place(ctx context.Context, at tribune.Place, partitions uint1
 func (v *verifier) entity(ctx context.Context, k keys, e *entry) (int, error) {
 	rows := k.allRows(e.entity)
 	for _, row := range rows {
-		if _, err := v.r.Get(ctx, []byte(row)); isAbsent(err) {
+		if _, err := v.r.Get(ctx, row); isAbsent(err) {
 			v.find("entity %s: index row %q is missing", e.entity.ID, row[len(k.prefix):])
 		} else if err != nil {
 			return 0, err
@@ -137,7 +137,7 @@ func (v *verifier) rows(ctx context.Context, k keys, expected int) error {
 			return err
 		}
 		for _, row := range k.allRows(e.entity) {
-			good[row] = true
+			good[string(row)] = true
 		}
 	}
 	for _, kind := range []string{"t", "q", "g", "r", "x"} {

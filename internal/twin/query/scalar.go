@@ -71,9 +71,11 @@ const MaxIndexed = 128
 
 // Ordered is the scalar in bytes that order as the scalars do: the kind, then a boolean byte; the sortable bits of a
 // float64; seconds and nanoseconds; or the text itself.
-func (s Scalar) Ordered() []byte {
-	b := make([]byte, 1, 24)
-	b[0] = byte(s.Kind)
+func (s Scalar) Ordered() []byte { return s.AppendOrdered(make([]byte, 0, 24)) }
+
+// AppendOrdered appends Ordered to b.
+func (s *Scalar) AppendOrdered(b []byte) []byte {
+	b = append(b, byte(s.Kind))
 	switch s.Kind {
 	case Bool:
 		if s.Bool {
