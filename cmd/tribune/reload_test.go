@@ -38,7 +38,7 @@ func mandateWithdrawnAndGiven(t *testing.T, c *city, s session) {
 	write(t, "id = \"nonsense\n", mandate)
 	hangup("were not read again")
 	write(t, text, mandate)
-	hangup("mandates, appointments and tokens were read again")
+	hangup("mandates, appointments, tokens, accounts and devices were read again")
 	if r := ask(); r.code != 0 {
 		t.Errorf("the mandate given again: exit %d %s, want 0", r.code, r.log)
 	}

@@ -15,7 +15,7 @@ func TestKilledHubKeepsEveryReadingItAcknowledgedByMQTT(t *testing.T) {
 	held(t, "mqtt-crash")
 }
 
-func TestFloodOfOneDeviceDelaysNoOther(t *testing.T) { held(t, "mqtt-flood") }
+func TestFloodOfOneDeviceDelaysNoOther(t *testing.T) { held(t, "mqtt-flood", floodDelay) }
 
 // TestClientsWordsAreUnderstood: what the drill takes for an acknowledgement is one.
 func TestClientsWordsAreUnderstood(t *testing.T) {

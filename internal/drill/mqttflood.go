@@ -18,8 +18,9 @@ const (
 	floodDevices = 10                     // that behave
 	floodEvery   = 100 * time.Millisecond // between two messages of one of them
 	steadyRate   = int(time.Second / floodEvery)
-	floodFactor  = 100 // how much more the flooding device sends
-	floodRounds  = 12  // each a quiet part and a flooded one, so that whatever else this machine does meets both alike
+	floodDelay   = "how long the other devices wait for their PUBACKs, with and without" // the one step that takes an idle machine
+	floodFactor  = 100                                                                   // how much more the flooding device sends
+	floodRounds  = 12                                                                    // each a quiet part and a flooded one, so that whatever else this machine does meets both alike
 	floodPart    = 2500 * time.Millisecond
 	floodSettle  = 500 * time.Millisecond // after attackers have left and before anything is measured
 	floodWorst   = 2.0                    // how much the others' p99 may grow, at most
@@ -50,11 +51,13 @@ func playMQTTFlood(ctx context.Context, p *play) error {
 	}
 	a, b := middle(quiet), middle(flooded)
 	ratio := float64(b) / float64(a)
-	p.check(ratio < floodWorst && len(f.unanswered) == 0 && f.tried.Load() > 100,
+	p.check(len(f.unanswered) == 0 && f.tried.Load() > 100,
 		fmt.Sprintf("%d rounds with and without: one device at %d times the rate, another far beyond its allowance, slow-loris connections, 10 MB payloads, bad UTF-8, wrong topics, wrong credentials", p.cfg.Rounds, floodFactor),
-		fmt.Sprintf("the other %d devices' p99, of the middle round, stays under %.0f times what it is without, and every message of theirs has its PUBACK", floodDevices, floodWorst),
-		"p99 %s without and %s with: %.2f times; over all rounds p50 %s and %s, p99 %s and %s; %d messages; the flooding device had %d PUBACKs, others tried %d times; unanswered: %s",
-		a, b, ratio, at(all(quiet), 0.5), at(all(flooded), 0.5), p99(all(quiet)), p99(all(flooded)), len(all(quiet))+len(all(flooded)), f.flooded.Load(), f.tried.Load(), some(f.unanswered))
+		fmt.Sprintf("every message of the other %d devices has its PUBACK", floodDevices),
+		"%d messages; the flooding device had %d PUBACKs, others tried %d times; unanswered: %s", len(all(quiet))+len(all(flooded)), f.flooded.Load(), f.tried.Load(), some(f.unanswered))
+	p.check(ratio < floodWorst, floodDelay, fmt.Sprintf("p99 of the middle round stays under %.0f times what it is without", floodWorst),
+		"p99 %s without and %s with: %.2f times; over all rounds p50 %s and %s, p99 %s and %s",
+		a, b, ratio, at(all(quiet), 0.5), at(all(flooded), 0.5), p99(all(quiet)), p99(all(flooded)))
 	stalled, err := f.part(ctx, func(ctx context.Context) {
 		pause(ctx, floodPart/4)
 		syscall.Kill(c.proc.cmd.Process.Pid, syscall.SIGSTOP)
