@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/need"
 	"tribune/internal/portal/browser"
 	"tribune/internal/twin"
 	"tribune/internal/web"
@@ -159,7 +160,7 @@ func TestLookFirstPaintIsSoon(t *testing.T) {
 // The map says what the tables say, by keyboard too, and lives.
 func TestLookMapPopupsAndLiveValues(t *testing.T) {
 	if !newPortal(t, testConfig(t)).assets.built("city.js") {
-		t.Skip("the scripts are not built: run scripts/assets")
+		need.Missing(t, "the scripts are not built: run scripts/assets")
 	}
 	base, rec := look(t, nil)
 	page := browser.Open(t, base+"/", browser.Options{})
@@ -186,7 +187,7 @@ func TestLookMapPopupsAndLiveValues(t *testing.T) {
 
 func TestLookChartSaysWhatItsTableSays(t *testing.T) {
 	if !newPortal(t, testConfig(t)).assets.built("entity.js") {
-		t.Skip("the scripts are not built: run scripts/assets")
+		need.Missing(t, "the scripts are not built: run scripts/assets")
 	}
 	base, _ := look(t, nil)
 	b := browser.Start(t)
