@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tribune/internal/need"
 )
 
 // postgresUser runs the server where the tests run as root, which PostgreSQL refuses. Debian's package makes it.
@@ -46,11 +48,7 @@ func StartPostgres(t testing.TB) *Postgres {
 	t.Helper()
 	bin, cred, err := findPostgres()
 	if err != nil {
-		const advice = "%v; install it with: apt-get install -y postgresql"
-		if os.Getenv("TRIBUNE_STRICT") == "1" {
-			t.Fatalf(advice, err)
-		}
-		t.Skipf(advice, err)
+		need.Missing(t, err.Error()+": run scripts/setup")
 	}
 	p := &Postgres{bin: bin, cred: cred}
 	t.Cleanup(func() {
