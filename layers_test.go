@@ -19,7 +19,7 @@ type layer struct {
 var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/..."}
 var rooms = []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/metrics/...", "internal/backup/...", "internal/sim/..."}
 var above = []string{"internal/way/...", "internal/portal/...", "internal/service/..."}
-var roof = []string{"internal/city/...", "cmd/...", "internal/drill/...", "internal/bench/..."}
+var roof = []string{"internal/city/...", "internal/lab/...", "cmd/...", "internal/drill/...", "internal/bench/..."}
 
 var layers = []layer{
 	{[]string{""}, []string{"..."}, nil, "the vocabulary imports nothing of ours"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"tribune"
 	"tribune/internal/drill"
@@ -82,4 +83,9 @@ func verdict(r drill.Report) string {
 		return "held"
 	}
 	return "DID NOT HOLD"
+}
+
+// runAttackers attacks from a process of its own; what it may know comes by standard input, not in its arguments.
+func runAttackers(ctx context.Context, _ []string, out, _ io.Writer) error {
+	return drill.Attack(ctx, os.Stdin, out)
 }

@@ -33,6 +33,7 @@ import (
 	"syscall"
 
 	"tribune"
+	"tribune/internal/drill"
 )
 
 // command is one subcommand. Help, completion and the man page are made from this table and from each command's flags.
@@ -64,6 +65,7 @@ func commands() []command {
 		{name: "completion", operands: "SHELL", line: "print the completion of bash, zsh or fish", words: shells, run: runCompletion},
 		{name: "man", line: "print the manual page", run: runMan},
 		{name: "bench-ceiling", line: "the server of ready bytes that bench measures against", hidden: true, run: runCeiling},
+		{name: drill.AttackersCommand, line: "whoever attacks the hub in drill mqtt-flood", hidden: true, run: runAttackers},
 		{name: "guardian", line: "a guardian's process, started by demo", hidden: true, run: runGuardian},
 	}
 }

@@ -1,18 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
 	"tribune"
 	"tribune/internal/city"
 	"tribune/internal/guardian"
+	"tribune/internal/lab"
 	"tribune/internal/web"
 )
 
@@ -54,7 +57,24 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	if *mqtt == "" {
 		cfg.MQTT, cfg.MQTTNext = "127.0.0.1:1883", 50
 	}
+	steady()
 	return city.RunDemo(ctx, cfg)
+}
+
+// Memory is let grow further between collections than Go's default would: a hub's heap is small, and collections that follow each
+// other closely are what others wait for when one device floods it (docs/decisions/0015). GOGC and GOMEMLIMIT in the environment win.
+const (
+	gcPercent   = 400
+	memoryLimit = 2 << 30 // bytes, from which the collector works harder instead
+)
+
+func steady() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // profileCPU writes where the processor's time goes until stop.
@@ -79,11 +99,17 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	address := f.String("http", "", "HOST:PORT to listen on, instead of what the configuration says (127.0.0.1:8080 where that says nothing)")
 	config := f.String("config", "", "the city's configuration (default DIR/city.toml)")
 	verbose := f.Bool("v", false, "log every request")
+	open := f.Bool("lab", false, "the broker alone, for conformance suites and comparisons: nobody logs in, and nothing about people belongs in it")
+	contexts := f.String("context-map", "", "with --lab: JSON file {context URL: file beside it}")
 	if err := parse(f, args); err != nil {
 		return err
 	}
 	if *dir == "" || f.NArg() > 0 {
 		return tribune.Hint(fmt.Errorf("%w: name the city's directory", errUsage), "tribune serve --dir /var/lib/tribune")
+	}
+	steady()
+	if *open {
+		return lab.Serve(ctx, lab.Config{Dir: *dir, HTTP: cmp.Or(*address, "127.0.0.1:8080"), ContextMap: *contexts, Out: out, Log: logger(log, *verbose)})
 	}
 	return city.Serve(ctx, city.ServeConfig{Dir: city.Dir(*dir), File: *config, Address: *address, Verbose: *verbose, Out: out, Log: log})
 }

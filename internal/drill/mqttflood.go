@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,7 +35,7 @@ func playMQTTFlood(ctx context.Context, p *play) error {
 	}
 	f := &flood{city: c}
 	var err error
-	if f.address, err = c.mqttAddress(); err != nil {
+	if f.attackers.Address, err = c.mqttAddress(); err != nil {
 		return err
 	}
 	if err := f.found(ctx); err != nil {
@@ -51,18 +50,18 @@ func playMQTTFlood(ctx context.Context, p *play) error {
 	}
 	a, b := middle(quiet), middle(flooded)
 	ratio := float64(b) / float64(a)
-	p.check(len(f.unanswered) == 0 && f.tried.Load() > 100,
+	p.check(len(f.unanswered) == 0 && f.attackers.tried.Load() > 100,
 		fmt.Sprintf("%d rounds with and without: one device at %d times the rate, another far beyond its allowance, slow-loris connections, 10 MB payloads, bad UTF-8, wrong topics, wrong credentials", p.cfg.Rounds, floodFactor),
 		fmt.Sprintf("every message of the other %d devices has its PUBACK", floodDevices),
-		"%d messages; the flooding device had %d PUBACKs, others tried %d times; unanswered: %s", len(all(quiet))+len(all(flooded)), f.flooded.Load(), f.tried.Load(), some(f.unanswered))
+		"%d messages; the flooding device had %d PUBACKs, others tried %d times; unanswered: %s", len(all(quiet))+len(all(flooded)), f.attackers.flooded.Load(), f.attackers.tried.Load(), some(f.unanswered))
 	p.check(ratio < floodWorst, floodDelay, fmt.Sprintf("p99 of the middle round stays under %.0f times what it is without", floodWorst),
 		"p99 %s without and %s with: %.2f times; over all rounds p50 %s and %s, p99 %s and %s",
 		a, b, ratio, at(all(quiet), 0.5), at(all(flooded), 0.5), p99(all(quiet)), p99(all(flooded)))
-	stalled, err := f.part(ctx, func(ctx context.Context) {
+	stalled, err := f.part(ctx, func(ctx context.Context) error {
 		pause(ctx, floodPart/4)
 		syscall.Kill(c.proc.cmd.Process.Pid, syscall.SIGSTOP)
 		pause(ctx, floodPart/4)
-		syscall.Kill(c.proc.cmd.Process.Pid, syscall.SIGCONT)
+		return syscall.Kill(c.proc.cmd.Process.Pid, syscall.SIGCONT)
 	})
 	if err != nil {
 		return err
@@ -76,20 +75,13 @@ func playMQTTFlood(ctx context.Context, p *play) error {
 
 // flood is the drill under way.
 type flood struct {
-	city    *city
-	address string
-	devices []*steady
-	bad     map[string]credential // of the attackers' own devices
-
-	tried   atomic.Int64 // attacks
-	logins  atomic.Int64 // of attackers: each is a client of its own, for the next of the same name would end it
-	flooded atomic.Int64 // PUBACKs of the flooding device
+	city      *city
+	devices   []*steady
+	attackers attackers
 
 	mu         sync.Mutex // guards unanswered
 	unanswered []string
 }
-
-type credential struct{ id, token, topic string }
 
 // steady is a device that behaves: a message every floodEvery, and the next only once the last is acknowledged.
 type steady struct {
@@ -106,7 +98,7 @@ func (f *flood) found(ctx context.Context) error {
 			return err
 		}
 		s := &steady{id: d.ID, topic: d.Topic()}
-		if s.conn, err = mqtt.Dial(ctx, f.address, netip.Addr{}); err != nil {
+		if s.conn, err = mqtt.Dial(ctx, f.attackers.Address, netip.Addr{}); err != nil {
 			return err
 		}
 		if err := s.conn.Login("steady", d.ID, token, floodAlive); err != nil {
@@ -114,7 +106,7 @@ func (f *flood) found(ctx context.Context) error {
 		}
 		f.devices = append(f.devices, s)
 	}
-	f.bad = map[string]credential{}
+	f.attackers.Bad = map[string]credential{}
 	for _, name := range []string{"flood", "beyond", "large", "spelling", "topics"} {
 		rate := 1_000_000
 		if name == "beyond" {
@@ -124,8 +116,9 @@ func (f *flood) found(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.bad[name] = credential{d.ID, token, d.Topic()}
+		f.attackers.Bad[name] = credential{d.ID, token, d.Topic()}
 	}
+	f.attackers.Victim = f.devices[0].topic
 	return nil
 }
 
@@ -137,16 +130,16 @@ func reading(id string, turn int) []byte {
 
 // rounds takes turns.
 func (f *flood) rounds(ctx context.Context) (quiet, flooded [][]time.Duration, err error) {
-	if _, err := f.part(ctx, func(context.Context) {}); err != nil { // caches and heaps grow
+	if _, err := f.part(ctx, peace); err != nil { // caches and heaps grow
 		return nil, nil, err
 	}
 	for range f.city.play.cfg.Rounds { // whatever else this machine does meets both parts alike
-		some, err := f.part(ctx, func(context.Context) {})
+		some, err := f.part(ctx, peace)
 		if err != nil {
 			return nil, nil, err
 		}
 		quiet = append(quiet, some)
-		if some, err = f.part(ctx, f.attack); err != nil {
+		if some, err = f.part(ctx, f.attackFor); err != nil {
 			return nil, nil, err
 		}
 		flooded = append(flooded, some)
@@ -155,12 +148,20 @@ func (f *flood) rounds(ctx context.Context) (quiet, flooded [][]time.Duration, e
 	return quiet, flooded, ctx.Err()
 }
 
+// peace is what happens beside the devices where nobody attacks.
+func peace(context.Context) error { return nil }
+
+func (f *flood) attackFor(ctx context.Context) error {
+	return f.attackers.apart(ctx, f.city.play.cfg.Binary)
+}
+
 // part measures the devices' waiting for floodPart while something happens beside them.
-func (f *flood) part(ctx context.Context, beside func(context.Context)) (waited []time.Duration, err error) {
+func (f *flood) part(ctx context.Context, beside func(context.Context) error) (waited []time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, floodPart)
 	defer cancel()
 	var other, all sync.WaitGroup
-	other.Go(func() { beside(ctx) })
+	var went error
+	other.Go(func() { went = beside(ctx) })
 	took := make([][]time.Duration, len(f.devices))
 	errs := make([]error, len(f.devices))
 	began := time.Now()
@@ -176,7 +177,7 @@ func (f *flood) part(ctx context.Context, beside func(context.Context)) (waited 
 	}
 	all.Wait()
 	other.Wait()
-	return slices.Concat(took...), errors.Join(errs...)
+	return slices.Concat(took...), errors.Join(append(errs, went)...)
 }
 
 // report publishes until ctx ends. A message's waiting counts from when it was due: a hub that stalls cannot hide behind a device
@@ -224,4 +225,27 @@ func at(all []time.Duration, q float64) time.Duration {
 	}
 	all = slices.Sorted(slices.Values(all))
 	return all[min(int(q*float64(len(all))), len(all)-1)].Round(10 * time.Microsecond)
+}
+
+// refusals tries each attack once by itself, and holds the hub to what it must do; the devices that behave are the control.
+func (f *flood) refusals(ctx context.Context) error {
+	var passed []string
+	for _, bad := range f.attackers.badThings() {
+		if err := bad.try(ctx); err != nil {
+			passed = append(passed, bad.name+": "+err.Error())
+		}
+	}
+	longest, err := f.attackers.loris(ctx, lorises)
+	if err != nil {
+		passed = append(passed, "slow-loris: "+err.Error())
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p := f.city.play
+	p.check(len(passed) == 0, "send what no device may send, and open connections that never say who they are", "each is cut without a PUBACK, or not let in",
+		"passed: %s; the last of %d slow connections lasted %.1f s", some(passed), lorises, longest.Seconds())
+	waited, err := f.part(ctx, peace)
+	p.control(err == nil && len(waited) > 0, "send what devices may send, over the same surface", "each message has its PUBACK", "%d messages, %v", len(waited), err)
+	return nil
 }

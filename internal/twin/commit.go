@@ -60,6 +60,7 @@ func (t *Twin) commit(ctx context.Context, at tribune.Place, all []draft, secret
 		t.cache.commit(d.key, d.hash, d.entry(now))
 	}
 	t.cache.tick()
+	t.observe(drafts, now)
 	t.release(work) // after a failure nobody knows who still reads it
 	return nil
 }

@@ -58,6 +58,10 @@ type Config struct {
 	CacheBytes int64            // 0 = DefaultCacheBytes
 	Hub        string           // names this hub's change log; "" = "hub"
 
+	// Observe is told of every entity that this hub has changed, after it is durable and before whoever changed it is answered. It
+	// must not block, nor call the twin: it is for a queue of its own. Nil = nobody. What a crash keeps from it stands in Changes.
+	Observe func(Event)
+
 	// MaxStale is how long another hub's write to the same store may go unseen; 0 = this is the only hub.
 	MaxStale time.Duration
 }

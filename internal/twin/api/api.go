@@ -116,25 +116,31 @@ type api struct {
 // action answers a request, or returns the error to answer with.
 type action func(w http.ResponseWriter, r *http.Request) error
 
+// table is a part of the API: what each path below Prefix answers, by method.
+type table map[string]map[string]action
+
 func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
-	for path, methods := range map[string]map[string]action{
-		"/entities":                   {"GET": a.queryEntities, "POST": a.write(a.createEntity)},
-		"/entities/{id}":              {"GET": a.retrieveEntity, "DELETE": a.write(a.deleteEntity), "PUT": a.write(a.replaceEntity), "PATCH": a.write(a.mergeEntity)},
-		"/entities/{id}/attrs":        {"POST": a.write(a.appendAttrs), "PATCH": a.write(a.updateAttrs)},
-		"/entities/{id}/attrs/{attr}": {"PATCH": a.write(a.patchAttr), "PUT": a.write(a.replaceAttr), "DELETE": a.write(a.deleteAttr)},
-		"/entityOperations/create":    {"POST": a.write(a.batchCreate)},
-		"/entityOperations/upsert":    {"POST": a.write(a.batchUpsert)},
-		"/entityOperations/update":    {"POST": a.write(a.batchUpdate)},
-		"/entityOperations/merge":     {"POST": a.write(a.batchMerge)},
-		"/entityOperations/delete":    {"POST": a.write(a.batchDelete)},
-		"/entityOperations/query":     {"POST": a.postQuery},
-		"/temporal/entities/{id}":     {"GET": a.retrieveTemporal},
-		"/{rest...}":                  {},
-	} {
-		mux.Handle(Prefix+path, a.resource(methods))
+	for _, t := range []table{a.entityRoutes(), a.attrRoutes(), a.batchRoutes(), a.queryRoutes(), a.temporalRoutes()} {
+		for path, methods := range t {
+			mux.Handle(Prefix+path, a.resource(methods))
+		}
 	}
-	return mux
+	mux.Handle(Prefix+"/{rest...}", a.resource(nil))
+	return slashless(mux)
+}
+
+// slashless lets a path with a slash at its end mean the one without it, as clients write both.
+func slashless(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path, ok := strings.CutSuffix(r.URL.Path, "/"); ok {
+			u := *r.URL
+			u.Path, u.RawPath = path, strings.TrimSuffix(u.RawPath, "/")
+			r = r.WithContext(r.Context()) // a copy
+			r.URL = &u
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // resource dispatches by method and turns errors into problem details.

@@ -10,6 +10,13 @@ import (
 	"tribune/internal/twin/model"
 )
 
+func (a *api) attrRoutes() table {
+	return table{
+		"/entities/{id}/attrs":        {"POST": a.write(a.appendAttrs), "PATCH": a.write(a.updateAttrs)},
+		"/entities/{id}/attrs/{attr}": {"PATCH": a.write(a.patchAttr), "PUT": a.write(a.replaceAttr), "DELETE": a.write(a.deleteAttr)},
+	}
+}
+
 // patchAttr is PATCH /entities/{id}/attrs/{attr} (clause 6.7.3.1).
 func (a *api) patchAttr(w http.ResponseWriter, r *http.Request) error {
 	return a.changeAttr(w, r, twin.Partial, jsonld.Form{Fragment: true})

@@ -10,6 +10,16 @@ import (
 	"tribune/internal/web"
 )
 
+func (a *api) batchRoutes() table {
+	return table{
+		"/entityOperations/create": {"POST": a.write(a.batchCreate)},
+		"/entityOperations/upsert": {"POST": a.write(a.batchUpsert)},
+		"/entityOperations/update": {"POST": a.write(a.batchUpdate)},
+		"/entityOperations/merge":  {"POST": a.write(a.batchMerge)},
+		"/entityOperations/delete": {"POST": a.write(a.batchDelete)},
+	}
+}
+
 // maxBatch bounds the entities of one batch operation.
 const maxBatch = 1000
 
@@ -168,7 +178,7 @@ func (b *batch) fail(a *api, id string, err error) {
 func (a *api) runBatch(w http.ResponseWriter, r *http.Request, b *batch) error {
 	var created, done []string
 	if len(b.mutations) > 0 {
-		for i, res := range a.Twin.Mutate(r.Context(), b.mutations) {
+		for i, res := range a.change(r, b.mutations) {
 			id := b.ids[i]
 			switch {
 			case res.Err != nil:

@@ -10,6 +10,10 @@ import (
 	"tribune/internal/twin/jsonld"
 )
 
+func (a *api) queryRoutes() table {
+	return table{"/entityOperations/query": {"POST": a.postQuery}}
+}
+
 // body is a Query as clause 5.2.23 writes it, as far as it is known here.
 type queryBody struct {
 	Entities []struct{ ID, Type, IDPattern string }

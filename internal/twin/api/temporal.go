@@ -11,6 +11,10 @@ import (
 	"tribune/internal/twin/temporal"
 )
 
+func (a *api) temporalRoutes() table {
+	return table{"/temporal/entities/{id}": {"GET": a.retrieveTemporal}}
+}
+
 // maxLast bounds how many instances of each attribute a history shows.
 const maxLast = 10_000
 

@@ -13,6 +13,13 @@ import (
 	"tribune/internal/web"
 )
 
+func (a *api) entityRoutes() table {
+	return table{
+		"/entities":      {"GET": a.queryEntities, "POST": a.write(a.createEntity)},
+		"/entities/{id}": {"GET": a.retrieveEntity, "DELETE": a.write(a.deleteEntity), "PUT": a.write(a.replaceEntity), "PATCH": a.write(a.mergeEntity)},
+	}
+}
+
 // form is what the body of a change in this mode may be.
 func form(o options, mode twin.Mode) jsonld.Form {
 	f := jsonld.Form{Simplified: o["keyValues"] || o["simplified"]}
@@ -135,7 +142,12 @@ func named(e *model.Entity, text string) error {
 }
 
 func (a *api) mutate(r *http.Request, m twin.Mutation) twin.Result {
-	return a.Twin.Mutate(r.Context(), []twin.Mutation{m})[0]
+	return a.change(r, []twin.Mutation{m})[0]
+}
+
+// change is the one way by which requests change entities; results are in order.
+func (a *api) change(r *http.Request, all []twin.Mutation) []twin.Result {
+	return a.Twin.Mutate(r.Context(), all)
 }
 
 // appendAttrs is POST /entities/{id}/attrs (clause 6.6.3.1).
