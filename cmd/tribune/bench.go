@@ -15,6 +15,9 @@ import (
 
 // runBench measures one bench, or all, each on a fresh hub.
 func runBench(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) > 0 && args[0] == brokerBench {
+		return runBenchBroker(ctx, args[1:], out, log)
+	}
 	f := flags("bench", log)
 	var cfg bench.Config
 	asJSON := f.Bool("json", false, "print one JSON object a bench, one a line")
@@ -33,7 +36,8 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 		for _, k := range bench.All() {
 			fmt.Fprintf(log, "  %-12s %s\n", k.Name, k.Line)
 		}
-		fmt.Fprintf(log, "  %-12s each of them, on a fresh hub of its own\n\n", "all")
+		fmt.Fprintf(log, "  %-12s each of them, on a fresh hub of its own\n", "all")
+		fmt.Fprintf(log, "  %-12s an NGSI-LD broker alone, at growing sizes: tribune bench broker -h\n\n", brokerBench)
 		f.PrintDefaults()
 	}
 	names := []string{}

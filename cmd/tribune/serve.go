@@ -100,16 +100,25 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	config := f.String("config", "", "the city's configuration (default DIR/city.toml)")
 	verbose := f.Bool("v", false, "log every request")
 	open := f.Bool("lab", false, "the broker alone, for conformance suites and comparisons: nobody logs in, and nothing about people belongs in it")
+	mqtt := f.String("mqtt", "", "with --lab: HOST:PORT of an open MQTT broker that writes entities published to ngsi-ld/entities")
 	contexts := f.String("context-map", "", "with --lab: JSON file {context URL: file beside it}")
+	profile := f.String("cpuprofile", "", "write a CPU profile to this file, from start to stop")
 	if err := parse(f, args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		stop, err := profileCPU(*profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	if *dir == "" || f.NArg() > 0 {
 		return tribune.Hint(fmt.Errorf("%w: name the city's directory", errUsage), "tribune serve --dir /var/lib/tribune")
 	}
 	steady()
 	if *open {
-		return lab.Serve(ctx, lab.Config{Dir: *dir, HTTP: cmp.Or(*address, "127.0.0.1:8080"), ContextMap: *contexts, Out: out, Log: logger(log, *verbose)})
+		return lab.Serve(ctx, lab.Config{Dir: *dir, HTTP: cmp.Or(*address, "127.0.0.1:8080"), MQTT: *mqtt, ContextMap: *contexts, Out: out, Log: logger(log, *verbose)})
 	}
 	return city.Serve(ctx, city.ServeConfig{Dir: city.Dir(*dir), File: *config, Address: *address, Verbose: *verbose, Out: out, Log: log})
 }

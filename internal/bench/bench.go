@@ -69,6 +69,9 @@ type Result struct {
 	CPUPerOp    float64 `json:"cpu_ms_per_op"` // of hub and guardians together: what a busy machine changes least
 	Machine     Machine `json:"machine"`
 	BoundedBy   string  `json:"bounded_by"`
+
+	Entities int     `json:"entities,omitempty"` // that the broker holds
+	StartS   float64 `json:"start_s,omitempty"`  // seconds that a restart with them took
 }
 
 // CPU is how many cores were busy during the run, and with what. Others are programs that have nothing to do with it.
@@ -119,6 +122,7 @@ type Bench struct {
 	cfg   Config
 	temp  string
 	city  *city
+	pid   int // of the process that is measured
 	calls int // benches run so far: what they create must differ
 }
 
@@ -156,6 +160,7 @@ func Open(ctx context.Context, cfg Config) (b *Bench, err error) {
 	if b.city, err = startCity(ctx, b.cfg); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
+	b.pid = b.city.proc.pid()
 	return b, nil
 }
 
@@ -195,14 +200,14 @@ func (b *Bench) run(ctx context.Context, k Kind) (Result, error) {
 	if r.Fdatasync, err = fdatasync(ctx, b.cfg.Dir); err != nil {
 		return r, err
 	}
-	if r.RSSIdle, err = residentMB(b.city.proc.pid()); err != nil {
+	if r.RSSIdle, err = residentMB(b.pid); err != nil {
 		return r, err
 	}
 	m, err := k.run(ctx, b)
 	if err != nil {
 		return r, err
 	}
-	if r.RSS, err = residentMB(b.city.proc.pid()); err != nil {
+	if r.RSS, err = residentMB(b.pid); err != nil {
 		return r, err
 	}
 	t := &m.tally
@@ -227,8 +232,10 @@ func (b *Bench) run(ctx context.Context, k Kind) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Ceiling = ceiling * per / float64(max(m.exchanges, 1))
-	r.Share = r.OpsPerS / r.Ceiling
+	if ceiling > 0 {
+		r.Ceiling = ceiling * per / float64(max(m.exchanges, 1))
+		r.Share = r.OpsPerS / r.Ceiling
+	}
 	r.BoundedBy = r.bound()
 	r.round()
 	return r, nil

@@ -163,7 +163,7 @@ func (c *conn) chunks() error {
 
 // appendRequest appends a request to b.
 func appendRequest(b []byte, method, path, token string, body []byte) []byte {
-	b = append(append(append(append(b, method...), ' '), path...), " HTTP/1.1\r\nHost: hub\r\n"...)
+	b = append(append(append(append(b, method...), ' '), path...), " HTTP/1.1\r\nHost: hub\r\nAccept: application/json\r\n"...)
 	if token != "" {
 		b = append(append(append(b, "Authorization: Bearer "...), token...), "\r\n"...)
 	}
