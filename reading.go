@@ -10,4 +10,5 @@ type Reading struct {
 	Window   Window // of arrival; the edge's default is the class's whole keeping time
 	Subjects []Pseudonym
 	Sealed   []Sealed
+	LookUp   Name // the sealed attribute by whose value people are looked up, on record even when nobody is found; "" = none
 }

@@ -102,6 +102,29 @@ type Class struct {
 	Subject     Name          // the attribute whose value names the subject; "" = the entity itself
 	SubjectType string        // idtype of that name, for example "plate"; "entity" where Subject is ""
 	Keep        time.Duration // how long values are kept
+	Equality    []Equality    // what of it can be looked up though it is sealed
+}
+
+// Equality lets a sealed attribute be looked up by its value, for the purposes named and in no other way.
+type Equality struct {
+	Attr     Name
+	Purposes []PurposeID
+}
+
+// LookUps are the purposes for which an attribute can be looked up.
+func (c Class) LookUps(attr Name) []PurposeID {
+	for _, e := range c.Equality {
+		if e.Attr == attr {
+			return e.Purposes
+		}
+	}
+	return nil
+}
+
+// Token finds the sealed values that are equal to one value, for one purpose (protocol 5, "Blind-index tokens").
+type Token struct {
+	Purpose PurposeID
+	Token   [16]byte
 }
 
 // ClassUnclassified covers every attribute no class describes: sealed, subject = the entity.
@@ -128,6 +151,7 @@ type Window struct {
 type Scope struct {
 	Class      ClassID
 	Attrs      []Name
+	LookUp     Name // the sealed attribute by whose value people were looked up; "" = in another way
 	Window     Window
 	Subjects   []Pseudonym // whom it touches; empty where nobody has been named yet
 	Identities []Identity
@@ -204,6 +228,7 @@ type Sealed struct {
 	Attr      string    `json:"-"`
 	Time      string    `json:"time"`
 	Value     []byte    `json:"value"` // nonce12 || AES-256-GCM
+	Tokens    []Token   `json:"-"`     // by which it is found; they leave the store in no answer
 }
 
 // Place is where in the store a batch is written; a batch touches one place.

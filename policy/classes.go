@@ -18,6 +18,10 @@ type classesFile struct {
 		SubjectType string   `toml:"subject_type"`
 		Keep        string   `toml:"keep"`
 		Categories  []string `toml:"categories"`
+		Equality    []struct {
+			Attribute string   `toml:"attribute"`
+			Purposes  []string `toml:"purposes"`
+		} `toml:"equality"`
 	} `toml:"class"`
 }
 
@@ -64,6 +68,9 @@ func readClasses(text string) (list []ClassEntry, bad Problems) {
 			c.Subject = names.expand(line, e.Subject)
 		}
 		checkSubject(&c, say)
+		for _, q := range e.Equality {
+			c.lookUp(names.expand(line, q.Attribute), q.Purposes, say)
+		}
 		if e.Keep != "" {
 			keep, err := parseKeep(e.Keep)
 			if err != nil {

@@ -94,7 +94,9 @@ func (j *judgement) registers() {
 		j.missing("the purpose named is not in the register of purposes")
 	}
 	j.scope()
-	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol) && a.Count == 0 {
+	j.lookUp()
+	nobody := a.Count == 0 && a.Scope.LookUp != "" // looked up, and not found
+	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol) && a.Count == 0 && !nobody {
 		j.missing("the act says of nobody whom it touches")
 	}
 	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && a.Kind != tribune.ActRead)

@@ -75,6 +75,19 @@ func TestDecisions(t *testing.T) {
 		{"more people than the mandate allows", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Count = 51 }, "floor-many floor-mandate",
 			"the mandate parking-enforcement-2026 allows 50 people in one act, this one touches 51"},
 		{"nobody", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Count = 0 }, "", "the act says of nobody whom it touches"},
+		{"nobody was found by a value", lookup, func(a *tribune.Act, _ *tribune.Evidence) {
+			a.Count, a.Scope.Attrs, a.Scope.LookUp = 0, []tribune.Name{city + "driver"}, city+"driver"
+		}, "inspector-looks-up-sessions", ""},
+		{"looked up by a value that the law does not let be looked up", lookup, func(a *tribune.Act, _ *tribune.Evidence) {
+			a.Scope.Attrs, a.Scope.LookUp = nil, city+"refParking"
+		}, "", "class parking-session lets nobody be looked up in this way for this purpose"},
+		{"looked up for another purpose", study, func(a *tribune.Act, _ *tribune.Evidence) {
+			a.Scope.Attrs, a.Scope.LookUp = []tribune.Name{city + "startedAt", city + "driver"}, city+"driver"
+		}, "", "class parking-session lets nobody be looked up in this way for this purpose"},
+		{"looked up by an attribute that is not asked for", lookup, func(a *tribune.Act, _ *tribune.Evidence) {
+			a.Scope.Attrs, a.Scope.LookUp = []tribune.Name{city + "startedAt"}, city+"driver"
+		}, "", "the attribute by which people are looked up is not among those asked for"},
+		{"an enrolment that looks somebody up", enrol, func(a *tribune.Act, _ *tribune.Evidence) { a.Scope.LookUp = city + "driver" }, "", "an act of this kind looks nobody up"},
 
 		{"planner asks for plates", study, func(a *tribune.Act, _ *tribune.Evidence) {
 			a.Scope.Attrs = append(a.Scope.Attrs, city+"licensePlate")

@@ -140,6 +140,7 @@ func build(files map[string][]byte, texts map[string]string) (*Set, Problems) {
 	if len(all) == 0 { // the schema needs registers that make sense
 		all = append(all, s.checkRules()...)
 		all = append(all, s.checkSigners()...)
+		all = append(all, s.checkLookUps()...)
 	}
 	return s, all
 }

@@ -7,7 +7,7 @@ import (
 
 // Tightens reports whether the new set permits nothing that the old one did not, so that it may take effect at once. It
 // is mechanical and errs on the side of no: only listed kinds of change count as tightening (a forbid more, a permit
-// less or earlier over, an office or purpose less, lower limits, a signer or a right to sign less, shorter keeping).
+// less or earlier over, an office or purpose less, lower limits, a signer or a right to sign less, shorter keeping, a look-up less).
 // Everything else, however sensible, waits. The string says why not, or what was tightened, in plain words.
 func Tightens(old, new *Set) (bool, string) {
 	for _, compare := range []func(old, new *Set) string{compareCity, compareClasses, comparePurposes, compareOffices, compareRules} {
@@ -63,6 +63,9 @@ func compareClasses(old, new *Set) string {
 			slices.Equal(n.Types, o.Types) && slices.Equal(n.Attrs, o.Attrs) && slices.Equal(n.Categories, o.Categories)
 		if !same {
 			return fmt.Sprintf("class %s describes other data", n.ID)
+		}
+		if why := compareLookUps(o, &n); why != "" {
+			return why
 		}
 		if n.Keep != o.Keep && new.speaksOfKeep() {
 			return fmt.Sprintf("class %s is kept for another time, and policies depend on it", n.ID)

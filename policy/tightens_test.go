@@ -7,6 +7,9 @@ import (
 	"tribune/policy"
 )
 
+// lookUps is what the demo law lets be looked up.
+const lookUps = "[[class.equality]] # a notice comes back with a driver's name, and the vehicle has gone\nattribute = \"city:driver\"\npurposes = [\"enforce-parking\"]\n"
+
 func TestTightens(t *testing.T) {
 	d := newDemo(t)
 	old := load(t, d.files, d.trust)
@@ -21,6 +24,7 @@ func TestTightens(t *testing.T) {
 		{"an office ends earlier", "offices.toml", "until = 2027-11-22", "until = 2027-01-01", true},
 		{"a limit goes down", "offices.toml", "acts_per_hour = 600", "acts_per_hour = 599", true},
 		{"a signer may sign less", "city.toml", `"mandates", "appointments"`, `"appointments"`, true},
+		{"nothing can be looked up any more", "classes.toml", lookUps, ``, true},
 		{"data are kept for less", "classes.toml", `keep = "30d"`, `keep = "29d"`, true},
 
 		{"a permit more", "policies/parking.cedar", "", "\n@id(\"more\")\n@because(\"More.\")\n@until(\"2027-01-01\")\npermit (principal == Office::\"planner\", action == Action::\"decide\", resource);\n", false},
@@ -32,7 +36,10 @@ func TestTightens(t *testing.T) {
 		{"a limit goes up", "offices.toml", "acts_per_hour = 600", "acts_per_hour = 601", false},
 		{"a signer may sign more", "city.toml", `signs = ["registers"]`, `signs = ["registers", "mandates"]`, false},
 		{"data are kept for longer", "classes.toml", `keep = "30d"`, `keep = "31d"`, false},
-		{"an attribute becomes public", "classes.toml", `"city:driver", `, ``, false},
+		{"an attribute becomes public", "classes.toml", `"city:refParking", `, ``, false},
+		{"an attribute more can be looked up", "classes.toml", lookUps, lookUps + "[[class.equality]]\nattribute = \"city:refParking\"\npurposes = [\"enforce-parking\"]\n", false},
+		{"an attribute can be looked up for a purpose more", "classes.toml", `purposes = ["enforce-parking"]`, `purposes = ["enforce-parking", "plan-city"]`, false},
+		{"an attribute can be looked up for another purpose", "classes.toml", `purposes = ["enforce-parking"]`, `purposes = ["plan-city"]`, false},
 		{"a class covers more", "classes.toml", `"city:synthetic"`, `"city:synthetic", "city:colour"`, false},
 		{"a purpose means something else", "purposes.toml", `dpv:RecordManagement`, `dpv:PublicBenefit`, false},
 		{"a purpose more", "purposes.toml", "", "\n[[purpose]]\nid = \"more\"\ntitle = \"More\"\ndescription = \"More.\"\ndpv = \"dpv:PublicBenefit\"\n", false},

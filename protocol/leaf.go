@@ -63,6 +63,8 @@ type Inputs struct {
 	From  string          `json:"from"`  // window of arrival time, TimeLayout; "" where nothing is opened
 	Until string          `json:"until"` // exclusive
 	Note  string          `json:"note"`  // the act of power in words, for kind decide
+
+	LookUp tribune.Name `json:"lookUp,omitempty"` // the sealed attribute by whose value people were looked up
 }
 
 // Private is what a leaf commits to and only guardians see (13).

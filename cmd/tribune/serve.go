@@ -102,6 +102,7 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	open := f.Bool("lab", false, "the broker alone, for conformance suites and comparisons: nobody logs in, and nothing about people belongs in it")
 	mqtt := f.String("mqtt", "", "with --lab: HOST:PORT of an open MQTT broker that writes entities published to ngsi-ld/entities")
 	contexts := f.String("context-map", "", "with --lab: JSON file {context URL: file beside it}")
+	temporalPage := f.Int("temporal-page", 0, "with --lab: attribute instances of one answer about the past, beyond which it is 206; 0 = 10000")
 	profile := f.String("cpuprofile", "", "write a CPU profile to this file, from start to stop")
 	if err := parse(f, args); err != nil {
 		return err
@@ -118,7 +119,7 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	steady()
 	if *open {
-		return lab.Serve(ctx, lab.Config{Dir: *dir, HTTP: cmp.Or(*address, "127.0.0.1:8080"), MQTT: *mqtt, ContextMap: *contexts, Out: out, Log: logger(log, *verbose)})
+		return lab.Serve(ctx, lab.Config{Dir: *dir, HTTP: cmp.Or(*address, "127.0.0.1:8080"), MQTT: *mqtt, ContextMap: *contexts, TemporalPage: *temporalPage, Out: out, Log: logger(log, *verbose)})
 	}
 	return city.Serve(ctx, city.ServeConfig{Dir: city.Dir(*dir), File: *config, Address: *address, Verbose: *verbose, Out: out, Log: log})
 }

@@ -39,6 +39,8 @@ type File struct {
 	TraceMandate tribune.MandateID `toml:"trace_mandate"`
 	Contexts     string            `toml:"contexts"`
 
+	DownloadContexts bool `toml:"download_contexts"`
+
 	HTTP      FileHTTP      `toml:"http"`
 	MQTT      FileMQTT      `toml:"mqtt"`
 	Store     FileStore     `toml:"store"`
@@ -47,6 +49,7 @@ type File struct {
 	Guardian  []Guardian    `toml:"guardian"`
 	Login     FileLogin     `toml:"login"`
 	Metrics   FileMetrics   `toml:"metrics"`
+	Notify    FileNotify    `toml:"notify"`
 	Log       FileLog       `toml:"log"`
 	Backup    FileBackup    `toml:"backup"`
 }

@@ -34,7 +34,7 @@ func (f File) validate() error {
 	if err := f.roster().Validate(); err != nil {
 		return err
 	}
-	for _, check := range []func() error{f.checkURL, f.checkAddresses, f.checkPairs, f.checkProviders, f.checkLog, f.checkRecipients} {
+	for _, check := range []func() error{f.checkURL, f.checkAddresses, f.checkPairs, f.checkProviders, f.checkLog, f.checkRecipients, f.checkNotify} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -148,6 +148,9 @@ func (f File) Explain(path string) []policy.Finding {
 	}
 	if f.Contexts != "" {
 		x.there(f.Contexts, "contexts")
+	}
+	if f.DownloadContexts {
+		x.note("contexts are downloaded from wherever a request names them")
 	}
 	return x.found
 }

@@ -32,6 +32,8 @@ import (
 	"tribune/internal/store/pebble"
 	"tribune/internal/store/pg"
 	"tribune/internal/twin"
+	"tribune/internal/twin/notify"
+	"tribune/internal/twin/snapshot"
 	"tribune/internal/way"
 	"tribune/internal/web"
 	"tribune/policy"
@@ -52,6 +54,7 @@ type Config struct {
 	MQTT      MQTT       // where devices connect
 	Providers []Provider // who vouches for people; none = nobody can log in
 	Metrics   string     // HOST:PORT of /metrics; "" = on the main port, for direct callers on this machine
+	Notify    []string   // ranges of addresses inside to which notifications may go, besides the public internet
 
 	StoreURL string // postgres://... ; "" = embedded Pebble in DIR/hub/store
 
@@ -61,7 +64,8 @@ type Config struct {
 	Trust        policy.Trust      // whose signatures make law
 	TraceMandate tribune.MandateID // under which the hub enrols people in the trace
 
-	ContextMap string // JSON file {context URL: file beside it}, besides the shipped ones: contexts are never downloaded; "" = none
+	ContextMap       string // JSON file {context URL: file beside it}, besides the shipped ones; "" = none
+	DownloadContexts bool   // other contexts are downloaded, from public addresses and those of Notify
 
 	Demo        string           // "" = not a demo; else the sentence every page carries
 	DeviceClock func() time.Time // what devices' clocks are held against; nil = the time. A demo's devices live in demo time
@@ -109,6 +113,11 @@ type Hub struct {
 	guardians *client.Client
 	vault     *sealing
 	twin      *twin.Twin
+	feed      *notify.Feed // changes of the twin, for notifications
+	notifier  *notify.Notifier
+	sender    *notify.Sender
+	peers     peers // context sources
+	snapshots *snapshot.Snapshots
 	intake    edges
 	devices   *device.Register
 	leaves    deviceLeaves
@@ -188,8 +197,9 @@ func (h *Hub) rooms(ctx context.Context) error {
 	if h.store, err = h.openStore(ctx); err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
+	h.feed = notify.NewFeed()
 	h.twin, err = twin.New(twin.Config{
-		Store: h.store, Sealer: h.vault, Now: h.now,
+		Store: h.store, Sealer: h.vault, Now: h.now, Observe: h.feed.Observe,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 	})
 	if err != nil {
@@ -238,6 +248,9 @@ func (h *Hub) Serve(ctx context.Context) error {
 	group.Go(func() error { return h.intake.serve(ctx) })
 	group.Go(func() error { return h.reloads(ctx) })
 	group.Go(func() error { return h.retention(ctx) })
+	group.Go(func() error { return h.twin.Sweep(ctx, h.log) })
+	group.Go(func() error { return h.twin.Pack(ctx, h.log) })
+	group.Go(func() error { return h.notify(ctx) })
 	group.Go(func() error { return h.gauges.run(ctx) })
 	group.Go(func() error { return h.administer(ctx) })
 	return group.Wait()
@@ -263,6 +276,10 @@ func (h *Hub) Close() error {
 		all = append(all, v.Close())
 	}
 	h.intake.close()
+	all = append(all, h.peers.close())
+	if h.snapshots != nil {
+		all = append(all, h.snapshots.Close())
+	}
 	return errors.Join(append(all, h.store.Close())...)
 }
 

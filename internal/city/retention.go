@@ -2,6 +2,7 @@ package city
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tribune"
@@ -23,10 +24,14 @@ func (h *Hub) retention(ctx context.Context) error {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
-		n, err := h.vault.vault.Load().Expire(ctx, func(id tribune.ClassID) time.Duration {
+		keep := func(id tribune.ClassID) time.Duration {
 			class, _ := h.gate.Set().Class(id) // what no register knows has no end
 			return class.Keep
-		})
+		}
+		n, err := h.vault.vault.Load().Expire(ctx, keep)
+		if _, lost := h.twin.ForgetTokens(ctx, keep); lost != nil { // nobody opens them any more: nobody finds them, either
+			err = errors.Join(err, lost)
+		}
 		if err != nil && ctx.Err() == nil {
 			h.log.Error("values past their keeping time were not all deleted; trying again in an hour", "err", err)
 		}

@@ -93,7 +93,7 @@ func (f File) config(dir Dir, log *slog.Logger) Config {
 	return Config{
 		Dir: dir, City: f.City, Origin: f.Origin, Address: f.HTTP.Address, URL: f.URL, Certificate: f.HTTP.Certificate, Key: f.HTTP.Key,
 		MQTT:      MQTT{Address: f.MQTT.Address, TLSAddress: f.MQTT.TLSAddress, Certificate: f.MQTT.Certificate, Key: f.MQTT.Key},
-		Providers: f.Login.Provider, Metrics: f.Metrics.Address, StoreURL: f.Store.URL, ContextMap: f.Contexts,
+		Providers: f.Login.Provider, Metrics: f.Metrics.Address, Notify: f.Notify.Allow, StoreURL: f.Store.URL, ContextMap: f.Contexts, DownloadContexts: f.DownloadContexts,
 		Guardians: f.Guardian, T: f.Guardians.T, W: f.Guardians.W, Trust: f.Trust, TraceMandate: f.TraceMandate, Log: log,
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"os"
 
 	"tribune"
-	"tribune/data"
 	"tribune/internal/intake/gateway"
 	"tribune/internal/login"
 	"tribune/internal/metrics"
 	"tribune/internal/portal"
 	"tribune/internal/twin/api"
-	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin/snapshot"
 	"tribune/internal/web"
 	"tribune/protocol"
 )
@@ -34,29 +33,37 @@ func (h *Hub) handler() (http.Handler, error) {
 	h.gauges.mount(mux)
 	mux.Handle("/", h.portal.Handler())
 	mux.Handle(api.Prefix+"/", ngsi)
+	mux.Handle(api.OpenAPIPath, ngsi)
 	h.intake.gateway.Routes(mux)
 	var inside http.Handler = h.guarded(metrics.Route(mux))
 	if h.login != nil {
 		h.login.Routes(mux)
 		inside = h.login.Wrap(inside)
 	}
+	inside = api.Present(api.Problems(h.log), inside)
 	return h.gauges.Middleware(web.Wrap(web.Config{
 		Log: h.log, Callers: h.callers(), Demo: h.cfg.Demo != "", Vital: []string{"/log/", "/law/", "/group", "/healthz", "/readyz"},
-		Own: []web.Own{{Prefix: gateway.Prefix, MaxBody: gateway.MaxBody}},
+		Own:      []web.Own{{Prefix: gateway.Prefix, MaxBody: gateway.MaxBody}},
+		Surfaces: []web.Surface{{Prefix: api.Prefix + "/", Problems: api.Problems(h.log)}},
 	}, inside)), nil
 }
 
 func (h *Hub) api() (http.Handler, error) {
-	shipped, err := data.Contexts()
+	contexts, err := h.openContexts()
 	if err != nil {
-		return nil, fmt.Errorf("reading the shipped contexts: %w", err)
+		return nil, err
 	}
-	contexts, err := jsonld.New(jsonld.Config{Map: h.cfg.ContextMap, Files: shipped})
-	if err != nil {
-		return nil, fmt.Errorf("reading the contexts: %w", err)
+	if err := h.openNotifier(context.Background(), contexts); err != nil {
+		return nil, err
+	}
+	if err := h.openPeers(context.Background(), contexts); err != nil {
+		return nil, err
+	}
+	if h.snapshots, err = snapshot.Open(context.Background(), snapshot.Config{Store: h.store, Twin: h.twin, Sender: h.sender, Log: h.log, Now: h.now}); err != nil {
+		return nil, fmt.Errorf("opening the snapshots: %w", err)
 	}
 	return api.New(api.Config{
-		Twin: h.twin, Contexts: contexts, Way: gated{h}, Names: h.vault, Log: h.log, Now: h.now,
+		Twin: h.twin, Snapshots: h.snapshots, Notify: h.notifier, Registry: h.peers.registry, Sources: h.peers.sources, RegistrySubscriptions: h.peers.subscriptions, Reaches: h.reaches, Contexts: contexts, Way: gated{h}, Names: h.vault, URL: h.Public(), Log: h.log, Now: h.now,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 		Class:   func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
 	}), nil

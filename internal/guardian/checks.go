@@ -213,7 +213,7 @@ func actOf(a protocol.Act, priv protocol.Private) (tribune.Act, error) {
 	act := tribune.Act{
 		ID: a.ID, Kind: a.Kind, Count: a.Count, At: at,
 		Caller: tribune.Caller{Actor: priv.Actor, Office: a.Office, Purpose: a.Purpose, Mandate: a.Mandate},
-		Scope:  tribune.Scope{Class: priv.Inputs.Class, Attrs: priv.Inputs.Attrs, Window: window},
+		Scope:  tribune.Scope{Class: priv.Inputs.Class, Attrs: priv.Inputs.Attrs, LookUp: priv.Inputs.LookUp, Window: window},
 	}
 	for _, s := range priv.Subjects {
 		act.Scope.Subjects = append(act.Scope.Subjects, s.P)

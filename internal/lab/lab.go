@@ -1,6 +1,6 @@
 // Package lab is the broker alone: NGSI-LD over HTTP without law, login, vault or record, for conformance suites, comparisons
 // and development. `tribune serve --lab` runs it. Nobody is asked who they are, and no class is personal, so every answer says
-// Tribune-Mode: lab; nothing about people belongs in it.
+// Tribune-Mode: lab; nothing about people belongs in it. It may download contexts, and call any address.
 package lab
 
 import (
@@ -10,16 +10,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"tribune"
 	"tribune/data"
+	"tribune/internal/store"
 	"tribune/internal/store/pebble"
 	"tribune/internal/twin"
 	"tribune/internal/twin/api"
+	"tribune/internal/twin/federation"
 	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin/notify"
+	"tribune/internal/twin/snapshot"
 	"tribune/internal/web"
 )
 
@@ -27,42 +33,147 @@ import (
 type Config struct {
 	Dir        string // everything it keeps
 	HTTP       string // HOST:PORT
+	MQTT       string // HOST:PORT of the open MQTT broker; "" = none
 	ContextMap string // JSON file {context URL: file beside it}; "" = only what is built in
-	Out        io.Writer
-	Log        *slog.Logger
+
+	TemporalPage int // attribute instances of one answer about the past; 0 = as many as the twin reads
+
+	Out io.Writer
+	Log *slog.Logger
 }
 
-const stopFor = 5 * time.Second // for requests under way
+const (
+	stopFor     = 5 * time.Second  // for requests under way
+	connectTime = 5 * time.Second  // of a call to another server
+	keepAlive   = 30 * time.Second // of its connection
+)
 
-// Serve runs a laboratory until ctx ends. Once it answers it writes one line of JSON to Out: {"address": ...}.
+// Serve runs a laboratory until ctx ends. Once it answers it writes one line of JSON to Out: {"address": ..., "mqtt": ...}.
 func Serve(ctx context.Context, cfg Config) (err error) {
 	s, err := pebble.Open(pebble.Config{Dir: filepath.Join(cfg.Dir, "store"), Log: cfg.Log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	t, err := twin.New(twin.Config{Store: s})
+	feed := notify.NewFeed()
+	t, err := twin.New(twin.Config{Store: s, Observe: feed.Observe})
 	if err != nil {
 		return err
 	}
+	sweeping, swept := context.WithCancel(ctx)
+	var busy sync.WaitGroup
+	busy.Go(func() { t.Sweep(sweeping, cfg.Log) })
+	busy.Go(func() { t.Pack(sweeping, cfg.Log) })
+	defer func() { swept(); busy.Wait() }() // before the store is closed
+	registry, err := federation.Open(ctx, federation.Config{Store: s})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, registry.Close()) }()
+	contexts, err := openContexts(cfg, s)
+	if err != nil {
+		return err
+	}
+	sources, err := openSources(ctx, s, contexts)
+	if err != nil {
+		return err
+	}
+	defer sources.Close()
+	notifier, end, err := openNotifier(ctx, notify.Config{Store: s, Twin: t, Feed: feed, Contexts: contexts, Log: cfg.Log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	watching, unwatch, err := openRegistrySubscriptions(ctx, registry, contexts, cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unwatch()) }()
+	sender := notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
+	defer func() { err = errors.Join(err, sender.Close()) }()
+	snapshots, err := snapshot.Open(ctx, snapshot.Config{Store: s, Twin: t, Sender: sender, Log: cfg.Log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshots.Close()) }()
+	ngsi := api.New(api.Config{Twin: t, Snapshots: snapshots, Notify: notifier, Registry: registry, RegistrySubscriptions: watching, Sources: sources, Contexts: contexts, Log: cfg.Log, TemporalPage: cfg.TemporalPage, MayWrite: func(tribune.Caller) error { return nil }})
+	return serve(ctx, cfg, handler(cfg.Log, ngsi))
+}
+
+// openContexts may download, from anywhere: what it is asked for is its users' own.
+func openContexts(cfg Config, s store.Store) (*jsonld.Contexts, error) {
 	shipped, err := data.Contexts()
 	if err != nil {
-		return fmt.Errorf("reading the shipped contexts: %w", err)
+		return nil, fmt.Errorf("reading the shipped contexts: %w", err)
 	}
-	contexts, err := jsonld.New(jsonld.Config{Map: cfg.ContextMap, Files: shipped})
+	d := jsonld.NewDownloader(jsonld.DownloadConfig{Dialer: &net.Dialer{Timeout: connectTime, KeepAlive: keepAlive}, Proxy: http.ProxyFromEnvironment})
+	contexts, err := jsonld.New(jsonld.Config{Map: cfg.ContextMap, Files: shipped, Store: s, Download: d.Download})
 	if err != nil {
-		return fmt.Errorf("reading the contexts: %w", err)
+		return nil, fmt.Errorf("reading the contexts: %w", err)
 	}
-	ngsi := api.New(api.Config{Twin: t, Contexts: contexts, Log: cfg.Log, MayWrite: func(tribune.Caller) error { return nil }})
+	return contexts, nil
+}
+
+// openSources may ask whoever is registered, wherever it is: its users registered it.
+func openSources(ctx context.Context, s store.Store, contexts *jsonld.Contexts) (*federation.Sources, error) {
+	self, err := federation.Identity(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return federation.NewSources(federation.SourcesConfig{Contexts: contexts, Self: self, PassCredentials: true, Dialer: &net.Dialer{Timeout: connectTime, KeepAlive: keepAlive}}), nil
+}
+
+// openRegistrySubscriptions notifies of registrations, at any endpoint, as openNotifier does of entities.
+func openRegistrySubscriptions(ctx context.Context, registry *federation.Registry, contexts *jsonld.Contexts, log *slog.Logger) (s *federation.Subscriptions, end func() error, err error) {
+	sender := notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
+	if s, err = federation.NewSubscriptions(ctx, federation.SubscriptionsConfig{Registry: registry, Sender: sender, Contexts: contexts, Log: log}); err != nil {
+		return nil, nil, errors.Join(err, sender.Close())
+	}
+	return s, func() error { return errors.Join(sender.Close(), s.Close()) }, nil
+}
+
+// openNotifier notifies any endpoint, until it is ended.
+func openNotifier(ctx context.Context, cfg notify.Config) (n *notify.Notifier, end func() error, err error) {
+	cfg.Sender = notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
+	if n, err = notify.Open(ctx, cfg); err != nil {
+		return nil, nil, errors.Join(err, cfg.Sender.Close())
+	}
+	running, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- n.Run(running) }()
+	return n, func() error {
+		stop()
+		return errors.Join(<-done, cfg.Sender.Close())
+	}, nil
+}
+
+// handler is all that a laboratory serves over HTTP.
+func handler(log *slog.Logger, ngsi http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", ngsi)
-	server := web.NewServer(web.Wrap(web.Config{Log: cfg.Log, Quiet: true}, everyone(mux)))
+	mux.Handle(api.OpenAPIPath, ngsi)
+	mux.HandleFunc("GET /{$}", home)
+	return told(web.Wrap(web.Config{Log: log, Quiet: true, Problems: api.Problems(log)}, everyone(api.Present(api.Problems(log), mux))))
+}
+
+// serve answers until ctx ends, then lets what is under way end.
+func serve(ctx context.Context, cfg Config, h http.Handler) (err error) {
+	server := web.NewServer(h)
 	l, err := web.Listen(ctx, cfg.HTTP, 0)
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(cfg.Out).Encode(map[string]string{"address": "http://" + l.Addr().String()}); err != nil {
-		return err
+	said := map[string]string{"address": "http://" + l.Addr().String()}
+	if cfg.MQTT != "" {
+		b, err := openBroker(ctx, cfg.MQTT, h, cfg.Log)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		defer func() { err = errors.Join(err, b.close()) }()
+		said["mqtt"] = "mqtt://" + b.at.Addr().String()
+	}
+	if err := json.NewEncoder(cfg.Out).Encode(said); err != nil {
+		return errors.Join(err, l.Close())
 	}
 	defer context.AfterFunc(ctx, func() {
 		stop, cancel := context.WithTimeout(context.Background(), stopFor)
@@ -75,10 +186,17 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
-// everyone is known in a laboratory, as the same caller, and told where they are.
-func everyone(next http.Handler) http.Handler {
+// told: every answer says where it comes from, one that was refused at the door as well.
+func told(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(web.ModeHeader, "lab")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// everyone is known in a laboratory, as the same caller.
+func everyone(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(web.WithCaller(r.Context(), tribune.Caller{Actor: "lab", Office: "integrator"})))
 	})
 }

@@ -95,12 +95,22 @@ type classShown struct {
 	policy.ClassEntry
 	Days    int // kept; 0 = without an end
 	Readers []reader
+	LookUps []lookUpShown
+}
+
+// lookUpShown is a sealed attribute that can be looked up by its value, and for what.
+type lookUpShown struct {
+	Attr     string // the last part of its IRI, for people
+	Purposes []tribune.PurposeID
 }
 
 func (v lawView) class(c policy.ClassEntry) classShown {
 	e := classShown{ClassEntry: c, Days: int(c.Keep / (24 * time.Hour))}
 	if c.Personal {
 		e.Readers = v.readers(c.ID)
+		for _, q := range c.Equality {
+			e.LookUps = append(e.LookUps, lookUpShown{string(q.Attr[strings.LastIndexAny(string(q.Attr), "/#")+1:]), q.Purposes})
+		}
 	}
 	return e
 }
@@ -186,13 +196,20 @@ func (p *Portal) classTable(r *http.Request) (any, [][]string, error) {
 		SubjectType string   `json:"subjectType,omitempty"`
 		KeepDays    int      `json:"keepDays,omitempty"`
 		Categories  []string `json:"categories"`
+
+		LookUps []string `json:"lookUps,omitempty"` // attribute, space, purpose
 	}
-	all, table := []row{}, [][]string{{"id", "title", "personal", "kept for days", "subject", "kind of name", "types", "attributes", "categories"}}
+	all, table := []row{}, [][]string{{"id", "title", "personal", "kept for days", "subject", "kind of name", "types", "attributes", "categories", "can be looked up by, for"}}
 	for _, c := range v.classes() {
-		x := row{string(c.ID), c.Title, ids(c.Types), ids(c.Attrs), c.Personal, string(c.Subject), c.SubjectType, c.Days, ids(c.Categories)}
+		x := row{string(c.ID), c.Title, ids(c.Types), ids(c.Attrs), c.Personal, string(c.Subject), c.SubjectType, c.Days, ids(c.Categories), nil}
+		for _, q := range c.Equality {
+			for _, p := range q.Purposes {
+				x.LookUps = append(x.LookUps, string(q.Attr)+" "+string(p))
+			}
+		}
 		all = append(all, x)
 		table = append(table, []string{
-			x.ID, x.Title, strconv.FormatBool(x.Personal), strconv.Itoa(x.KeepDays), x.Subject, x.SubjectType, strings.Join(x.Types, " "), strings.Join(x.Attrs, " "), strings.Join(x.Categories, " "),
+			x.ID, x.Title, strconv.FormatBool(x.Personal), strconv.Itoa(x.KeepDays), x.Subject, x.SubjectType, strings.Join(x.Types, " "), strings.Join(x.Attrs, " "), strings.Join(x.Categories, " "), strings.Join(x.LookUps, "; "),
 		})
 	}
 	return setData{v.Hash, all}, table, nil

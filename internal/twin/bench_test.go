@@ -120,7 +120,7 @@ func BenchmarkFind(b *testing.B) {
 		{"none-of-10000", Query{Types: park, Q: spots(`status~=^closed`)}},
 		{"type", Query{Types: park}},
 		{"type-count", Query{Types: park, Count: true, Limit: 20}},
-		{"near-500m", Query{Types: park, Near: &Near{Lon: -1.85, Lat: 52.45, MaxDistance: 500}, Limit: 20}},
+		{"near-500m", Query{Types: park, Geo: near(b, -1.85, 52.45, 500), Limit: 20}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

@@ -24,6 +24,7 @@ type entry struct {
 	size    int64
 	clock   uint64    // every commit at or before it that concerns the entity is contained
 	read    time.Time // when it was read or written, for MaxStale
+	expires time.Time // when something of it expires first; zero = never
 	series  []series  // what is known of its readings at this version; never changed
 
 	mu    sync.Mutex

@@ -35,6 +35,8 @@ func apply(cur *model.Entity, mode Mode, frag *fragment, now time.Time) (*edit, 
 		return nil, tribune.Hint(fmt.Errorf("entity %s exists already: %w", frag.id, tribune.ErrConflict), "update it, or use another id")
 	case cur == nil && mode != Create && mode != Upsert && mode != UpsertReplace:
 		return nil, tribune.Hint(fmt.Errorf("entity %s: %w", frag.id, tribune.ErrNotFound), "check the id and the tenant; create it first")
+	case cur != nil && frag.more != nil && !frag.more.only.Match(cur.Types):
+		return nil, tribune.Hint(fmt.Errorf("entity %s of that type: %w", frag.id, tribune.ErrNotFound), "check the parameter type")
 	case mode == Delete:
 		return &edit{touched: sortedNames(cur.Attrs)}, nil
 	}
@@ -85,28 +87,7 @@ func (x *edit) changes(cur *model.Entity) bool {
 	if cur == nil || x.e == nil {
 		return (cur == nil) != (x.e == nil)
 	}
-	return len(x.touched) > 0 || x.retyped || !slices.Equal(cur.Scope, x.e.Scope)
-}
-
-// describe sets types and scope. Types are added, never taken away, but by a replacement.
-func (x *edit) describe(cur *model.Entity, mode Mode, frag *fragment, replace bool) {
-	if mode == DeleteAttr || mode == Partial {
-		return
-	}
-	switch {
-	case replace && len(frag.types) > 0:
-		x.e.Types, x.plain = slices.Clone(frag.types), false
-	default:
-		for _, typ := range frag.types {
-			if !slices.Contains(x.e.Types, typ) {
-				x.e.Types, x.plain = append(slices.Clip(x.e.Types), typ), false
-			}
-		}
-	}
-	x.retyped = cur != nil && !slices.Equal(cur.Types, x.e.Types)
-	if replace || len(frag.scope) > 0 && (mode != AppendNew || len(x.e.Scope) == 0) {
-		x.e.Scope, x.plain = frag.scope, false
-	}
+	return len(x.touched) > 0 || x.retyped || !slices.Equal(cur.Scope, x.e.Scope) || !cur.ExpiresAt.Equal(x.e.ExpiresAt)
 }
 
 // set writes whole instances.
@@ -117,9 +98,11 @@ func (x *edit) set(cur *model.Entity, mode Mode, frag *fragment, replace bool, n
 			a := f.list[i]
 			was := x.e.Instance(name, a.Dataset)
 			switch {
-			case mode == AppendNew && was != nil, mode == Update && was == nil:
+			case mode == AppendNew && was != nil:
 				x.ignored = append(x.ignored, name)
-			case a.Null() && (mode == Update || mode == Append || mode == Upsert) && was != nil:
+			case mode == ReplaceAttr && was == nil:
+				return absent(name, a.Dataset)
+			case a.Null() && (mode == Update || mode == Upsert || mode == Append && was != nil):
 				x.drop(name, a.Dataset)
 			default:
 				if err := x.put(name, a, was, now); err != nil {
@@ -163,6 +146,13 @@ func (x *edit) drop(name tribune.Name, dataset string) bool {
 func (x *edit) remove(frag *fragment) error {
 	for _, f := range frag.attrs {
 		name, list := f.name, f.list
+		if name == model.ScopeName {
+			if len(x.e.Scope) == 0 {
+				return absent(name, "")
+			}
+			x.e.Scope, x.touched = nil, append(x.touched, name)
+			continue
+		}
 		if len(list) == 0 {
 			list = []model.Attr{{}}
 		}
@@ -197,7 +187,7 @@ func (x *edit) partial(frag *fragment, now time.Time) error {
 				x.drop(name, a.Dataset)
 				continue
 			}
-			a, err := combine(name, was, a, false)
+			a, err := combine(name, was, a, false, Common{})
 			if err != nil {
 				return err
 			}
@@ -222,7 +212,11 @@ func (x *edit) merge(frag *fragment, now time.Time) error {
 				continue
 			case was != nil:
 				var err error
-				if a, err = combine(name, was, a, true); err != nil {
+				if a, err = combine(name, was, a, true, frag.common()); err != nil {
+					return err
+				}
+			default:
+				if err := complete(name, &a); err != nil {
 					return err
 				}
 			}

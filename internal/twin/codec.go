@@ -14,12 +14,16 @@ import (
 // decoded without copying. Strings and values are uvarint length || bytes, lists are uvarint count || items, times are
 // 0x00 or 0x01 || varint seconds || uvarint nanoseconds; names are in order, so one entity has one spelling.
 //
-//	entity = 0x01 types scope createdAt modifiedAt count ( name instances )*
-//	attr   = flags u8 [dataset] createdAt modifiedAt ( sealed / kind u8 value [objectType] [unitCode] [observedAt] [subs] )
-//	sealed = class pseudonym16 day u32 segment u32 time value
+//	entity = ( 0x01 types scope createdAt modifiedAt / 0x02 types scope createdAt modifiedAt expiresAt ) count ( name instances )*
+//	attr   = flags u8 [dataset] createdAt modifiedAt [expiresAt]
+//	         ( sealed / kind u8 value [objectType] [unitCode] [observedAt] [subs] [rare u8 [valueType]] )
+//	sealed = class pseudonym16 day u32 segment u32 time value [count ( purpose token16 )*]
 //
 // A row of h is 0x01 || attr. JSON would be three times slower to read and twice the size.
-const docFormat = 1
+const (
+	docFormat       = 1
+	docFormatExpire = 2 // of a transient entity
+)
 
 // Flags of an attribute: which optional fields follow.
 const (
@@ -29,6 +33,14 @@ const (
 	hasUnitCode
 	hasObservedAt
 	hasSub
+	hasExpiresAt
+	hasRare
+)
+
+// Flags of what is rare.
+const (
+	rareValueType = 1 << iota
+	rarePlain
 )
 
 // kinds by their code in documents; never change the order.
@@ -36,7 +48,11 @@ var kinds = [...]model.Kind{model.Property, model.GeoProperty, model.LanguagePro
 	model.JSONProperty, model.ListProperty, model.Relationship, model.ListRelationship}
 
 func encodeEntity(b []byte, e *model.Entity) []byte {
-	b = append(b, docFormat)
+	format := byte(docFormat)
+	if !e.ExpiresAt.IsZero() {
+		format = docFormatExpire
+	}
+	b = append(b, format)
 	b = appendNames(b, e.Types)
 	b = binary.AppendUvarint(b, uint64(len(e.Scope)))
 	for _, s := range e.Scope {
@@ -44,6 +60,9 @@ func encodeEntity(b []byte, e *model.Entity) []byte {
 	}
 	b = appendTime(b, e.CreatedAt)
 	b = appendTime(b, e.ModifiedAt)
+	if format == docFormatExpire {
+		b = appendTime(b, e.ExpiresAt)
+	}
 	return appendAttrs(b, e.Attrs)
 }
 
@@ -76,19 +95,33 @@ func appendAttr(b []byte, a *model.Attr) []byte {
 			flags |= f.bit
 		}
 	}
+	rare := byte(0)
+	if a.Rare != nil {
+		flags, rare = rareFlags(flags, a)
+	}
+	if a.Sealed != nil && len(a.Sealed.Tokens) > 0 {
+		flags |= hasRare // of a sealed instance: tokens follow
+	}
 	b = append(b, flags)
 	if a.Dataset != "" {
 		b = appendString(b, a.Dataset)
 	}
 	b = appendTime(b, a.CreatedAt)
 	b = appendTime(b, a.ModifiedAt)
+	if flags&hasExpiresAt != 0 {
+		b = appendTime(b, a.Rare.ExpiresAt)
+	}
 	if s := a.Sealed; s != nil {
 		b = appendString(b, string(s.Class))
 		b = append(b, s.Pseudonym[:]...)
 		b = binary.BigEndian.AppendUint32(b, s.Day)
 		b = binary.BigEndian.AppendUint32(b, s.Segment)
 		b = appendString(b, s.Time)
-		return appendString(b, string(s.Value))
+		b = appendString(b, string(s.Value))
+		if len(s.Tokens) > 0 {
+			b = appendTokens(b, s.Tokens)
+		}
+		return b
 	}
 	b = append(b, byte(kindCode(a.Kind)))
 	b = binary.AppendUvarint(b, uint64(len(a.Value)))
@@ -105,7 +138,33 @@ func appendAttr(b []byte, a *model.Attr) []byte {
 	if len(a.Sub) > 0 {
 		b = appendAttrs(b, a.Sub)
 	}
+	if rare != 0 {
+		b = append(b, rare)
+		if rare&rareValueType != 0 {
+			b = appendString(b, string(a.Rare.ValueType))
+		}
+	}
 	return b
+}
+
+// rareFlags adds to the flags of an instance what it has of the rare. Of a sealed one that is only when it expires.
+func rareFlags(flags byte, a *model.Attr) (all, rare byte) {
+	if !a.Rare.ExpiresAt.IsZero() {
+		flags |= hasExpiresAt
+	}
+	if a.Sealed != nil {
+		return flags, 0
+	}
+	if a.Rare.ValueType != "" {
+		rare |= rareValueType
+	}
+	if a.Rare.Plain {
+		rare |= rarePlain
+	}
+	if rare != 0 {
+		flags |= hasRare
+	}
+	return flags, rare
 }
 
 func appendString(b []byte, s string) []byte {

@@ -57,10 +57,14 @@ func (t *Twin) commit(ctx context.Context, at tribune.Place, all []draft, secret
 		done()
 	}
 	for _, d := range drafts {
+		t.packer.wrote(d.key, len(d.past))
 		t.cache.commit(d.key, d.hash, d.entry(now))
+		if !d.soon.IsZero() {
+			t.ends.note(at, d.soon)
+		}
 	}
 	t.cache.tick()
-	t.observe(drafts, now)
+	t.observe(drafts, seq, now)
 	t.release(work) // after a failure nobody knows who still reads it
 	return nil
 }
@@ -104,7 +108,7 @@ func (d *draft) entry(now time.Time) *entry {
 	if d.e == nil {
 		return nil
 	}
-	e := &entry{version: d.version, entity: d.e, size: sizeOf(d.e, len(d.doc))}
+	e := &entry{version: d.version, entity: d.e, size: sizeOf(d.e, len(d.doc)), expires: d.soon}
 	if !d.plain {
 		var err error
 		if e, err = decodeDocument(d.key.id, slices.Clone(d.doc)); err != nil {
@@ -152,6 +156,7 @@ func (d *draft) putIndex(b *store.Batch, k keys) {
 	var few [8][]byte
 	was := d.rowsOf(k, before, few[:0:4])
 	is := d.rowsOf(k, d.e, few[4:4:8])
+	d.soon = k.soonest(is)
 	for _, row := range was {
 		if _, found := slices.BinarySearchFunc(is, row, bytes.Compare); !found {
 			b.Delete(row)
@@ -173,7 +178,7 @@ func (d *draft) putPast(b *store.Batch, k keys) {
 			change = change[:10]
 		}
 		key := k.history(d.key.id, p.name, p.attr, change)
-		b.Put(key, k.mem.end(appendAttr(append(k.mem.begin(256), docFormat), p.attr)))
+		b.Put(key, k.mem.end(appendAttr(append(k.mem.begin(256), docFormat), remembering(p.attr))))
 	}
 }
 

@@ -122,10 +122,30 @@ type batchOf struct {
 	k keys
 }
 
+// What a release wrote that knew nothing that expires is read as it was written.
+func TestOldDocumentsAreRead(t *testing.T) {
+	const old = "\x01\x01\x03Car\x01\x02/a\x01\x14\x00\x01\x16\x00\x01\x01a\x01\x39\x01d\x01\x14\x00\x01\x16\x00\x00\x011\x01u\x01\x0a\x06\x01\x01s\x01\x00\x01\x14\x00\x01\x16\x00\x06\x05\"b:c\""
+	e, err := decodeEntity("urn:1", []byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := e.Attrs["a"][0]
+	if e.Scope[0] != "/a" || a.Dataset != "d" || a.UnitCode != "u" || a.ObservedAt.Unix() != 5 || string(a.Sub["s"][0].Value) != `"b:c"` || a.Rare != nil || !e.ExpiresAt.IsZero() {
+		t.Errorf("got %+v", e)
+	}
+	if again := string(encodeEntity(nil, e)); again != old {
+		t.Errorf("written again it is\n%q, was\n%q", again, old)
+	}
+}
+
 func FuzzDecodeEntity(f *testing.F) {
 	e := session("urn:1")
 	e.Attrs["plate"] = []model.Attr{{Dataset: "d", Sealed: &tribune.Sealed{Class: "c", Value: []byte("v"), Time: "t"}}}
 	e.Attrs["x"] = []model.Attr{{Kind: model.Property, Value: []byte("1"), UnitCode: "u", ObservedAt: time.Unix(5, 6), ObjectType: []tribune.Name{"T"}, Sub: map[tribune.Name][]model.Attr{"s": prop("2")}}}
+	f.Add(encodeEntity(nil, &e))
+	e.ExpiresAt = time.Unix(7, 8)
+	e.Attrs["plate"][0].Rare = &model.Rare{ExpiresAt: time.Unix(1, 2)}
+	e.Attrs["x"][0].Rare = &model.Rare{ExpiresAt: time.Unix(3, 4), ValueType: "T", Plain: true}
 	f.Add(encodeEntity(nil, &e))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := decodeEntity("urn:1", b)

@@ -17,20 +17,31 @@ var errDamaged = errors.New("does not decode")
 
 // decodeEntity keeps b: values point into it.
 func decodeEntity(id tribune.EntityID, b []byte) (*model.Entity, error) {
+	e, _, err := decodeTransient(id, b)
+	return e, err
+}
+
+// decodeTransient says besides when the entity, or the first of its attributes, expires; zero = never.
+func decodeTransient(id tribune.EntityID, b []byte) (*model.Entity, time.Time, error) {
 	d := &decoder{b: b, id: id}
-	if d.byte() != docFormat {
-		return nil, &tribune.IntegrityError{What: "document of " + string(id), Err: errDamaged}
+	format := d.byte()
+	if format != docFormat && format != docFormatExpire {
+		return nil, time.Time{}, &tribune.IntegrityError{What: "document of " + string(id), Err: errDamaged}
 	}
 	e := &model.Entity{ID: id, Types: d.names()}
 	for range d.count() {
 		e.Scope = append(e.Scope, d.string())
 	}
 	e.CreatedAt, e.ModifiedAt = d.time(), d.time()
+	if format == docFormatExpire {
+		e.ExpiresAt = d.time()
+		d.soon = e.ExpiresAt
+	}
 	e.Attrs = d.attrs(0)
 	if d.bad || d.at != len(b) {
-		return nil, &tribune.IntegrityError{What: "document of " + string(id), Err: errDamaged}
+		return nil, time.Time{}, &tribune.IntegrityError{What: "document of " + string(id), Err: errDamaged}
 	}
-	return e, nil
+	return e, d.soon, nil
 }
 
 func decodeRow(id tribune.EntityID, name tribune.Name, b []byte) (model.Attr, error) {
@@ -51,6 +62,9 @@ type decoder struct {
 	at  int
 	id  tribune.EntityID
 	bad bool
+
+	soon time.Time // the first expiresAt of the entity and all in it
+	subs time.Time // the first of the sub-attributes of the instance that is read
 }
 
 func (d *decoder) byte() byte {
@@ -154,6 +168,9 @@ func (d *decoder) attrs(depth int) map[tribune.Name][]model.Attr {
 		list := make([]model.Attr, 0, min(k, 16))
 		for range k {
 			list = append(list, d.attr(name, depth))
+			if depth == 0 && list[len(list)-1].Rare != nil {
+				d.soon = sooner(d.soon, list[len(list)-1].Ends())
+			}
 			if d.bad {
 				return nil
 			}
@@ -169,10 +186,19 @@ func (d *decoder) attr(name tribune.Name, depth int) (a model.Attr) {
 		a.Dataset = d.string()
 	}
 	a.CreatedAt, a.ModifiedAt = d.time(), d.time()
+	if flags&hasExpiresAt != 0 {
+		a.SetRare(model.Rare{ExpiresAt: d.time()})
+		if depth > 0 {
+			d.subs = sooner(d.subs, a.Expires())
+		}
+	}
 	if flags&hasSealed != 0 {
 		s := &tribune.Sealed{Class: tribune.ClassID(d.string()), Pseudonym: tribune.Pseudonym(d.bytes(16)),
 			Day: binary.BigEndian.Uint32(d.bytes(4)), Segment: binary.BigEndian.Uint32(d.bytes(4)), Time: d.string()}
 		s.Value = d.bytes(d.length())
+		if flags&hasRare != 0 {
+			s.Tokens = d.tokens()
+		}
 		s.Entity, s.Attr = d.id, itemAttr(name, a.Dataset)
 		a.Sealed = s
 		return a
@@ -196,5 +222,25 @@ func (d *decoder) attr(name tribune.Name, depth int) (a model.Attr) {
 	if flags&hasSub != 0 {
 		a.Sub = d.attrs(depth + 1)
 	}
+	if flags&hasRare != 0 {
+		d.rare(&a)
+	}
+	if depth == 0 && !d.subs.IsZero() {
+		setSubEnds(&a, d.subs)
+		d.subs = time.Time{}
+	}
 	return a
+}
+
+func (d *decoder) rare(a *model.Attr) {
+	r := model.Rare{ExpiresAt: a.Expires()}
+	flags := d.byte()
+	if flags&rareValueType != 0 {
+		r.ValueType = d.name()
+	}
+	r.Plain = flags&rarePlain != 0
+	if flags&^(rareValueType|rarePlain) != 0 {
+		d.bad = true
+	}
+	a.SetRare(r)
 }

@@ -20,7 +20,9 @@ type draft struct {
 	touched []tribune.Name // once or more
 	retyped bool
 	changed bool
-	plain   bool // e can stay in the cache as it is
+	plain   bool      // e can stay in the cache as it is
+	lapsed  bool      // something of e had expired and is not there any more
+	soon    time.Time // when something of e expires first, zero = never
 	source  string
 	ids     []string // change IDs to remember
 	past    []past
@@ -95,6 +97,9 @@ func (t *Twin) draft(ctx context.Context, k keys, d *draft, names map[subjectNam
 	d.version = uint64(now.UnixMicro()) // so that an entity deleted and created again has another version
 	if d.old != nil {
 		d.e, d.version, d.series = d.old.entity, d.old.version+1, d.old.series
+		if !d.old.expires.IsZero() {
+			d.lapse(now)
+		}
 	}
 	for i, s := range w.steps {
 		res := &d.results[i]
@@ -102,7 +107,13 @@ func (t *Twin) draft(ctx context.Context, k keys, d *draft, names map[subjectNam
 		if err != nil {
 			return nil, nil, err
 		}
-		if again {
+		if s.mode == Expire {
+			d.changed, d.source = d.changed || d.lapsed, s.source
+		}
+		if s.mode == forget {
+			d.forget(s.forget)
+		}
+		if again || s.mode == Expire || s.mode == forget {
 			continue
 		}
 		x, err := apply(d.e, s.mode, &s.frag, now)
@@ -128,13 +139,13 @@ func (t *Twin) draft(ctx context.Context, k keys, d *draft, names map[subjectNam
 		}
 		res.Created, res.Updated, res.Ignored = x.created, x.touched, x.ignored
 		secrets, unnamed = append(secrets, sec...), append(unnamed, un...)
-		d.take(s, i, x)
+		d.take(s, i, x, now)
 	}
 	return secrets, unnamed, nil
 }
 
 // take accepts an edit.
-func (d *draft) take(s *step, index int, x *edit) {
+func (d *draft) take(s *step, index int, x *edit, now time.Time) {
 	if !x.changes(d.e) {
 		return
 	}
@@ -157,6 +168,8 @@ func (d *draft) take(s *step, index int, x *edit) {
 		p.name, p.attr = w.name, x.e.Instance(w.name, w.dataset)
 		d.past = append(d.past, p)
 	}
+	d.bury(p, d.e, x.e, x.touched, now)
+	d.rescope(p, d.e, x.e, now)
 	d.remember(s, x)
 	d.e = x.e
 }

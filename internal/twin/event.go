@@ -11,6 +11,7 @@ import (
 // Event is one entity changed, and durable. Before and After are shared with the cache: do not change them. Sealed
 // attributes are in them as everywhere in the twin: sealed.
 type Event struct {
+	Seq     uint64 // its number in the change log
 	Tenant  tribune.Tenant
 	Entity  tribune.EntityID
 	Before  *model.Entity  // nil = it was not there
@@ -20,13 +21,17 @@ type Event struct {
 	Source  string
 }
 
+// Position is the change log's number up to which every change has been observed: who has handled all events before the call
+// goes on from it with Changes.
+func (t *Twin) Position() uint64 { return t.log.done() }
+
 // observe tells the observer of a commit, under the locks of its entities: events of one entity come in order.
-func (t *Twin) observe(drafts []*draft, now time.Time) {
+func (t *Twin) observe(drafts []*draft, seq uint64, now time.Time) {
 	if t.cfg.Observe == nil {
 		return
 	}
-	for _, d := range drafts {
-		e := Event{Tenant: d.key.tenant, Entity: d.key.id, At: now, Source: d.source}
+	for i, d := range drafts {
+		e := Event{Seq: seq + uint64(i), Tenant: d.key.tenant, Entity: d.key.id, At: now, Source: d.source}
 		e.Touched = slices.Clone(d.touched)
 		slices.Sort(e.Touched)
 		e.Touched = slices.Compact(e.Touched)

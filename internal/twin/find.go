@@ -19,12 +19,13 @@ const (
 	MaxLimit      = 1000
 	MaxOffset     = 1 << 20
 	MaxIDs        = 1000
+	MaxSelectors  = 100
 	maxCandidates = 1 << 20 // entities one query may look at
-	probeRows     = 256     // of an index before a plain walk by type is tried instead
+	maxLookups    = 100_000 // linked entities one query may look at
 )
 
 // LocationIRI is the property that geo queries are about unless they say otherwise.
-const LocationIRI tribune.Name = "https://uri.etsi.org/ngsi-ld/location"
+const LocationIRI = query.Location
 
 // Query asks for entities. All that is set must hold.
 type Query struct {
@@ -32,26 +33,42 @@ type Query struct {
 	Types     query.TypeExpr
 	IDs       []tribune.EntityID
 	IDPattern *regexp.Regexp
+	Selectors []Selector     // one of them must hold too
 	Attrs     []tribune.Name // at least one of them is there
 	Q         *query.Expr
-	Near      *Near
+	Geo       *query.Geo
+	Scopes    query.ScopeExpr
 
 	// Subject asks for entities with attributes of Class sealed for this pseudonym.
 	Subject *tribune.Pseudonym
 	Class   tribune.ClassID
+	LookUp  *LookUp // a sealed attribute has a value; nil = nothing is looked up
 
-	Limit, Offset int // Limit 0 = DefaultLimit, or no entities where Count is set
+	Order         *query.Order // nil = by id
+	Limit, Offset int          // Limit 0 = DefaultLimit, or no entities where Count is set
 	Count         bool
 }
 
-// Page is the entities found, in order of their ids.
-type Page struct {
-	Views []View
-	Count int // of all matches; -1 where it was not asked for
+// Selector chooses entities (clause 5.2.33). All that is set must hold.
+type Selector struct {
+	Types     query.TypeExpr
+	IDs       []tribune.EntityID
+	IDPattern *regexp.Regexp
 }
 
-// Find answers a query from one moment. To it sealed attributes are absent: neither Q, Near, Attrs nor the count depends
-// on them. Views are shared: do not change them.
+func (s *Selector) matches(e *model.Entity) bool {
+	return s.Types.Match(e.Types) && (len(s.IDs) == 0 || slices.Contains(s.IDs, e.ID)) && (s.IDPattern == nil || s.IDPattern.MatchString(string(e.ID)))
+}
+
+// Page is the entities found, in the order asked for.
+type Page struct {
+	Views []View
+	Count int  // of all matches; -1 where it was not asked for
+	More  bool // there are matches after the page
+}
+
+// Find answers a query from one moment. To it sealed attributes are absent: nothing that is asked, no order and no count
+// depends on them. Views are shared: do not change them.
 func (t *Twin) Find(ctx context.Context, q Query) (Page, error) {
 	if err := q.check(); err != nil {
 		return Page{}, err
@@ -61,7 +78,7 @@ func (t *Twin) Find(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("querying: %w", err)
 	}
-	f := &finder{t: t, q: &q, r: snap, since: since}
+	f := &finder{t: t, q: &q, r: snap, since: since, parts: t.cfg.Store.Partitions()}
 	page, err := f.find(ctx)
 	if err = errors.Join(err, snap.Close()); err != nil {
 		return Page{}, fmt.Errorf("querying: %w", err)
@@ -78,21 +95,32 @@ func (q *Query) check() error {
 		return invalid(fmt.Sprintf("limit is at most %d; page with offset", MaxLimit), "limit %d", q.Limit)
 	case q.Offset < 0 || q.Offset > MaxOffset:
 		return invalid("narrow the query instead", "offset %d", q.Offset)
-	case len(q.IDs) > MaxIDs:
-		return invalid("ask in several requests", "%d ids, want at most %d", len(q.IDs), MaxIDs)
+	case len(q.Selectors) > MaxSelectors:
+		return invalid("ask in several requests", "%d selectors, want at most %d", len(q.Selectors), MaxSelectors)
 	}
-	if n := q.Near; n != nil {
-		if n.Lon < -180 || n.Lon > 180 || n.Lat < -90 || n.Lat > 90 || n.MinDistance < 0 || n.MaxDistance < 0 || n.MinDistance+n.MaxDistance == 0 {
-			return invalid("give longitude, latitude and maxDistance in metres", "geo query with a point or distance out of range")
-		}
+	ids := len(q.IDs)
+	for i := range q.Selectors {
+		ids = max(ids, len(q.Selectors[i].IDs))
+	}
+	if ids > MaxIDs {
+		return invalid("ask in several requests", "%d ids, want at most %d", ids, MaxIDs)
+	}
+	if q.Order.ByID() {
+		q.Order = nil
 	}
 	return nil
 }
 
-// matches is everything a query asks of a document.
-func (q *Query) matches(e *model.Entity) bool {
-	return q.Types.Match(e.Types) && (q.IDPattern == nil || q.IDPattern.MatchString(string(e.ID))) &&
-		q.hasAttr(e) && q.Q.Match(e) && q.near(e) && q.sealedFor(e)
+// matches is everything a query asks of a document; what it asks of linked entities is not there.
+func (q *Query) matches(e *model.Entity) bool { return q.matchesLinked(e, nil) }
+
+func (q *Query) matchesLinked(e *model.Entity, look query.Lookup) bool {
+	return q.Types.Match(e.Types) && (q.IDPattern == nil || q.IDPattern.MatchString(string(e.ID))) && q.selects(e) &&
+		q.hasAttr(e) && q.Scopes.Match(e.Scope) && q.Q.MatchLinked(e, look) && q.Geo.Match(e) && q.sealedFor(e) && q.lookedUp(e)
+}
+
+func (q *Query) selects(e *model.Entity) bool {
+	return len(q.Selectors) == 0 || slices.ContainsFunc(q.Selectors, func(s Selector) bool { return s.matches(e) })
 }
 
 func (q *Query) hasAttr(e *model.Entity) bool {
@@ -104,31 +132,6 @@ func (q *Query) hasAttr(e *model.Entity) bool {
 		}
 	}
 	return len(q.Attrs) == 0
-}
-
-func (q *Query) near(e *model.Entity) bool {
-	n := q.Near
-	if n == nil {
-		return true
-	}
-	for _, a := range e.Attrs[n.property()] {
-		if a.Sealed != nil || a.Kind != model.GeoProperty {
-			continue
-		}
-		if g, err := query.ParseGeometry(a.Value); err == nil {
-			if d := g.Distance(n.Lon, n.Lat); d >= n.MinDistance && (n.MaxDistance == 0 || d <= n.MaxDistance) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (n *Near) property() tribune.Name {
-	if n.Property == "" {
-		return LocationIRI
-	}
-	return n.Property
 }
 
 func (q *Query) sealedFor(e *model.Entity) bool {
@@ -147,83 +150,82 @@ func (q *Query) sealedFor(e *model.Entity) bool {
 
 // finder is one query under way.
 type finder struct {
-	t     *Twin
-	q     *Query
-	r     store.Reader
-	since uint64
+	t       *Twin
+	q       *Query
+	r       store.Reader
+	since   uint64
+	parts   uint16
+	looked  int
+	failure error // of a look-up while a document was matched
 }
 
 // find collects from every partition and puts the pages together.
 func (f *finder) find(ctx context.Context) (Page, error) {
-	want := f.q.Offset + f.q.Limit
-	page := Page{Count: -1}
-	count := 0
-	var views []View
-	parts := f.t.cfg.Store.Partitions()
-	for part := range max(1, parts) {
-		v, n, err := f.partition(ctx, tribune.Place{Tenant: f.q.Tenant, Partition: part}, want)
+	c := f.collector()
+	for part := range max(1, f.parts) {
+		at := tribune.Place{Tenant: f.q.Tenant, Partition: part}
+		plan, err := f.plan(ctx, keysAt(at))
 		if err != nil {
 			return Page{}, err
 		}
-		views, count = append(views, v...), count+n
+		c.begin(at)
+		if err := plan.run(ctx, f, c); err != nil {
+			return Page{}, err
+		}
 	}
-	if parts > 1 {
-		slices.SortFunc(views, func(a, b View) int { return compareIDs(a.ID, b.ID) })
-	}
-	page.Views = views[min(len(views), f.q.Offset):min(len(views), want)]
-	if f.q.Count {
-		page.Count = count
-	}
-	return page, nil
+	return c.page(ctx)
 }
 
-// partition returns the first want matches of a partition by id, and how many there are where the count is asked for.
-// Entities before the offset are in the views only where there are several partitions to merge or they had to be read.
-func (f *finder) partition(ctx context.Context, at tribune.Place, want int) (views []View, count int, err error) {
-	plan, err := f.plan(ctx, keysAt(at))
-	if err != nil {
-		return nil, 0, err
-	}
-	visit := func(id tribune.EntityID, sure bool) (more bool, err error) {
-		if sure && len(views) >= want { // only counted
-			count++
-			return f.q.Count, nil
-		}
-		e, err := f.document(ctx, at, id)
-		switch {
-		case err != nil:
-			return false, err
-		case e == nil || !f.q.matches(e.entity):
-			return true, nil
-		}
-		count++
-		if len(views) < want {
-			views = append(views, e.view())
-			if e.clock == 0 { // a walk over everything must not push out what is asked for
-				f.t.cache.fill(entityKey{f.q.Tenant, id}, e, f.since)
-			}
-		}
-		return f.q.Count || len(views) < want, nil
-	}
-	err = plan.each(ctx, f.r, visit)
-	return views, count, err
-}
-
-// document is the entity at the moment of the query: the cached one where no commit came after, else the snapshot's.
+// document is the entity at the moment of the query: the cached one where no commit came after, else the snapshot's. It is
+// nil where the entity is not there, or has expired.
 func (f *finder) document(ctx context.Context, at tribune.Place, id tribune.EntityID) (*entry, error) {
 	k := entityKey{f.q.Tenant, id}
-	if e := f.t.cache.getAt(k, f.since); e != nil && f.t.fresh(e) {
-		return e, nil
+	e := f.t.cache.getAt(k, f.since)
+	if e == nil || !f.t.fresh(e) {
+		var err error
+		if e, err = read(ctx, f.r, store.Key(room, at, "e", string(id)), id); isAbsent(err) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		e.read = f.t.cfg.Now()
 	}
-	e, err := read(ctx, f.r, store.Key(room, at, "e", string(id)), id)
-	if isAbsent(err) {
-		return nil, nil
+	if f.t.due(e) {
+		left, err := f.t.lapsed(e)
+		if isAbsent(err) {
+			return nil, nil
+		}
+		return left, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	e.read = f.t.cfg.Now()
 	return e, nil
+}
+
+// look finds an entity that a relationship leads to.
+func (f *finder) look(ctx context.Context) query.Lookup {
+	if f.q.Q.Hops() == 0 {
+		return nil
+	}
+	return func(id tribune.EntityID) *model.Entity {
+		if f.looked++; f.looked > maxLookups {
+			f.failure = tooMany(maxLookups, "linked entities")
+		}
+		if f.failure != nil {
+			return nil
+		}
+		at := tribune.Place{Tenant: f.q.Tenant, Partition: store.PartitionOf(f.q.Tenant, string(id), f.parts)}
+		e, err := f.document(ctx, at, id)
+		if err != nil {
+			f.failure = err
+		}
+		if e == nil {
+			return nil
+		}
+		return e.entity
+	}
+}
+
+func tooMany(n int, what string) error {
+	return tribune.Hint(fmt.Errorf("more than %d %s to look at: %w", n, what, tribune.ErrTooLarge), "ask for fewer: add a type, a smaller area or another condition")
 }
 
 func compareIDs(a, b tribune.EntityID) int {

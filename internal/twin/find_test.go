@@ -25,12 +25,12 @@ func TestEveryPlanFindsWhatLookingAtAllFinds(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, uint64(partitions)))
 		all := map[tribune.EntityID]model.Entity{}
 		long := strings.Repeat("long", 50)
-		for range 1500 {
+		for range 2500 {
 			id := fmt.Sprintf("urn:e:%d", rng.IntN(300))
 			e := ent(id, []string{"A", "B", "C"}[rng.IntN(3)], map[tribune.Name][]model.Attr{})
 			mode := Upsert
 			for range 1 + rng.IntN(3) {
-				switch rng.IntN(7) {
+				switch rng.IntN(11) {
 				case 0:
 					e.Attrs["n"] = prop(fmt.Sprint(rng.IntN(20) - 10))
 				case 1:
@@ -48,6 +48,15 @@ func TestEveryPlanFindsWhatLookingAtAllFinds(t *testing.T) {
 					e.Attrs["https://uri.etsi.org/ngsi-ld/location"] = []model.Attr{{Kind: model.GeoProperty, Value: json.RawMessage(geo)}}
 				case 5:
 					e.Attrs["n"] = []model.Attr{{Kind: model.Property, Value: json.RawMessage("1")}, {Kind: model.Property, Dataset: "urn:d", Value: json.RawMessage(fmt.Sprint(rng.IntN(9)))}}
+				case 7:
+					e.Scope = [][]string{{"/a"}, {"/a/b", "/c"}, {"d/e"}, {"/ab"}, {"/c", "/d"}}[rng.IntN(5)]
+				case 8:
+					e.Attrs["o"] = prop([]string{`{"x":1}`, `{"x":2}`, `[]`, `5`}[rng.IntN(4)])
+				case 9:
+					e.Attrs["l"] = []model.Attr{{Kind: model.LanguageProperty, Value: json.RawMessage([]string{`{"en":"x","de":"y"}`, `{"en":["x","z"]}`, `{"de":"x"}`, `{}`}[rng.IntN(4)])}}
+				case 10:
+					e.Attrs["r"] = []model.Attr{{Kind: model.Relationship, Value: json.RawMessage(fmt.Sprintf(`"urn:e:%d"`, rng.IntN(300)))}}
+					e.Attrs["d"] = prop(fmt.Sprintf(`"2026-01-0%d"`, 1+rng.IntN(9)))
 				case 6:
 					mode = []Mode{Delete, UpsertReplace, Append}[rng.IntN(3)]
 				}
@@ -76,20 +85,36 @@ func TestEveryPlanFindsWhatLookingAtAllFinds(t *testing.T) {
 			queries = append(queries, Query{Types: types(ty)})
 			for _, text := range []string{`n==3`, `n>5`, `n>=5`, `n<-5`, `n<=-5`, `n==-2..2`, `n==1,2,7`, `n!=3`, `s=="a"`, `s>"a"`, `s<"ab"`, `s<="ab"`, `s=="a".."b"`,
 				`s=="` + long + `"`, `s>"` + long + `"`, `s=="` + long + `","a"`, `s==2026-01-03T00:00:00Z`, `s>2026-01-05T00:00:00Z`, `list==3`, `list=="x1"`, `list>3`, `bool==true`,
-				`n>0;bool==true`, `n>0|bool==true`, `n>8;s=="a"`, `n~=1`, `s~=^l`, `none==1`, `n`, `(n==1;s=="a")|list`, `s=="\u0000b"`} {
+				`n>0;bool==true`, `n>0|bool==true`, `n>8;s=="a"`, `n~=1`, `s~=^l`, `none==1`, `n`, `o`, `n==1|n==2|s=="a"`, `n==1|n>8`, `n==1|createdAt>2020-01-01T00:00:00Z`, `l=="x"`, `l!="x"`, `l[en]=="x"`, `l~=y`, `s==2026-01-03`, `d==2026-01-03`, `d>2026-01-03`, `o[x]==1`, `n.unitCode`, `n==1;n>8`, `r==urn:e:5`, `r>"urn:e:5"`,
+				`r{n}==1`, `r{A:n}>0`, `(n==1;s=="a")|list`, `s=="\u0000b"`} {
 				queries = append(queries, Query{Types: types(ty), Q: q(t, text)})
 			}
 			for _, m := range []float64{100, 20000, 60000, 5e6} {
-				queries = append(queries, Query{Types: types(ty), Near: &Near{Lon: .5, Lat: .5, MaxDistance: m}},
-					Query{Types: types(ty), Near: &Near{Lon: .5, Lat: .5, MinDistance: 10000, MaxDistance: m}, Q: q(t, "n>0")})
+				queries = append(queries, Query{Types: types(ty), Geo: near(t, .5, .5, m)}, Query{Types: types(ty), Geo: near(t, .5, .5, m), Q: q(t, "n>0")},
+					Query{Types: types(ty), Geo: near(t, .5, .5, m), Q: q(t, "bool==true"), Scopes: scopes(t, "/a/#")})
 			}
 			queries = append(queries, Query{Types: types(ty), IDPattern: regexp.MustCompile("1.$")}, Query{Types: types(ty), Attrs: []tribune.Name{"n", "bool"}},
-				Query{Types: types(ty), IDs: []tribune.EntityID{"urn:e:1", "urn:e:2", "urn:e:2", "urn:e:3", "urn:none"}}, Query{Types: types(ty), Near: &Near{Lon: .5, Lat: .5, MinDistance: 50000}})
+				Query{Types: types(ty), IDs: []tribune.EntityID{"urn:e:1", "urn:e:2", "urn:e:2", "urn:e:3", "urn:none"}}, Query{Types: types(ty), Geo: geo(t, "near;minDistance==50000", "Point", "[0.5,0.5]")})
+			for _, rel := range []string{"within", "intersects", "overlaps", "contains", "equals", "disjoint"} {
+				queries = append(queries, Query{Types: types(ty), Geo: geo(t, rel, "Polygon", "[[[0.2,0.2],[0.9,0.2],[0.9,0.9],[0.2,0.9],[0.2,0.2]]]")},
+					Query{Types: types(ty), Geo: geo(t, rel, "LineString", "[[0.2,0.2],[0.9,0.2]]"), Q: q(t, "n>0|bool==true")})
+			}
+			for _, text := range []string{"/a", "/a/#", "/a/b", "/+/b", "/#", "(/a/b;/c)|/d/#", "/ab"} {
+				queries = append(queries, Query{Types: types(ty), Scopes: scopes(t, text)}, Query{Types: types(ty), Scopes: scopes(t, text), Q: q(t, "n>0")})
+			}
+			queries = append(queries, Query{Selectors: []Selector{{Types: types(ty)}, {Types: types("A"), IDs: []tribune.EntityID{"urn:e:4", "urn:e:5"}}}},
+				Query{Selectors: []Selector{{Types: types("B"), IDPattern: regexp.MustCompile("^urn:e:2")}, {Types: types(ty), IDs: []tribune.EntityID{"urn:e:4", "urn:e:5"}}}, Q: q(t, "n>0")},
+				Query{Types: types(ty), IDPattern: regexp.MustCompile("^urn:e:1")}, Query{Types: types(ty), Attrs: []tribune.Name{query.Location}}, Query{Types: types(ty), Attrs: []tribune.Name{"o"}, Q: q(t, `o[x]==1`)})
 		}
 		for i, qu := range queries {
 			var want []string
 			for id, e := range all {
-				if qu.matches(&e) && (qu.IDs == nil || slices.Contains(qu.IDs, id)) {
+				if qu.matchesLinked(&e, func(id tribune.EntityID) *model.Entity {
+					if e, ok := all[id]; ok {
+						return &e
+					}
+					return nil
+				}) && (qu.IDs == nil || slices.Contains(qu.IDs, id)) {
 					want = append(want, string(id))
 				}
 			}
@@ -106,7 +131,7 @@ func TestEveryPlanFindsWhatLookingAtAllFinds(t *testing.T) {
 						limit = DefaultLimit
 					}
 					cut := want[min(len(want), page[1]):min(len(want), page[1]+limit)]
-					if ids(got) != strings.Join(cut, " ") || count && got.Count != len(want) || !count && got.Count != -1 {
+					if ids(got) != strings.Join(cut, " ") || limit > 0 && got.More != (len(want) > page[1]+limit) || count && got.Count != len(want) || !count && got.Count != -1 {
 						t.Fatalf("query %d %+v page %v count %v:\n got %s (%d)\nwant %s (%d)", i, qu, page, count, ids(got), got.Count, strings.Join(cut, " "), len(want))
 					}
 				}
@@ -114,6 +139,29 @@ func TestEveryPlanFindsWhatLookingAtAllFinds(t *testing.T) {
 		}
 		verify(t, tw)
 	}
+}
+
+func geo(t testing.TB, georel, geometry, coordinates string) *query.Geo {
+	t.Helper()
+	g, err := query.ParseGeo(georel, geometry, json.RawMessage(coordinates), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func near(t testing.TB, lon, lat, metres float64) *query.Geo {
+	t.Helper()
+	return geo(t, fmt.Sprintf("near;maxDistance==%v", metres), "Point", fmt.Sprintf("[%v,%v]", lon, lat))
+}
+
+func scopes(t testing.TB, text string) query.ScopeExpr {
+	t.Helper()
+	x, err := query.ParseScopes(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 func TestTenantsDoNotSeeEachOther(t *testing.T) {
@@ -136,7 +184,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 func TestQueriesOutOfBoundsAreRefused(t *testing.T) {
 	tw := open(t, Config{})
 	for _, qu := range []Query{{Limit: -1}, {Limit: MaxLimit + 1}, {Offset: -1}, {Offset: MaxOffset + 1}, {IDs: make([]tribune.EntityID, MaxIDs+1)},
-		{Near: &Near{Lon: 181, MaxDistance: 1}}, {Near: &Near{Lat: -91, MaxDistance: 1}}, {Near: &Near{}}, {Near: &Near{MaxDistance: -1}}} {
+		{Selectors: make([]Selector, MaxSelectors+1)}, {Selectors: []Selector{{IDs: make([]tribune.EntityID, MaxIDs+1)}}}} {
 		if _, err := tw.Find(t.Context(), qu); !errors.Is(err, tribune.ErrInvalid) || tribune.HintOf(err) == "" {
 			t.Errorf("%+v: got %v, want ErrInvalid with hint", qu, err)
 		}

@@ -32,7 +32,7 @@ func TestHistoryAnswersByEveryTime(t *testing.T) {
 	}{
 		"all observed":    {TemporalQuery{}, "01234", "", "31204"},
 		"before":          {TemporalQuery{Rel: temporal.Before, At: at(2)}, "01", "", "31204"},
-		"after":           {TemporalQuery{Rel: temporal.After, At: at(2)}, "34", "", "31204"},
+		"after":           {TemporalQuery{Rel: temporal.After, At: at(2)}, "234", "", "31204"},
 		"between":         {TemporalQuery{Rel: temporal.Between, At: at(1), End: at(3)}, "12", "", "31204"},
 		"last two":        {TemporalQuery{LastN: 2}, "43", "", "40"},
 		"last of before":  {TemporalQuery{LastN: 1, Rel: temporal.Before, At: at(3)}, "2", "", "31204"},

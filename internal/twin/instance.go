@@ -15,7 +15,7 @@ import (
 //	{"type":"Property","value":...,"unitCode":"...","observedAt":"...","<IRI of a sub-attribute>":{...}}
 //
 // It is the clear text of a sealed instance and the Value of a tribune.Change. createdAt, modifiedAt and datasetId stay
-// outside of it; the times of sub-attributes are not kept.
+// outside of it; the times of sub-attributes are not kept. A sub-attribute that is a bare text stands there as one.
 
 // valueMember is where the kind keeps its value.
 func valueMember(k model.Kind) string {
@@ -40,6 +40,9 @@ func valueMember(k model.Kind) string {
 func ClearAttr(a model.Attr) []byte { return appendInstance(nil, &a, false) }
 
 func appendInstance(b []byte, a *model.Attr, sub bool) []byte {
+	if a.Plain() {
+		return append(b, a.Value...)
+	}
 	b = appendMember(append(b, '{'), "type", string(a.Kind))
 	b = append(b, ',', '"')
 	b = append(b, valueMember(a.Kind)...)
@@ -54,6 +57,12 @@ func appendInstance(b []byte, a *model.Attr, sub bool) []byte {
 	}
 	if !a.ObservedAt.IsZero() {
 		b = appendMember(append(b, ','), "observedAt", stamp(a.ObservedAt))
+	}
+	if t := a.Expires(); !t.IsZero() {
+		b = appendMember(append(b, ','), "expiresAt", stamp(t))
+	}
+	if t := a.ValueType(); t != "" {
+		b = appendMember(append(b, ','), "valueType", string(t))
 	}
 	if sub {
 		if a.Dataset != "" {
@@ -120,7 +129,10 @@ func badInstance(format string, args ...any) error {
 
 func parseInstance(raw []byte, depth int) (a model.Attr, err error) {
 	var in map[string]json.RawMessage
+	var plain string
 	switch {
+	case depth > 0 && json.Unmarshal(raw, &plain) == nil:
+		return model.Attr{Kind: model.Property, Value: raw, Rare: &model.Rare{Plain: true}}, nil
 	case depth > maxSubDepth:
 		return a, badInstance("more than %d levels of sub-attributes", maxSubDepth)
 	case json.Unmarshal(raw, &in) != nil || in == nil:
@@ -142,6 +154,7 @@ func parseInstance(raw []byte, depth int) (a model.Attr, err error) {
 	}
 	a.Kind, a.UnitCode, a.Dataset = model.Kind(text("type")), text("unitCode"), text("datasetId")
 	a.ObservedAt = moment("observedAt")
+	a.SetRare(model.Rare{ExpiresAt: moment("expiresAt"), ValueType: tribune.Name(text("valueType"))})
 	if v, ok := in["objectType"]; ok {
 		var one tribune.Name
 		if json.Unmarshal(v, &one) == nil {
@@ -163,7 +176,7 @@ func parseInstance(raw []byte, depth int) (a model.Attr, err error) {
 	if a.Value, ok = in[valueMember(a.Kind)]; !ok {
 		return a, badInstance("a %s needs %s", a.Kind, valueMember(a.Kind))
 	}
-	for _, m := range [...]string{"type", "unitCode", "datasetId", "observedAt", "createdAt", "modifiedAt", "objectType", valueMember(a.Kind)} {
+	for _, m := range [...]string{"type", "unitCode", "datasetId", "observedAt", "createdAt", "modifiedAt", "expiresAt", "valueType", "objectType", valueMember(a.Kind)} {
 		delete(in, m)
 	}
 	for name, v := range in {

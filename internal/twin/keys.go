@@ -12,7 +12,6 @@ import (
 	"tribune"
 	"tribune/internal/store"
 	"tribune/internal/twin/model"
-	"tribune/internal/twin/query"
 )
 
 // room is the first part of every key of the twin.
@@ -91,64 +90,46 @@ func ordinal(t time.Time) uint64 {
 	return uint64(n) ^ 1<<63
 }
 
-// rows are the index rows of one attribute of an entity; none where it is sealed, but those of subjectRows.
-func (k keys) rows(e *model.Entity, name tribune.Name, out [][]byte) [][]byte {
-	id := string(e.ID)
-	for i := range e.Attrs[name] {
-		a := &e.Attrs[name][i]
-		if a.Sealed != nil {
-			continue
-		}
-		var few [2]query.Scalar
-		scalars := query.Scalars(a.Value, few[:0])
-		if a.Kind == model.GeoProperty {
-			if g, err := query.ParseGeometry(a.Value); err == nil {
-				for _, cell := range g.Cells() {
-					for _, typ := range e.Types {
-						parts := [...]string{string(typ), string(name)}
-						b := store.Uint(k.add(k.mem.begin(k.size("g", parts[:])+10+len(id)), "g", parts[:]), cell)
-						out = append(out, k.mem.end(part(b, id)))
-					}
-				}
-			}
-		}
-		if a.Kind == model.Relationship || a.Kind == model.ListRelationship {
-			for _, s := range scalars {
-				if s.Kind == query.Text && len(s.Text) <= maxName {
-					out = append(out, k.row("r", s.Text, string(name), id))
-				}
-			}
-		}
-		list := len(a.Value) > 0 && bytes.TrimLeft(a.Value, " \t\r\n")[0] == '['
-		for _, s := range scalars {
-			var short [24]byte
-			v := s.AppendOrdered(short[:0])
-			if list || s.Kind == query.Text && len(s.Text) > query.MaxIndexed {
-				v = opaque()
-			}
-			for _, typ := range e.Types {
-				out = append(out, k.row("q", string(typ), string(name), string(v), id))
-			}
-		}
-	}
-	return out
-}
-
-// subjectRows are the rows that find an entity by whom its sealed attributes are about. Attributes share them.
+// subjectRows are the rows that attributes share: those that find an entity by whom its sealed attributes are about, and the one
+// that finds it when something of it expires.
 func (k keys) subjectRows(e *model.Entity, out [][]byte) [][]byte {
+	soon := e.ExpiresAt
 	for _, list := range e.Attrs {
 		for i := range list {
 			if s := list[i].Sealed; s != nil {
 				out = append(out, k.row("x", string(s.Class), string(s.Pseudonym[:]), string(e.ID)))
+				out = k.tokenRows(e.ID, s, out)
+			}
+			if list[i].Rare != nil {
+				soon = sooner(soon, list[i].Ends())
 			}
 		}
 	}
-	return out
+	if !soon.IsZero() {
+		out = append(out, k.end(soon, e.ID))
+	}
+	return k.scopeRows(e, out)
 }
 
-// opaque is the value of a q row that stands for one that is not indexed: a long text or a list. Every query of the
-// attribute looks at these documents, so that the index hides nothing.
-func opaque() []byte { return query.Scalar{Kind: query.Opaque}.Ordered() }
+// soonest is when something expires by the rows of an entity, in order: that row is the last. Zero = never.
+func (k keys) soonest(rows [][]byte) time.Time {
+	if len(rows) == 0 {
+		return time.Time{}
+	}
+	if last := rows[len(rows)-1][len(k.prefix):]; last[0] == 'z' {
+		return moment(binary.BigEndian.Uint64(last[3:]))
+	}
+	return time.Time{}
+}
+
+// moment is the time of an ordinal.
+func moment(n uint64) time.Time { return time.Unix(0, int64(n^1<<63)).UTC() }
+
+// end is the row of an entity of which something expires.
+func (k keys) end(at time.Time, id tribune.EntityID) []byte {
+	b := store.Uint(k.add(k.mem.begin(k.size("z", nil)+10+len(id)), "z", nil), ordinal(at))
+	return k.mem.end(part(b, string(id)))
+}
 
 // typeRow is the row that finds an entity by type.
 func (k keys) typeRow(e *model.Entity, typ tribune.Name) []byte {

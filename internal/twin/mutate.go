@@ -29,10 +29,11 @@ type step struct {
 	mode   Mode
 	frag   fragment
 	source string
-	peers  []*step // the steps of one mutation, for the subject's name; itself included. nil = all of the task
-	index  int     // in peers
-	lax    bool    // deleting what is absent is no error
-	timed  bool    // its id holds the time of its instance: see series
+	peers  []*step    // the steps of one mutation, for the subject's name; itself included. nil = all of the task
+	index  int        // in peers
+	lax    bool       // deleting what is absent is no error
+	timed  bool       // its id holds the time of its instance: see series
+	forget forgetting // of mode forget
 	res    Result
 
 	one  [1]named // what frag holds where that is a single instance
@@ -56,7 +57,7 @@ func (t *Twin) Mutate(ctx context.Context, mutations []Mutation) []Result {
 	tenants := make([]tribune.Tenant, len(mutations))
 	for i := range mutations {
 		m := &mutations[i]
-		s := &step{id: m.ID, mode: m.Mode, frag: fragmentOf(&m.Entity), source: m.Source}
+		s := &step{id: m.ID, mode: m.Mode, frag: fragmentOf(m), source: m.Source}
 		s.peers = []*step{s}
 		steps[i], tenants[i] = s, m.Tenant
 	}

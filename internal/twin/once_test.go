@@ -44,12 +44,12 @@ func TestReadingsApplyOnce(t *testing.T) {
 		"after the attribute was deleted": {func(t *testing.T, w *onceWorld) {
 			must(t, w.tw.do(t, DeleteAttr, ent("urn:1", "", map[tribune.Name][]model.Attr{"n": nil})))
 			w.apply(t, at(5, "5"))
-		}, "", 3},
+		}, "", 4}, // and the row of the deletion
 		"after another life of the entity": {func(t *testing.T, w *onceWorld) {
 			must(t, w.tw.do(t, Delete, ent("urn:1", "", nil)))
 			must(t, w.tw.do(t, Create, ent("urn:1", "Session", map[tribune.Name][]model.Attr{"m": prop("1")})))
 			w.apply(t, at(5, "5"), at(1, "1"))
-		}, "", 5}, // and the row of the deletion, and m
+		}, "", 6}, // and the rows of the deletion, of entity and attribute, and m
 		"another with the same time": {func(t *testing.T, w *onceWorld) {
 			c := at(5, "50")
 			c.ID = "other/" + c.ID

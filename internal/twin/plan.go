@@ -1,21 +1,22 @@
 package twin
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"regexp/syntax"
 	"slices"
+	"strings"
 
 	"tribune"
 	"tribune/internal/store"
 	"tribune/internal/twin/query"
 )
 
-// plan is where the candidates of a query come from, in order of their ids: a list, or a walk along one index.
+// plan is where the candidates of a query come from. walk is everything that may match, in order of ids; rows are spans of
+// an index that hold every match, in another order. Where there are both they race: see run.
 type plan struct {
-	ids  []candidate
-	walk []byte // prefix of an index whose next part is the id; nil = ids
-	sure bool   // every entity of the walk matches
+	walk []*run
+	rows *harvest // nil = none
 }
 
 // candidate is an entity that may match; sure where the index alone proves it.
@@ -24,148 +25,202 @@ type candidate struct {
 	sure bool
 }
 
-// plan chooses, most selective first: given ids, a subject, a circle, one comparison, else the types, else everything.
+// maxRuns bounds what is walked side by side.
+const maxRuns = 256
+
+// plan chooses the indexes. An equality gives a walk over what equals; everything else walks the types, against an index
+// that says less of the order and more of the matches.
 func (f *finder) plan(ctx context.Context, k keys) (*plan, error) {
 	q := f.q
 	switch {
 	case len(q.IDs) > 0:
-		return f.byID(), nil
+		return &plan{walk: []*run{listed(q.IDs)}}, nil
 	case q.Subject != nil:
-		return f.collect(ctx, []span{within(k.of("x", string(q.Class), string(q.Subject[:])), false)}, 0)
+		return &plan{walk: []*run{f.run(k.of("x", string(q.Class), string(q.Subject[:])), false)}}, nil
+	case q.LookUp != nil:
+		return &plan{walk: []*run{f.run(k.of("b", string(q.LookUp.Token[:])), false)}}, nil
 	}
-	types := q.Types.Candidates()
-	if types == nil && (q.Near != nil || q.Q != nil) {
-		var err error
-		if types, err = f.types(ctx, k); err != nil {
-			return nil, err
+	types, err := f.anyTypes(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	exact, err := f.provable(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{walk: f.walkTypes(k, exact)}
+	equal, rows := f.comparison(k, types, exact)
+	if equal != nil {
+		p.walk = equal
+	}
+	switch area := f.area(k, types, exact); {
+	case area != nil:
+		p.rows = area
+	case equal != nil:
+	case rows != nil:
+		p.rows = rows
+	default:
+		if p.rows = f.attrs(k, types, exact); p.rows == nil {
+			p.rows = f.scopes(k)
 		}
 	}
-	if spans := f.circle(k, types); spans != nil {
-		return f.collect(ctx, spans, 0)
-	}
-	walk := f.walkTypes(k)
-	if spans := f.comparison(k, types); spans != nil {
-		probe := 0
-		if walk != nil && !q.Count {
-			probe = probeRows // an unselective comparison is answered sooner by walking until the page is full
-		}
-		if p, err := f.collect(ctx, spans, probe); p != nil || err != nil {
-			return p, err
-		}
-	}
-	if walk != nil {
-		return walk, nil
-	}
-	var spans []span
-	for _, typ := range types {
-		spans = append(spans, within(k.of("t", string(typ)), q.Types.Exact() && f.onlyTypes()))
-	}
-	return f.collect(ctx, spans, 0)
+	return p, nil
 }
 
-// onlyTypes reports whether nothing but types is asked.
-func (f *finder) onlyTypes() bool {
+// provable reports whether an index row can prove a match: nothing is there that has expired.
+func (f *finder) provable(ctx context.Context, k keys) (bool, error) {
+	head := k.of("z")
+	r := store.Range{From: head, To: store.Uint(slices.Clone(head), ordinal(f.t.cfg.Now())+1), Limit: 1, KeysOnly: true}
+	for _, err := range f.r.Scan(ctx, r) {
+		return false, err
+	}
+	return true, nil
+}
+
+// asked counts what is asked besides types.
+func (f *finder) asked() (n int) {
 	q := f.q
-	return q.IDPattern == nil && len(q.Attrs) == 0 && q.Q == nil && q.Near == nil && q.Subject == nil
-}
-
-// walkTypes is the walk along one type, or along all entities where no type is asked; nil where there are several.
-func (f *finder) walkTypes(k keys) *plan {
-	types := f.q.Types.Candidates()
-	switch {
-	case f.q.Types.Any():
-		return &plan{walk: k.of("e"), sure: f.onlyTypes()}
-	case len(types) == 1:
-		return &plan{walk: k.of("t", string(types[0])), sure: f.q.Types.Exact() && f.onlyTypes()}
+	for _, yes := range [...]bool{q.IDPattern != nil, len(q.Selectors) > 0, len(q.Attrs) > 0, q.Q != nil, q.Geo != nil, !q.Scopes.Any(), q.Subject != nil} {
+		if yes {
+			n++
+		}
 	}
-	return nil
+	return n
 }
 
-func (f *finder) byID() *plan {
-	p := &plan{}
-	for _, id := range f.q.IDs {
-		p.ids = append(p.ids, candidate{id: id})
+// candidates are types of which every match has one; nil = any.
+func (q *Query) candidates() []tribune.Name {
+	out := q.Types.Candidates()
+	if out != nil || len(q.Selectors) == 0 {
+		return out
 	}
-	p.settle()
-	return p
+	for i := range q.Selectors {
+		of := q.Selectors[i].Types.Candidates()
+		if of == nil {
+			return nil
+		}
+		out = append(out, of...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-// span is a range of index keys: head, then what is compared, then the id.
-type span struct {
-	store.Range
-	head int  // bytes before the id or before the value
-	skip skip // what stands between head and id
-	sure bool
+// anyTypes are the candidate types; all that there are where any will do and an index by type is wanted.
+func (f *finder) anyTypes(ctx context.Context, k keys) ([]tribune.Name, error) {
+	types := f.q.candidates()
+	if types != nil || f.q.Geo == nil && f.q.Q == nil && len(f.q.Attrs) == 0 {
+		return types, nil
+	}
+	return f.types(ctx, k)
 }
 
-type skip uint8
-
-const (
-	skipNothing skip = iota
-	skipPart         // the value of a q row
-	skipCell         // the cell of a g row
-)
-
-func within(prefix []byte, sure bool) span {
-	return span{Range: store.Prefix(prefix), head: len(prefix), sure: sure}
+// walkTypes walks the candidate types, or all entities; of selectors by ids those alone.
+func (f *finder) walkTypes(k keys, exact bool) (walk []*run) {
+	q := f.q
+	if n := len(q.Selectors); n > 0 && !slices.ContainsFunc(q.Selectors, func(s Selector) bool { return len(s.IDs) == 0 }) {
+		var ids []tribune.EntityID
+		for i := range q.Selectors {
+			ids = append(ids, q.Selectors[i].IDs...)
+		}
+		return []*run{listed(ids)}
+	}
+	types, begins := q.candidates(), idPrefix(q)
+	exact = exact && f.asked() == 0 && q.Types.Exact()
+	if types == nil || len(types) > maxRuns {
+		return []*run{f.runFrom(k.of("e"), begins, exact && types == nil)}
+	}
+	for _, typ := range types {
+		walk = append(walk, f.runFrom(k.of("t", string(typ)), begins, exact))
+	}
+	return walk
 }
 
-// circle is the cells around the point of a geo query.
-func (f *finder) circle(k keys, types []tribune.Name) (spans []span) {
-	n := f.q.Near
-	if n == nil || n.MaxDistance == 0 {
+// idPrefix is how every id that the pattern matches begins.
+func idPrefix(q *Query) string {
+	if q.IDPattern == nil {
+		return ""
+	}
+	re, err := syntax.Parse(q.IDPattern.String(), syntax.Perl)
+	if err != nil || re.Op != syntax.OpConcat || len(re.Sub) < 2 || re.Sub[0].Op != syntax.OpBeginText {
+		return ""
+	}
+	if l := re.Sub[1]; l.Op == syntax.OpLiteral && l.Flags&syntax.FoldCase == 0 && !slices.Contains(l.Rune, 0) {
+		return string(l.Rune)
+	}
+	return ""
+}
+
+// area is the index rows of what a geo query may find.
+func (f *finder) area(k keys, types []tribune.Name, exact bool) *harvest {
+	g := f.q.Geo
+	if g == nil {
 		return nil
 	}
-	cells, ok := query.CellsNear(n.Lon, n.Lat, n.MaxDistance)
+	positions, areas, ok := g.Cells()
 	if !ok {
 		return nil
 	}
-	spans = []span{}
+	sure := exact && f.asked() == 1 && f.q.Types.Exact()
+	out := &harvest{f: f, geo: g}
 	for _, typ := range types {
-		head := k.of("g", string(typ), string(n.property()))
-		for _, c := range cells {
-			r := store.Range{From: store.Uint(slices.Clone(head), c.From), To: store.After(store.Uint(slices.Clone(head), c.To))}
-			spans = append(spans, span{Range: r, head: len(head), skip: skipCell})
+		for i, cells := range [2][]query.CellRange{positions, areas} {
+			head := k.of([2]string{"g", "a"}[i], string(typ), string(g.Property))
+			for _, c := range cells {
+				r := store.Range{From: store.Uint(slices.Clone(head), c.From), To: store.After(store.Uint(slices.Clone(head), c.To))}
+				out.spans = append(out.spans, span{Range: r, head: len(head), skip: skipCell, sure: sure && i == 0, position: i == 0})
+			}
 		}
 	}
-	return spans
+	return out
 }
 
-// comparison is the index of the first conjunct of q that has one, equalities preferred.
-func (f *finder) comparison(k keys, types []tribune.Name) []span {
-	var best *query.Term
-	terms := f.q.Q.Conjuncts()
-	for _, t := range terms {
-		if _, ok := t.Spans(); ok && t.Attr != "" && (best == nil || best.Op != query.OpEqual && t.Op == query.OpEqual) {
-			best = t
-		}
-	}
-	if best == nil {
-		return nil
+// comparison is the index of values: walks of what equals where q wants equalities, else the rows of intervals.
+func (f *finder) comparison(k keys, types []tribune.Name, exact bool) (equal []*run, rows *harvest) {
+	terms := f.q.Q.Cover()
+	if terms == nil {
+		return nil, nil
 	}
 	q := f.q
-	sure := len(terms) == 1 && f.q.Q.Single() && q.Types.Exact() && q.IDPattern == nil && len(q.Attrs) == 0 && q.Near == nil
-	values, _ := best.Spans()
-	spans := []span{}
-	for _, typ := range types {
-		head := k.of("q", string(typ), string(best.Attr))
-		for _, v := range values {
-			long := v.From != nil && len(v.From.Text) > query.MaxIndexed || v.To != nil && len(v.To.Text) > query.MaxIndexed
-			s := span{Range: rangeOf(head, v), head: len(head), skip: skipPart, sure: sure}
-			if long && v.From == v.To {
-				continue // longer than anything indexed
+	sure := exact && f.asked() == 1 && q.Types.Exact() && q.Q.Single() && terms[0].Exact()
+	rows = &harvest{f: f}
+	points := true
+	for _, t := range terms {
+		values, _ := t.Spans()
+		for _, typ := range types {
+			head := k.of("q", string(typ), string(t.Own()))
+			for _, v := range values {
+				point := v.Kind != 0 && v.From != nil && v.From == v.To
+				points = points && point
+				if point && len(v.From.Text) > query.MaxIndexed {
+					continue // longer than anything indexed
+				}
+				rows.spans = append(rows.spans, span{Range: rangeOf(head, v), head: len(head), skip: skipPart, sure: sure})
 			}
-			spans = append(spans, s)
+			if values[0].Kind != 0 {
+				r := store.Prefix(store.Part(slices.Clone(head), string(opaque())))
+				rows.spans = append(rows.spans, span{Range: r, head: len(head), skip: skipPart})
+			}
 		}
-		r := store.Prefix(store.Part(slices.Clone(head), string(opaque())))
-		spans = append(spans, span{Range: r, head: len(head), skip: skipPart})
 	}
-	return spans
+	if !points || len(rows.spans) > maxRuns {
+		return nil, rows
+	}
+	equal = []*run{}
+	for _, s := range rows.spans {
+		equal = append(equal, f.run(s.From, s.sure))
+	}
+	return equal, nil
 }
 
 // rangeOf is the part of an index in which a span of values lies.
 func rangeOf(head []byte, v query.Span) store.Range {
+	if v.Kind == 0 {
+		return store.Prefix(head)
+	}
 	at := func(s *query.Scalar) []byte { return store.Part(slices.Clone(head), string(s.Ordered())) }
+	if v.From != nil && v.From == v.To {
+		return store.Prefix(at(v.From))
+	}
 	r := store.Range{From: append(slices.Clone(head), byte(v.Kind)), To: append(slices.Clone(head), byte(v.Kind)+1)}
 	if v.From != nil {
 		if r.From = at(v.From); v.OpenFrom {
@@ -180,94 +235,35 @@ func rangeOf(head []byte, v query.Span) store.Range {
 	return r
 }
 
-// collect gathers the ids of spans. With a probe it returns nil once there are more rows than that.
-func (f *finder) collect(ctx context.Context, spans []span, probe int) (*plan, error) {
-	p := &plan{}
-	for _, s := range spans {
-		if bytes.Compare(s.From, s.To) >= 0 {
-			continue
-		}
-		s.KeysOnly = true
-		for pair, err := range f.r.Scan(ctx, s.Range) {
-			if err != nil {
-				return nil, err
-			}
-			id, err := s.id(pair.Key)
-			if err != nil {
-				return nil, err
-			}
-			if p.ids = append(p.ids, candidate{id, s.sure}); probe > 0 && len(p.ids) > probe {
-				return nil, nil
-			}
-			if len(p.ids) > maxCandidates {
-				return nil, tribune.Hint(fmt.Errorf("more than %d entities to look at: %w", maxCandidates, tribune.ErrTooLarge), "ask for fewer: add a type, a smaller area or another condition")
-			}
-		}
-	}
-	p.settle()
-	return p, nil
-}
-
-func (s *span) id(key []byte) (tribune.EntityID, error) {
-	rest, ok := key[s.head:], true
-	switch s.skip {
-	case skipPart:
-		rest, ok = skipOne(rest)
-	case skipCell:
-		if ok = len(rest) >= 8; ok {
-			rest = rest[8:]
-		}
-	}
-	id, rest, good := cut(rest)
-	if !ok || !good || len(rest) != 0 {
-		return "", &tribune.IntegrityError{What: "an index key", Err: errDamaged}
-	}
-	return tribune.EntityID(id), nil
-}
-
-// settle puts candidates in order, each once; sure where any row says so.
-func (p *plan) settle() {
-	slices.SortFunc(p.ids, func(a, b candidate) int {
-		if c := compareIDs(a.id, b.id); c != 0 || a.sure == b.sure {
-			return c
-		}
-		if a.sure {
-			return -1
-		}
-		return 1
-	})
-	p.ids = slices.CompactFunc(p.ids, func(a, b candidate) bool { return a.id == b.id })
-}
-
-// each visits the candidates until visit says to stop.
-func (p *plan) each(ctx context.Context, r store.Reader, visit func(tribune.EntityID, bool) (bool, error)) error {
-	for _, c := range p.ids {
-		if more, err := visit(c.id, c.sure); err != nil || !more {
-			return err
-		}
-	}
-	if p.walk == nil {
+// attrs is the index rows of everything that has one of the attributes asked for.
+func (f *finder) attrs(k keys, types []tribune.Name, exact bool) *harvest {
+	if len(f.q.Attrs) == 0 {
 		return nil
 	}
-	s := within(p.walk, p.sure)
-	s.KeysOnly = true
-	seen := 0
-	for pair, err := range r.Scan(ctx, s.Range) {
-		if err != nil {
-			return err
-		}
-		id, err := s.id(pair.Key)
-		if err != nil {
-			return err
-		}
-		if seen++; seen > maxCandidates && !p.sure {
-			return tribune.Hint(fmt.Errorf("more than %d entities to look at: %w", maxCandidates, tribune.ErrTooLarge), "ask for fewer: add a type, a smaller area or another condition")
-		}
-		if more, err := visit(id, p.sure); err != nil || !more {
-			return err
+	sure := exact && f.asked() == 1 && f.q.Types.Exact()
+	out := &harvest{f: f}
+	for _, typ := range types {
+		for _, name := range f.q.Attrs {
+			head := k.of("q", string(typ), string(name))
+			out.spans = append(out.spans, span{Range: store.Prefix(head), head: len(head), skip: skipPart, sure: sure})
 		}
 	}
-	return ctx.Err()
+	return out
+}
+
+// scopes is the index rows of the scopes asked for.
+func (f *finder) scopes(k keys) *harvest {
+	subtrees := f.q.Scopes.Subtrees()
+	if subtrees == nil {
+		return nil
+	}
+	out := &harvest{f: f}
+	head := k.of("s")
+	for _, s := range subtrees {
+		r := store.Prefix(append(slices.Clone(head), strings.TrimSuffix(s, "/")...))
+		out.spans = append(out.spans, span{Range: r, head: len(head), skip: skipPart})
+	}
+	return out
 }
 
 // types are the types of entities here, by seeking from one to the next.

@@ -23,8 +23,16 @@ func (x *edit) put(name tribune.Name, a model.Attr, was *model.Attr, now time.Ti
 	if was != nil {
 		a.CreatedAt, subs = was.CreatedAt, was.Sub
 	}
+	if a.Unset() != 0 {
+		r := *a.Rare
+		r.Unset = 0
+		a.SetRare(r)
+	}
 	x.own(&name, &a, was)
 	a.Sub = stampSubs(a.Sub, subs, now)
+	if len(a.Sub) > 0 || a.Rare != nil {
+		setSubEnds(&a, firstEnd(a.Sub))
+	}
 	list := x.e.Attrs[name]
 	if i := slices.IndexFunc(list, func(b model.Attr) bool { return b.Dataset == a.Dataset }); i >= 0 {
 		list = slices.Clone(list)
@@ -45,7 +53,7 @@ func (x *edit) own(name *tribune.Name, a, was *model.Attr) {
 	if !a.ObservedAt.IsZero() {
 		a.ObservedAt = a.ObservedAt.UTC() // as it is read back
 	}
-	if was == nil || a.UnitCode != was.UnitCode || a.Kind != was.Kind || len(a.Sub) > 0 || len(a.ObjectType) > 0 {
+	if was == nil || a.UnitCode != was.UnitCode || a.Kind != was.Kind || len(a.Sub) > 0 || len(a.ObjectType) > 0 || a.Rare != nil {
 		x.plain = false
 		return
 	}

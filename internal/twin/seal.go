@@ -62,10 +62,17 @@ func (t *Twin) classify(s *step, peers []*step, x *edit, names map[subjectName]p
 				p = known.p
 			}
 		}
+		found, more, err := tokens(class, name, a, names)
+		if err != nil {
+			return err
+		}
+		unnamed = append(unnamed, more...)
 		item := tribune.Item{Entity: x.e.ID, Attr: itemAttr(name, a.Dataset), Time: stamp(a.ModifiedAt), Clear: padded(ClearAttr(*a))}
-		placeholder := &tribune.Sealed{Class: class.ID, Pseudonym: p, Entity: item.Entity, Attr: item.Attr, Time: item.Time}
+		placeholder := &tribune.Sealed{Class: class.ID, Pseudonym: p, Entity: item.Entity, Attr: item.Attr, Time: item.Time, Tokens: found}
 		secrets = append(secrets, secret{placeholder, class, item})
+		expires := a.Expires() // stays outside: the hub must be able to act on it
 		*a = model.Attr{Dataset: a.Dataset, CreatedAt: a.CreatedAt, ModifiedAt: a.ModifiedAt, Sealed: placeholder}
+		a.SetRare(model.Rare{ExpiresAt: expires})
 		return nil
 	}
 	var few [8]tribune.Name
@@ -218,7 +225,7 @@ func (t *Twin) seal(ctx context.Context, at tribune.Place, secrets []secret) (wr
 			if s.Class != g.class || s.Pseudonym != g.p || s.Time != items[i].Time || len(s.Value) == 0 {
 				return nil, nil, &tribune.IntegrityError{What: "the vault's answer", Err: errors.New("a value of another class, subject or time")}
 			}
-			s.Entity, s.Attr = items[i].Entity, items[i].Attr
+			s.Entity, s.Attr, s.Tokens = items[i].Entity, items[i].Attr, list[i].sealed.Tokens
 			*list[i].sealed = s
 		}
 		writes = append(writes, w...)

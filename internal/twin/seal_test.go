@@ -113,8 +113,9 @@ func TestSealedAttributesAreAbsentToEveryQuery(t *testing.T) {
 			}
 		}
 	}
-	near := &Near{Property: "place", Lon: -1.8904, Lat: 52.4862, MaxDistance: 1000}
-	for name, qu := range map[string]Query{"near": {Near: near}, "attrs": {Attrs: []tribune.Name{"plate", "driver", "secret"}}} {
+	here := near(t, -1.8904, 52.4862, 1000)
+	here.Property = "place"
+	for name, qu := range map[string]Query{"near": {Geo: here}, "attrs": {Attrs: []tribune.Name{"plate", "driver", "secret"}}} {
 		qu.Types, qu.Count = query.Type("Session"), true
 		if p, err := tw.Find(t.Context(), qu); err != nil || p.Count != 0 {
 			t.Errorf("%s: found %d (%v)", name, p.Count, err)

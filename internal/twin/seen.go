@@ -3,7 +3,6 @@ package twin
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -83,7 +82,8 @@ func (t *Twin) repeated(ctx context.Context, k keys, d *draft, s *step, now time
 				return true, nil
 			}
 		}
-		_, err := t.cfg.Store.Get(ctx, k.history(d.key.id, name, a, h[:]))
+		past := &pastReader{r: t.cfg.Store, k: k, packs: t.packs, id: d.key.id, s: seriesKey{name, a.Dataset}}
+		_, _, err := past.value(ctx, rowPlace{byObserved, ordinal(a.ObservedAt), h[:]})
 		if err == nil || !isAbsent(err) {
 			return err == nil, err
 		}
@@ -100,24 +100,16 @@ func (t *Twin) repeated(ctx context.Context, k keys, d *draft, s *step, now time
 // series reads from the history what there is to know of a series. It holds as long as the entity's version does.
 func (t *Twin) series(ctx context.Context, k keys, id tribune.EntityID, name tribune.Name, dataset string, now time.Time) (s series, err error) {
 	s = series{name: name, dataset: dataset}
-	head := k.of("h", string(id), string(name), dataset)
+	past := &pastReader{r: t.cfg.Store, k: k, packs: t.packs, id: id, s: seriesKey{name, dataset}}
 	for _, order := range [...]byte{byObserved, byModified} {
-		own := append(slices.Clone(head), order)
-		r := store.Prefix(own)
-		r.Reverse, r.Limit, r.KeysOnly = true, 1, true
-		for p, err := range t.cfg.Store.Scan(ctx, r) {
-			if err != nil {
-				return s, fmt.Errorf("looking for the last reading: %w", err)
-			}
-			if len(p.Key) < len(own)+8 {
-				return s, &tribune.IntegrityError{What: "a history key", Err: errDamaged}
-			}
-			at := binary.BigEndian.Uint64(p.Key[len(own):])
-			if order == byObserved {
-				s.top = at
-			} else {
-				s.mixed = at >= ordinal(now.Add(-2*DedupeSpan))
-			}
+		at, err := past.top(ctx, order)
+		if err != nil {
+			return s, fmt.Errorf("looking for the last reading: %w", err)
+		}
+		if order == byObserved {
+			s.top = at
+		} else {
+			s.mixed = at >= ordinal(now.Add(-2*DedupeSpan))
 		}
 	}
 	return s, nil

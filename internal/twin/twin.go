@@ -20,9 +20,15 @@
 //	g|type|attr|S2 cell u64|id        places, levels 8 to 16, see query.Geometry.Cells
 //	r|object|attr|id                  reverse relationships
 //	x|class|pseudonym|id              sealed attributes, to find a subject's entities
+//	b|token|id                        sealed values that a class lets be looked up, see lookup.go
+//	y|class|day u64|id                when they arrived
+//	z|time u64|id                     when the entity, or the first of its attributes, expires
 //	h|id|attr|dataset|o or m|time u64|change   history, one attribute instance a row; o: time is observedAt, m: modifiedAt
-//	h|id|""                           types and times of a deleted entity
-//	H|id|attr|dataset|first time u64  reserved: packed history, blocks of 512 rows: 0x01 || count u16 || zstd( rows: key suffix, value )
+//	h|id|""                           types and times of an evolution without a current state (pasthead.go)
+//	p|type|id                         finds such an evolution; type "" = any
+//	H, B|id|attr|dataset|place        packed history: a block of up to 512 rows, in two rows (packed.go)
+//	i|id|attr|dataset|name            where a history row has been moved to (instanceid.go)
+//	w|id                              until when instances have been taken out of the history
 //	c|hub|seq u64                     change log, by the last number in the row (logged.go)
 //	c|""|generation u64|hash16        change IDs seen, by week, but those of readings that rest in the clear
 package twin
@@ -71,9 +77,14 @@ type Twin struct {
 	cfg   Config
 	cache *cache
 	log   *changeLog
+	ends  *ends
 
-	locks locks
-	spare sync.Pool // of *scratch
+	packs  *packs
+	packer *packer
+	locks  locks
+	spare  sync.Pool // of *scratch
+
+	counts counts // of discovery
 }
 
 // New opens the twin on a store. It reads where the change log ended.
@@ -96,8 +107,11 @@ func New(cfg Config) (*Twin, error) {
 	if cfg.Hub == "" {
 		cfg.Hub = "hub"
 	}
-	t := &Twin{cfg: cfg, cache: newCache(cfg.CacheBytes)}
+	t := &Twin{cfg: cfg, packer: newPacker(), cache: newCache(cfg.CacheBytes), ends: newEnds()}
 	var err error
+	if t.packs, err = newPacks(); err != nil {
+		return nil, err
+	}
 	if t.log, err = openLog(context.Background(), cfg.Store, cfg.Hub); err != nil {
 		return nil, fmt.Errorf("opening change log: %w", err)
 	}
@@ -107,6 +121,9 @@ func New(cfg Config) (*Twin, error) {
 // Get returns an entity or ErrNotFound. The view is shared: do not change it.
 func (t *Twin) Get(ctx context.Context, tenant tribune.Tenant, id tribune.EntityID) (View, error) {
 	e, err := t.entry(ctx, entityKey{tenant, id})
+	if err == nil && t.due(e) {
+		e, err = t.lapsed(e)
+	}
 	if err != nil {
 		return View{}, err
 	}
@@ -120,6 +137,9 @@ func (e *entry) view() View { return View{Entity: *e.entity, Version: e.version}
 func (t *Twin) Ready(ctx context.Context, tenant tribune.Tenant, id tribune.EntityID, rendering string, render func(View) ([]byte, error)) ([]byte, error) {
 	k := entityKey{tenant, id}
 	e, err := t.entry(ctx, k)
+	if err == nil && t.due(e) {
+		e, err = t.lapsed(e)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +200,11 @@ func decodeDocument(id tribune.EntityID, b []byte) (*entry, error) {
 	if len(b) < versionSize {
 		return nil, &tribune.IntegrityError{What: "document of " + string(id), Err: errDamaged}
 	}
-	ent, err := decodeEntity(id, b[versionSize:])
+	ent, soon, err := decodeTransient(id, b[versionSize:])
 	if err != nil {
 		return nil, err
 	}
-	return &entry{version: binary.BigEndian.Uint64(b), entity: ent, size: sizeOf(ent, len(b))}, nil
+	return &entry{version: binary.BigEndian.Uint64(b), entity: ent, size: sizeOf(ent, len(b)), expires: soon}, nil
 }
 
 const versionSize = 8

@@ -34,7 +34,7 @@ func validate(tenant tribune.Tenant, s *step) error {
 		return invalid("give a shorter source", "a source of %d bytes", len(s.source))
 	case len(f.types) > maxTypes:
 		return invalid("give fewer types", "%d types, want at most %d", len(f.types), maxTypes)
-	case s.mode < Create || s.mode > Delete:
+	case s.mode < Create || s.mode > forget:
 		return invalid("use a mode of the contract", "unknown mode %d", s.mode)
 	case s.mode == Partial && len(f.attrs) != 1:
 		return invalid("send one attribute", "a partial update of %d attributes", len(f.attrs))
@@ -84,8 +84,8 @@ func checkAttr(name tribune.Name, a *model.Attr, mode Mode, depth int) error {
 		return fmt.Errorf("attribute %s: a value of %d bytes, want at most %d: %w", name, len(a.Value), maxValue, tribune.ErrTooLarge)
 	case !(part && len(a.Value) == 0) && !json.Valid(a.Value):
 		return invalid("send the value as JSON", "attribute %s has no value", name)
-	case len(a.UnitCode) > maxName || len(a.ObjectType) > maxTypes:
-		return invalid("give a shorter unitCode and fewer object types", "attribute %s: unitCode or objectType is too long", name)
+	case len(a.UnitCode) > maxName || len(a.ObjectType) > maxTypes || len(a.ValueType()) > maxName:
+		return invalid("give a shorter unitCode or valueType and fewer object types", "attribute %s: unitCode, valueType or objectType is too long", name)
 	}
 	for sub, list := range a.Sub {
 		if !isName(string(sub)) {

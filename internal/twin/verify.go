@@ -15,6 +15,9 @@ type Census struct {
 	Entities, Rows, Past int // entities, index rows, history rows
 }
 
+// indexes are the kinds of index rows.
+var indexes = [...]string{"t", "q", "g", "a", "r", "s", "x", "z", "b", "y"}
+
 // maxFindings bounds how many differences Verify lists.
 const maxFindings = 10
 
@@ -27,7 +30,7 @@ func (t *Twin) Verify(ctx context.Context) (Census, error) {
 	if err != nil {
 		return c, fmt.Errorf("verifying: %w", err)
 	}
-	v := &verifier{r: snap, census: &c}
+	v := &verifier{r: snap, packs: t.packs, census: &c}
 	err = eachPlace(ctx, snap, func(at tribune.Place) error { return v.place(ctx, at, t.cfg.Store.Partitions()) })
 	if err == nil && len(v.findings) > 0 {
 		err = &tribune.IntegrityError{What: "indexes do not fit the documents", Err: errors.Join(v.findings...)}
@@ -40,6 +43,7 @@ func (t *Twin) Verify(ctx context.Context) (Census, error) {
 
 type verifier struct {
 	r        store.Reader
+	packs    *packs
 	census   *Census
 	findings []error
 }
@@ -91,14 +95,9 @@ func (v *verifier) entity(ctx context.Context, k keys, e *entry) (int, error) {
 	}
 	for name, list := range e.entity.Attrs {
 		for i := range list {
-			key := k.history(e.entity.ID, name, &list[i], nil)
-			r, found := store.Prefix(key), false
-			r.Limit, r.KeysOnly = 1, true
-			for _, err := range v.r.Scan(ctx, r) {
-				if err != nil {
-					return 0, err
-				}
-				found = true
+			found, err := v.remembered(ctx, k, e.entity.ID, name, &list[i])
+			if err != nil {
+				return 0, err
 			}
 			if !found {
 				v.find("entity %s: attribute %s has no history", e.entity.ID, name)
@@ -112,13 +111,16 @@ func (v *verifier) entity(ctx context.Context, k keys, e *entry) (int, error) {
 // nowhere.
 func (v *verifier) rows(ctx context.Context, k keys, expected int) error {
 	found := 0
-	for _, kind := range []string{"t", "q", "g", "r", "x"} {
+	for _, kind := range indexes {
 		err := v.each(ctx, k.of(kind), func([]byte) error { found++; return nil })
 		if err != nil {
 			return err
 		}
 	}
 	v.census.Rows += found
+	if err := v.packed(ctx, k); err != nil {
+		return err
+	}
 	if err := v.each(ctx, k.of("h"), func([]byte) error { v.census.Past++; return nil }); err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func (v *verifier) rows(ctx context.Context, k keys, expected int) error {
 			good[string(row)] = true
 		}
 	}
-	for _, kind := range []string{"t", "q", "g", "r", "x"} {
+	for _, kind := range indexes {
 		err := v.each(ctx, k.of(kind), func(key []byte) error {
 			if !good[string(key)] {
 				v.find("index row %q leads nowhere", key[len(k.prefix):])

@@ -280,3 +280,25 @@ func TestCloseWaitsForActsUnderWay(t *testing.T) {
 	}
 	<-closed
 }
+
+// Who is looked up by a value and not found is nobody: the act has no subject, opens nothing, and stands on record all the same.
+func TestLookUpThatFindsNobodyIsOnRecord(t *testing.T) {
+	w := newWorld(t)
+	r := w.reading()
+	if _, err := w.Prepare(t.Context(), r); !errors.Is(err, tribune.ErrInvalid) {
+		t.Errorf("a reading of nothing and nobody: %v, want ErrInvalid", err)
+	}
+	r.LookUp = vocab + "driver"
+	r.Attrs = append(r.Attrs, r.LookUp)
+	asked := w.guards.calls()
+	if receipt := w.read(t, r); len(receipt) == 0 {
+		t.Error("no receipt")
+	}
+	leaves := w.log.of(t, tribune.ActRead)
+	if len(leaves) != 1 || leaves[0].Act.Count != 0 || len(leaves[0].Tags) != 0 || !leaves[0].Decision.Permit {
+		t.Errorf("on record: %+v", leaves)
+	}
+	if w.guards.calls() != asked {
+		t.Error("guardians were asked for keys")
+	}
+}

@@ -45,12 +45,12 @@ func (w *Way) May(ctx context.Context, r tribune.Reading) (id string, err error)
 func actOf(r tribune.Reading, count int, now time.Time) (tribune.Act, protocol.Inputs) {
 	act := tribune.Act{
 		ID: r.ID, Kind: tribune.ActRead, Caller: r.Caller, Count: count, At: now.UTC(),
-		Scope: tribune.Scope{Class: r.Class, Attrs: r.Attrs, Window: r.Window},
+		Scope: tribune.Scope{Class: r.Class, Attrs: r.Attrs, LookUp: r.LookUp, Window: r.Window},
 	}
 	if act.ID == "" {
 		act.ID = protocol.NewID()
 	}
-	return act, protocol.Inputs{Class: r.Class, Attrs: r.Attrs, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
+	return act, protocol.Inputs{Class: r.Class, Attrs: r.Attrs, LookUp: r.LookUp, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
 }
 
 // decide asks the gate; a denial is put on record and returned as an error.
@@ -112,7 +112,7 @@ func (w *Way) subjects(now time.Time, r tribune.Reading) ([]protocol.Subject, er
 			subjects = append(subjects, protocol.Subject{P: p, IDs: []tribune.Identity{}})
 		}
 	}
-	if len(subjects) == 0 {
+	if len(subjects) == 0 && r.LookUp == "" { // who is looked up by a value and not found is nobody: the act has no subject, and is one
 		return nil, fmt.Errorf("%w: nothing to open and nobody named", tribune.ErrInvalid)
 	}
 	if len(subjects) > protocol.MaxTags {

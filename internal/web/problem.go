@@ -170,18 +170,24 @@ func (p *Problems) Write(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &denial) && len(denial.Receipt) > 0 {
 		SetReceipt(w.Header(), denial.Receipt)
 	}
-	Send(w, problem)
+	media := ProblemType
+	if p.base != "" { // NGSI-LD wants this one, so that old clients are not broken (clause 5.5.3)
+		media = "application/json"
+	}
+	send(w, problem, media)
 }
 
 // Send writes a problem as it is.
-func Send(w http.ResponseWriter, problem Problem) {
+func Send(w http.ResponseWriter, problem Problem) { send(w, problem, ProblemType) }
+
+func send(w http.ResponseWriter, problem Problem, media string) {
 	body, err := json.Marshal(problem)
 	if err != nil { // an Extra member that cannot be written is a mistake of ours
 		problem.Extra = nil
 		body, _ = json.Marshal(problem)
 	}
 	h := w.Header()
-	h.Set("Content-Type", ProblemType)
+	h.Set("Content-Type", media)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	switch problem.Status {

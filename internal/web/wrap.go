@@ -26,6 +26,7 @@ type Config struct {
 	MaxInFlight int          // 0 = MaxInFlight
 	Vital       []string     // path prefixes that have places of their own: what other requests under way are waiting for
 	Own         []Own        // paths whose handlers find out themselves who calls
+	Surfaces    []Surface    // paths whose standard has a table of its own; Problems are the rest's
 	Demo        bool         // every answer says Tribune-Mode: demo
 	Quiet       bool         // no access log: for load tests
 }
@@ -35,6 +36,12 @@ type Config struct {
 type Own struct {
 	Prefix  string
 	MaxBody int64 // 0 = as everywhere
+}
+
+// Surface is a path prefix and how it answers errors, before its handler is reached as well.
+type Surface struct {
+	Prefix   string
+	Problems *Problems
 }
 
 // Wrap puts the shared middleware around next: request id, panic recovery, bounded concurrency and bodies, the caller,
@@ -71,6 +78,16 @@ func (h *wrapped) placesFor(path string) chan struct{} {
 	return h.places
 }
 
+// problems is the table for a path.
+func (h *wrapped) problems(path string) *Problems {
+	for _, s := range h.Surfaces {
+		if strings.HasPrefix(path, s.Prefix) {
+			return s.Problems
+		}
+	}
+	return h.Problems
+}
+
 // own is the rule for a path, nil where it is an ordinary one. A path that is not clean may look like one of another prefix;
 // the mux answers it with a redirection, and whoever calls is nobody on both sides.
 func (h *wrapped) own(path string) *Own {
@@ -98,7 +115,7 @@ func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case places <- struct{}{}:
 		defer func() { <-places }()
 	default:
-		h.Problems.Write(out, r, tribune.Hint(fmt.Errorf("%w: %d requests are under way", tribune.ErrBusy, h.MaxInFlight), "Try again in a second."))
+		h.problems(r.URL.Path).Write(out, r, tribune.Hint(fmt.Errorf("%w: %d requests are under way", tribune.ErrBusy, h.MaxInFlight), "Try again in a second."))
 		return
 	}
 	own, maxBody := h.own(r.URL.Path), h.MaxBody
@@ -107,7 +124,7 @@ func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.ContentLength > maxBody {
 		w.Header().Set("Connection", "close") // else the server would read the rest for nothing
-		h.Problems.Write(out, r, fmt.Errorf("%w: a body of %d bytes, at most %d", tribune.ErrTooLarge, r.ContentLength, maxBody))
+		h.problems(r.URL.Path).Write(out, r, fmt.Errorf("%w: a body of %d bytes, at most %d", tribune.ErrTooLarge, r.ContentLength, maxBody))
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
@@ -116,7 +133,7 @@ func (h *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if own == nil {
 		caller, err := resolve(r.Header, h.Callers)
 		if err != nil {
-			h.Problems.Write(out, r, err)
+			h.problems(r.URL.Path).Write(out, r, err)
 			return
 		}
 		s.caller = caller

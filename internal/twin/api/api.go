@@ -25,8 +25,11 @@ import (
 
 	"tribune"
 	"tribune/internal/twin"
+	"tribune/internal/twin/federation"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/model"
+	"tribune/internal/twin/notify"
+	"tribune/internal/twin/snapshot"
 	"tribune/internal/web"
 	"tribune/protocol"
 )
@@ -43,7 +46,10 @@ type Twin interface {
 	Ready(ctx context.Context, tenant tribune.Tenant, id tribune.EntityID, rendering string, render func(twin.View) ([]byte, error)) ([]byte, error)
 	Find(ctx context.Context, q twin.Query) (twin.Page, error)
 	History(ctx context.Context, q twin.TemporalQuery) (model.Entity, error)
+	Evolutions(ctx context.Context, q twin.EvolutionQuery) (twin.Evolutions, error)
+	Evolve(ctx context.Context, p twin.Past) twin.Result
 	Mutate(ctx context.Context, all []twin.Mutation) []twin.Result
+	Catalogue
 }
 
 // Way opens sealed values: package way's Way is one.
@@ -58,6 +64,7 @@ type Config struct {
 	Twin     Twin             // required
 	Contexts *jsonld.Contexts // required
 	Log      *slog.Logger     // required
+	Notify   *notify.Notifier // subscriptions; nil = there are none
 
 	// Way, Names, ClassOf and Class open what is sealed; without them nothing is.
 	Way     Way
@@ -68,15 +75,40 @@ type Config struct {
 	// MayWrite says whether a known caller may change entities; nil = the office "integrator" may.
 	MayWrite func(tribune.Caller) error
 
+	// URL is the scheme and host under which callers reach this hub: where the contexts stand that it serves. "" = as each
+	// request has it.
+	URL string
+
+	// Registry holds the context source registrations; nil = there are none, and nothing to register them at. Reaches says whether the
+	// endpoint of one may be called; nil = any may.
+	Registry *federation.Registry
+	Reaches  func(endpoint string) error
+
+	// RegistrySubscriptions tells subscribers of changes of the Registry; nil = there are none to subscribe to.
+	RegistrySubscriptions *federation.Subscriptions
+
+	// Snapshots keeps what queries have found as it was; nil = there are none.
+	Snapshots *snapshot.Snapshots
+
+	// Sources asks the registered sources; nil = they are only registered.
+	Sources *federation.Sources
+
+	// TemporalPage is how many attribute instances an answer about the past holds at most; 0 = twin.MaxHistory. What is more
+	// comes with 206 and a Content-Range (clause 6.3.10).
+	TemporalPage int
+
 	Now func() time.Time // nil = time.Now
 }
 
-// New is the handler of everything below Prefix.
-func New(cfg Config) http.Handler {
+// New is the handler of everything below Prefix, and of OpenAPIPath.
+func New(cfg Config) http.Handler { return open(cfg).routes() }
+
+func open(cfg Config) *api {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.MayWrite == nil {
+	tokens := cfg.MayWrite == nil
+	if tokens {
 		cfg.MayWrite = integratorsOnly
 	}
 	if cfg.ClassOf == nil {
@@ -85,16 +117,22 @@ func New(cfg Config) http.Handler {
 	if cfg.Class == nil {
 		cfg.Class = func(tribune.ClassID) (tribune.Class, bool) { return tribune.Class{}, false }
 	}
-	a := &api{Config: cfg, pending: newPending(cfg.Now), problems: web.NewProblems(cfg.Log, errorBase,
-		web.Row{Err: jsonld.ErrContext, Status: http.StatusServiceUnavailable, Name: "context", Standard: "LdContextNotAvailable", Title: "The @context is not available"},
+	return &api{Config: cfg, tokens: tokens, since: cfg.Now(), pending: newPending(cfg.Now), maps: newEntityMaps(cfg.Now), problems: Problems(cfg.Log)}
+}
+
+// Problems is the table of this surface, as it answers before the API is reached, too: as JSON (clause 6.3.3).
+func Problems(log *slog.Logger) *web.Problems {
+	return web.NewProblems(log, errorBase, append(sourceRows(),
+		web.Row{Err: jsonld.ErrContext, Status: http.StatusGatewayTimeout, Name: "context", Standard: "LdContextNotAvailable", Title: "The @context is not available"},
+		web.Row{Err: federation.ErrConflict, Status: http.StatusConflict, Name: "registration-conflict", Standard: "Conflict", Title: "Something stands against this registration"},
+		web.Row{Err: errNoIdentity, Status: http.StatusNotImplemented, Name: "no-identity", Standard: "NotImplemented", Title: "This hub does not know this about itself"},
 		web.Row{Err: errTooMany, Status: http.StatusForbidden, Name: "too-many", Standard: "TooManyResults", Title: "The query asks for too many results"},
 		web.Row{Err: errTooComplex, Status: http.StatusForbidden, Name: "too-complex", Standard: "TooComplexQuery", Title: "The query is too complex"},
 		web.Row{Err: errInvalidRequest, Status: http.StatusBadRequest, Name: "invalid-request", Standard: "InvalidRequest", Title: "The request is not valid"},
 		web.Row{Err: errNotAcceptable, Status: http.StatusNotAcceptable, Name: "not-acceptable", Title: "No media type that is accepted can be made"},
 		web.Row{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Name: "media-type", Title: "This media type is not read here"},
 		web.Row{Err: errMethod, Status: http.StatusMethodNotAllowed, Name: "method", Title: "This method is not allowed here"},
-	)}
-	return a.routes()
+	)...)
 }
 
 // Errors that only this surface has.
@@ -105,12 +143,16 @@ var (
 	errNotAcceptable  = errors.New("not acceptable")
 	errMediaType      = errors.New("media type not supported")
 	errMethod         = errors.New("method not allowed")
+	errLength         = errors.New("length required")
 )
 
 type api struct {
 	Config
+	since    time.Time // when it began to answer
 	problems *web.Problems
 	pending  *pending
+	tokens   bool // writing takes a token of an integrator
+	maps     *entityMaps
 }
 
 // action answers a request, or returns the error to answer with.
@@ -119,21 +161,28 @@ type action func(w http.ResponseWriter, r *http.Request) error
 // table is a part of the API: what each path below Prefix answers, by method.
 type table map[string]map[string]action
 
+// tables are the parts.
+func (a *api) tables() []table {
+	return []table{a.entityRoutes(), a.attrRoutes(), a.batchRoutes(), a.queryRoutes(), a.temporalRoutes(), a.discoveryRoutes(), a.entityMapRoutes(), a.snapshotRoutes(), a.registrationRoutes(), a.registrationSubscriptionRoutes(), a.identityRoutes(), a.contextRoutes(), a.subscriptionRoutes()}
+}
+
 func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, t := range []table{a.entityRoutes(), a.attrRoutes(), a.batchRoutes(), a.queryRoutes(), a.temporalRoutes()} {
+	for _, t := range a.tables() {
 		for path, methods := range t {
 			mux.Handle(Prefix+path, a.resource(methods))
 		}
 	}
 	mux.Handle(Prefix+"/{rest...}", a.resource(nil))
-	return slashless(mux)
+	mux.Handle("GET "+OpenAPIPath, a.serveOpenAPI(a.tokens))
+	return Present(a.problems, slashless(a.snapshots(mux)))
 }
 
 // slashless lets a path with a slash at its end mean the one without it, as clients write both.
 func slashless(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path, ok := strings.CutSuffix(r.URL.Path, "/"); ok {
+		path, ok := strings.CutSuffix(r.URL.Path, "/")
+		if ok && strings.HasSuffix(r.URL.EscapedPath(), "/") { // the last one of an escaped URL is part of a name
 			u := *r.URL
 			u.Path, u.RawPath = path, strings.TrimSuffix(u.RawPath, "/")
 			r = r.WithContext(r.Context()) // a copy
@@ -147,7 +196,7 @@ func slashless(next http.Handler) http.Handler {
 func (a *api) resource(methods map[string]action) http.Handler {
 	if len(methods) == 0 {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a.problems.Write(w, r, tribune.Hint(fmt.Errorf("%w: no such resource of the API", tribune.ErrNotFound), "This hub serves entities, entityOperations and temporal/entities/{id}."))
+			a.problems.Write(w, r, tribune.Hint(fmt.Errorf("%w: no such resource of the API", tribune.ErrNotFound), "GET %s describes what there is.", OpenAPIPath))
 		})
 	}
 	if get, ok := methods["GET"]; ok {
@@ -171,7 +220,7 @@ func (a *api) resource(methods map[string]action) http.Handler {
 			return
 		}
 		if err := do(w, r); err != nil {
-			a.problems.Write(w, r, err)
+			a.fail(w, r, err)
 		}
 	})
 }
@@ -186,7 +235,7 @@ func (a *api) write(do action) action {
 		if err := a.MayWrite(caller); err != nil {
 			return err
 		}
-		return do(w, r)
+		return do(w, a.watched(w, r))
 	}
 }
 

@@ -24,7 +24,7 @@ func (a *api) patchAttr(w http.ResponseWriter, r *http.Request) error {
 
 // replaceAttr is PUT /entities/{id}/attrs/{attr} (clause 6.7.3.3).
 func (a *api) replaceAttr(w http.ResponseWriter, r *http.Request) error {
-	return a.changeAttr(w, r, twin.Update, jsonld.Form{})
+	return a.changeAttr(w, r, twin.ReplaceAttr, jsonld.Form{})
 }
 
 func (a *api) changeAttr(w http.ResponseWriter, r *http.Request, mode twin.Mode, form jsonld.Form) error {
@@ -32,9 +32,11 @@ func (a *api) changeAttr(w http.ResponseWriter, r *http.Request, mode twin.Mode,
 	if err != nil {
 		return err
 	}
-	if _, err := p.options("normalized", "concise"); err != nil {
+	simplified, _, err := p.representation()
+	if err != nil {
 		return err
 	}
+	form.Simplified = simplified && !form.Fragment // a partial update is a fragment anyway
 	m, err := a.target(w, r, mode)
 	if err != nil {
 		return err
@@ -44,19 +46,18 @@ func (a *api) changeAttr(w http.ResponseWriter, r *http.Request, mode twin.Mode,
 		return err
 	}
 	if in.ctx == nil || in.doc.IsArray() {
-		return fmt.Errorf("%w: one attribute instance at a time", tribune.ErrInvalid)
+		return fmt.Errorf("%w: one attribute instance at a time", errInvalidRequest)
+	}
+	if m.Only, err = p.only(in.ctx); err != nil {
+		return err
 	}
 	name, attrs, err := in.ctx.Attribute(r.PathValue("attr"), in.doc, form)
 	if err != nil {
 		return err
 	}
 	m.Entity.Attrs = map[tribune.Name][]model.Attr{name: attrs}
-	res := a.mutate(r, m)
-	if res.Err != nil {
+	if res := a.mutate(r, m); res.Err != nil {
 		return res.Err
-	}
-	if len(res.Ignored) > 0 {
-		return fmt.Errorf("%w: the entity does not have this attribute", tribune.ErrNotFound)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -76,17 +77,18 @@ func (a *api) deleteAttr(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name, err := ctx.Attr(r.PathValue("attr"))
-	if err != nil {
+	if m.Only, err = p.only(ctx); err != nil {
 		return err
 	}
-	all, err := p.flag("deleteAll")
+	name := model.ScopeName
+	if term := r.PathValue("attr"); term != "scope" && term != string(model.ScopeName) {
+		if name, err = ctx.Target(term); err != nil {
+			return err
+		}
+	}
+	dataset, err := p.dataset()
 	if err != nil {
 		return err
-	}
-	dataset := p["datasetId"]
-	if all {
-		dataset = "*"
 	}
 	m.Entity.Attrs = map[tribune.Name][]model.Attr{name: {{Dataset: dataset}}}
 	if res := a.mutate(r, m); res.Err != nil {
@@ -94,4 +96,21 @@ func (a *api) deleteAttr(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// dataset is which instances a deletion means: the default one unless datasetId or deleteAll says otherwise.
+func (p params) dataset() (string, error) {
+	all, err := p.flag("deleteAll")
+	if err != nil {
+		return "", err
+	}
+	switch id := p["datasetId"]; {
+	case id != "" && id != "@none" && !jsonld.URI(id):
+		return "", fmt.Errorf("%w: datasetId is a URI (clause 4.5.5)", tribune.ErrInvalid)
+	case all:
+		return "*", nil
+	case id != "@none":
+		return id, nil
+	}
+	return "", nil
 }

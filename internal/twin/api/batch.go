@@ -25,8 +25,9 @@ const maxBatch = 1000
 
 // batchError is clause 5.2.17.
 type batchError struct {
-	EntityID string      `json:"entityId"`
-	Error    web.Problem `json:"error"`
+	EntityID       string      `json:"entityId,omitempty"`       // none where a context source says of none in particular
+	RegistrationID string      `json:"registrationId,omitempty"` // of the context source whose error it is
+	Error          web.Problem `json:"error"`
 }
 
 // batch is a batch operation under way: what could be read goes to the twin in one call, in order.
@@ -63,15 +64,19 @@ func (a *api) batchUpdate(w http.ResponseWriter, r *http.Request) error {
 
 // batchMerge is POST /entityOperations/merge (clause 6.31.3.1).
 func (a *api) batchMerge(w http.ResponseWriter, r *http.Request) error {
-	return a.batch(w, r, nil, func(options) twin.Mode { return twin.Merge })
+	return a.batch(w, r, nil, func(options) twin.Mode { return twin.Merge }, "lang", "observedAt")
 }
 
-func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode func(options) twin.Mode) error {
-	p, err := readParams(r, "options", "format", "local")
+func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode func(options) twin.Mode, more ...string) error {
+	p, err := readParams(r, append(more, "options", "format", "local")...)
 	if err != nil {
 		return err
 	}
-	o, err := p.options(append([]string{"keyValues", "simplified", "concise", "normalized"}, words...)...)
+	simplified, o, err := p.representation(words...)
+	if err != nil {
+		return err
+	}
+	common, err := p.common()
 	if err != nil {
 		return err
 	}
@@ -86,8 +91,9 @@ func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode
 	b := &batch{}
 	source := string(web.CallerOf(r.Context()).Actor)
 	m := mode(o)
+	common.KeepTypes = simplified && m == twin.Merge
 	for _, element := range elements {
-		e, err := a.element(r, in, element, form(o, m))
+		e, err := a.element(r, in, element, form(simplified, m))
 		if err == nil && e.Entity.ID == "" {
 			err = fmt.Errorf("%w: attribute \"id\": an entity must have an id (clause 4.5.1)", tribune.ErrInvalid)
 		}
@@ -95,7 +101,7 @@ func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode
 			b.fail(a, nameOf(element), err)
 			continue
 		}
-		e.Tenant, e.Mode, e.Source = ten, m, source
+		e.Tenant, e.Mode, e.Source, e.Common = ten, m, source, common
 		b.ids = append(b.ids, string(e.Entity.ID))
 		b.mutations = append(b.mutations, e)
 	}
@@ -123,6 +129,11 @@ func (a *api) elements(r *http.Request) (payload, []jsonld.Document, error) {
 	elements := in.doc.Elements()
 	if len(elements) == 0 {
 		return in, nil, fmt.Errorf("%w: the batch is empty", tribune.ErrInvalid)
+	}
+	for _, element := range elements {
+		if string(element.Raw()) == "null" {
+			return in, nil, fmt.Errorf("%w: an item of the batch is null (clause 5.6.7)", tribune.ErrInvalid)
+		}
 	}
 	if len(elements) > maxBatch {
 		return in, nil, tribune.Hint(fmt.Errorf("%w: a batch of %d entities", tribune.ErrTooLarge, len(elements)), "Send at most %d at once.", maxBatch)
@@ -169,8 +180,17 @@ func nameOf(doc jsonld.Document) string {
 	return ""
 }
 
-func (b *batch) fail(a *api, id string, err error) {
-	b.errors = append(b.errors, batchError{id, a.problems.Of(err)})
+// leftAlone is what became of attributes that were there where noOverwrite was asked for.
+func leftAlone(n int) error {
+	return tribune.Hint(fmt.Errorf("%w: %d attributes are there already and noOverwrite was asked for; the others are written (clause 5.6.3)", tribune.ErrConflict, n),
+		"Leave noOverwrite out to overwrite them.")
+}
+
+// fail notes the errors of an entity; done reports whether something of it was changed all the same.
+func (b *batch) fail(a *api, id string, err error) (done bool) {
+	failures, done := a.errorsOf(id, err)
+	b.errors = append(b.errors, failures...)
+	return done
 }
 
 // runBatch answers 201 with the ids created where nothing failed and something is new, 204 where all was there before,
@@ -182,7 +202,12 @@ func (a *api) runBatch(w http.ResponseWriter, r *http.Request, b *batch) error {
 			id := b.ids[i]
 			switch {
 			case res.Err != nil:
-				b.fail(a, id, res.Err)
+				if b.fail(a, id, res.Err) {
+					done = append(done, id)
+				}
+				continue
+			case len(res.Ignored) > 0 && b.mutations[i].Mode == twin.AppendNew:
+				b.fail(a, id, leftAlone(len(res.Ignored)))
 				continue
 			case res.Created:
 				created = append(created, id)

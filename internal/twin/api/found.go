@@ -22,13 +22,21 @@ type found struct {
 	view     jsonld.View
 	tenant   tribune.Tenant
 	entities []twin.View
-	list     bool              // an array, else the one entity
-	temporal bool              // histories
-	period   temporal.Query    // of histories: what is opened must hold it too
-	header   map[string]string // of the answer: count, pages
-	class    tribune.ClassID   // where the request names a person: the class of what it asks
-	subjects []tribune.Pseudonym
-	act      string // id of the act where it was decided before the person was named
+	linked   []linkedEntity   // what those link to, where the answer is flat
+	last     bool             // no page follows, however full this one is
+	status   int              // of the answer; 0 = 200, or 203 where it was written for an earlier version
+	list     bool             // an array, else the one entity
+	temporal bool             // histories
+	period   temporal.Query   // of histories: what is opened must hold it too
+	methods  temporal.Methods // of histories: how they are aggregated; 0 = not
+
+	aggregates []map[tribune.Name][]temporal.Aggregated // of each entity, where histories are aggregated
+	header     map[string]string                        // of the answer: count, pages
+	class      tribune.ClassID                          // where the request names a person: the class of what it asks
+	subjects   []tribune.Pseudonym
+	lookUp     tribune.Name // where the request names people: the attribute by which it does
+	named      bool         // it is the name that a person is known by
+	act        string       // id of the act where it was decided before the person was named
 }
 
 // spot is one sealed attribute instance that a request has found.
@@ -45,26 +53,17 @@ func (f *found) sealed() []spot {
 	var out []spot
 	for i := range f.entities {
 		for name, all := range f.entities[i].Attrs {
-			if len(f.view.Attrs) > 0 && !contains(f.view.Attrs, name) {
+			if !f.view.Shows(name) {
 				continue
 			}
 			for j := range all {
-				if s := all[j].Sealed; s != nil && (f.class == "" || s.Class == f.class) && (len(f.subjects) == 0 || slices.Contains(f.subjects, s.Pseudonym)) {
+				if s := all[j].Sealed; s != nil && f.view.Wants(all[j].Dataset) && (f.class == "" || s.Class == f.class) && (len(f.subjects) == 0 || slices.Contains(f.subjects, s.Pseudonym)) {
 					out = append(out, spot{i, name, j, s})
 				}
 			}
 		}
 	}
 	return out
-}
-
-func contains(names []tribune.Name, name tribune.Name) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // open puts opened values in their spots, in copies: what was found is shared with the twin's cache.
@@ -96,57 +95,108 @@ func (f *found) open(spots []spot, values [][]byte) error {
 
 // show writes the answer. Sealed attributes are absent from it; how many are withheld stands in the warning header.
 func (a *api) show(w http.ResponseWriter, r *http.Request, f *found) error {
-	body := make([]byte, 0, 256+512*len(f.entities))
-	withheld := 0
-	if f.list {
-		body = append(body, '[')
+	if err := a.link(r, f); err != nil {
+		return err
 	}
+	body := make([]byte, 0, 256+512*(len(f.entities)+len(f.linked)))
+	view, withheld := f.view, 0
+	if f.list {
+		body, view.LD = f.begin(body), view.LD && !view.GeoJSON // a collection has the @context, not its features
+	}
+	n := 0
 	for i := range f.entities {
-		if i > 0 {
+		e := &f.entities[i]
+		if !f.temporal && !jsonld.Shown(&e.Entity, view) {
+			continue // nothing was picked that it has
+		}
+		if n++; n > 1 {
 			body = append(body, ',')
 		}
-		e := &f.entities[i]
-		withheld += jsonld.Withheld(&e.Entity, f.view)
+		withheld += jsonld.Withheld(&e.Entity, view)
 		if f.temporal {
-			body = f.ctx.AppendTemporal(body, &e.Entity, f.view)
+			body = f.past(body, i, view)
 			continue
 		}
-		body = a.append(body, r, f, e)
+		body = a.append(body, r, f, view, e)
+	}
+	body, withheld = a.appendLinked(body, r, f, view, n, withheld)
+	if l := view.Linked; l != nil && l.Left < 0 {
+		return tooManyLinks()
 	}
 	if f.list {
-		body = append(body, ']')
+		body = f.end(body)
 	}
 	for k, v := range f.header {
 		w.Header().Add(k, v)
 	}
-	send(w, r, f.ctx, f.view.LD, withheld, body)
+	if !f.view.LD { // then a header names the context (clause 6.3.6)
+		var err error
+		if f.ctx, err = a.linkable(r, f.tenant, f.ctx); err != nil {
+			return err
+		}
+	}
+	f.send(w, r, withheld, body)
 	return nil
 }
 
-// append renders an entity, from the twin's ready bytes where they are of this very version.
-func (a *api) append(b []byte, r *http.Request, f *found, e *twin.View) []byte {
-	key, ok := rendering(f.ctx, f.view)
+// appendLinked appends the entities of a flat answer that others link to, and counts what is withheld of all that are
+// linked.
+func (a *api) appendLinked(body []byte, r *http.Request, f *found, view jsonld.View, n, withheld int) ([]byte, int) {
+	for i := range f.linked {
+		e := &f.linked[i]
+		if n++; n > 1 {
+			body = append(body, ',')
+		}
+		e.view.LD = view.LD
+		withheld += jsonld.Withheld(&e.Entity, e.view)
+		body = a.append(body, r, f, e.view, &e.View)
+	}
+	if view.Linked != nil {
+		for _, e := range view.Linked.Entities {
+			withheld += jsonld.Withheld(e, jsonld.View{})
+		}
+	}
+	return body, withheld
+}
+
+// begin begins an array or a collection of features, end ends it.
+func (f *found) begin(b []byte) []byte {
+	if f.view.GeoJSON {
+		return f.ctx.AppendCollection(b, false, false)
+	}
+	return append(b, '[')
+}
+
+func (f *found) end(b []byte) []byte {
+	if f.view.GeoJSON {
+		return f.ctx.AppendCollection(b, true, f.view.LD)
+	}
+	return append(b, ']')
+}
+
+// append renders an entity, from the twin's ready bytes where they are of this very version. What entities link to is
+// none of their bytes in a flat answer.
+func (a *api) append(b []byte, r *http.Request, f *found, view jsonld.View, e *twin.View) []byte {
+	if view.Join == jsonld.Flat {
+		view.Join = jsonld.NoJoin
+	}
+	key, ok := rendering(f.ctx, view)
 	if ok && len(f.entities) > 1 && e.Version != 0 {
-		ready, err := a.Twin.Ready(r.Context(), f.tenant, e.ID, key, renderer(f.ctx, f.view))
-		if err == nil && binary.BigEndian.Uint64(ready[4:]) == e.Version && binary.BigEndian.Uint32(ready) == uint32(jsonld.Withheld(&e.Entity, f.view)) {
+		ready, err := a.Twin.Ready(r.Context(), f.tenant, e.ID, key, renderer(f.ctx, view))
+		if err == nil && binary.BigEndian.Uint64(ready[4:]) == e.Version && binary.BigEndian.Uint32(ready) == uint32(jsonld.Withheld(&e.Entity, view)) {
 			return append(b, ready[readyHeader:]...)
 		}
 	}
-	return f.ctx.Append(b, &e.Entity, f.view)
+	return f.ctx.Append(b, &e.Entity, view)
 }
 
 // Ready bytes begin with how many attributes are withheld (u32) and the entity's version (u64).
 const readyHeader = 12
 
-// rendering names a view for the twin's cache of ready bytes; views of chosen attributes are not kept.
+// rendering names a view for the twin's cache of ready bytes; views that are made for one request are not kept.
 func rendering(ctx *jsonld.Context, v jsonld.View) (string, bool) {
-	if len(v.Attrs) > 0 {
-		return "", false
-	}
-	if v.Format == jsonld.Normalized && !v.SysAttrs && !v.LD && ctx.Key() == "" {
-		return "n", true
-	}
-	return strconv.Itoa(int(v.Format)) + strconv.FormatBool(v.SysAttrs) + strconv.FormatBool(v.LD) + ctx.Key(), true
+	key, ok := v.Key()
+	return key + ctx.Key(), ok
 }
 
 func renderer(ctx *jsonld.Context, v jsonld.View) func(twin.View) ([]byte, error) {
@@ -166,20 +216,49 @@ var (
 
 // send writes a body with the headers of clause 6.3: JSON names its context in a Link header, JSON-LD in its body.
 func send(w http.ResponseWriter, r *http.Request, ctx *jsonld.Context, ld bool, withheld int, body []byte) {
-	h := w.Header()
+	media := jsonHeader
 	if ld {
-		h["Content-Type"] = ldHeader
-	} else {
-		h["Content-Type"] = jsonHeader
+		media = ldHeader
+	}
+	sendAs(w, r, http.StatusOK, media, ctx, ld, withheld, body)
+}
+
+// send writes the body of what was found: as GeoJSON where that was asked for, and for an earlier version of the standard
+// where the reader prefers one (clause 4.3.6.8).
+func (f *found) send(w http.ResponseWriter, r *http.Request, withheld int, body []byte) {
+	media, status := jsonHeader, http.StatusOK
+	switch {
+	case f.view.GeoJSON:
+		media = geoHeader
+	case f.view.LD:
+		media = ldHeader
+	}
+	if m := f.view.Amend; m != nil {
+		w.Header().Set(preferenceHeader, "ngsi-ld="+m.Conforms())
+		if m.Altered {
+			status = http.StatusNonAuthoritativeInfo
+		}
+	}
+	if f.status != 0 {
+		status = f.status
+	}
+	sendAs(w, r, status, media, f.ctx, f.view.LD, withheld, body)
+}
+
+// sendAs writes a body of a media type; inside: it has its @context in it.
+func sendAs(w http.ResponseWriter, r *http.Request, status int, media []string, ctx *jsonld.Context, inside bool, withheld int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = media
+	if !inside {
 		if url := ctx.Link(); url != "" {
 			h.Add("Link", "<"+url+`>; rel="`+contextRel+`"; type="`+typeLD+`"`)
 		}
 	}
 	if withheld > 0 {
-		h.Set(warningHeader, warning(withheld, web.CallerOf(r.Context()).Purpose != ""))
+		h.Add(warningHeader, warning(withheld, web.CallerOf(r.Context()).Purpose != ""))
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 	w.Write(body)
 }
 

@@ -71,8 +71,19 @@ type city struct {
 	readings []tribune.Reading
 }
 
-func newCity(t testing.TB) *city {
+func newCity(t testing.TB, amend ...func(*tribune.Class)) *city {
 	t.Helper()
+	session := session
+	for _, f := range amend {
+		f(&session)
+	}
+	classOf := func(types []tribune.Name, attr tribune.Name) tribune.Class {
+		c := classOf(types, attr)
+		if c.ID == session.ID {
+			return session
+		}
+		return c
+	}
 	c := &city{logged: &bytes.Buffer{}, prepared: map[string]tribune.Reading{}, acts: map[string]protocol.Act{}}
 	_, c.key, _ = ed25519.GenerateKey(rand.Reader)
 	key := make([]byte, 32)

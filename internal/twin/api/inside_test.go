@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -46,18 +45,6 @@ func TestContextLink(t *testing.T) {
 			t.Errorf("%.40s: got %q, want an error", header, got)
 		}
 	}
-}
-
-func FuzzCoordinates(f *testing.F) {
-	for _, s := range []string{`[1,2]`, `[-1.9,52.48,100]`, `[181,0]`, `[]`, `[1e400,0]`, `"[1,2]"`, `[null,1]`, `[[1,2]]`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		lon, lat, err := point(text)
-		if err == nil && (math.IsNaN(lon) || math.IsNaN(lat) || math.Abs(lon) > 180 || math.Abs(lat) > 90) {
-			t.Fatalf("%q is %v, %v", text, lon, lat)
-		}
-	})
 }
 
 func FuzzParams(f *testing.F) {

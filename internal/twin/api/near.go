@@ -1,81 +1,78 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"tribune"
-	"tribune/internal/twin"
 	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin/query"
 )
 
-// maxCoordinates bounds the coordinates of a geo query in bytes; a point needs 50.
-const maxCoordinates = 1 << 10
+// maxCoordinates bounds the coordinates of a geo query in bytes.
+const maxCoordinates = 128 << 10
 
-// near reads a geo query (clause 4.10): georel near with a distance, of a Point. nil where none is asked.
-func near(ctx *jsonld.Context, georel, geometry, coordinates, geoproperty string) (*twin.Near, error) {
+// geoQuery reads a geo query (clause 4.10); nil where none is asked. geoproperty alone means nothing (clause 6.4.3.2).
+func geoQuery(ctx *jsonld.Context, georel, geometry, coordinates, geoproperty string) (*query.Geo, error) {
 	if georel == "" && geometry == "" && coordinates == "" {
-		if geoproperty != "" {
-			return nil, fmt.Errorf("%w: geoproperty without georel", tribune.ErrInvalid)
-		}
 		return nil, nil
 	}
 	if georel == "" || geometry == "" || coordinates == "" {
 		return nil, tribune.Hint(fmt.Errorf("%w: a geo query needs georel, geometry and coordinates", tribune.ErrInvalid),
 			"Like georel=near;maxDistance==500&geometry=Point&coordinates=[-1.9,52.48].")
 	}
-	n := &twin.Near{Property: "https://uri.etsi.org/ngsi-ld/location"}
-	relation, rest, _ := strings.Cut(georel, ";")
-	if relation != "near" || geometry != "Point" {
-		for _, known := range []string{"near", "within", "contains", "intersects", "equals", "disjoint", "overlaps"} {
-			if relation == known {
-				return nil, fmt.Errorf("%w: the geo relation %s of this geometry; near of a Point is", tribune.ErrUnsupported, known)
-			}
-		}
-		return nil, fmt.Errorf("%w: georel is near;maxDistance==METRES or near;minDistance==METRES", tribune.ErrInvalid)
+	if len(coordinates) > maxCoordinates {
+		return nil, fmt.Errorf("%w: coordinates of %d bytes, want at most %d", tribune.ErrTooLarge, len(coordinates), maxCoordinates)
 	}
-	for part := range strings.SplitSeq(rest, ";") {
-		name, text, _ := strings.Cut(part, "=")
-		metres, err := strconv.ParseFloat(strings.TrimPrefix(text, "="), 64)
-		if err != nil || metres < 0 || math.IsNaN(metres) || math.IsInf(metres, 0) {
-			return nil, fmt.Errorf("%w: a distance in georel is a number of metres", tribune.ErrInvalid)
-		}
-		switch name {
-		case "maxDistance":
-			n.MaxDistance = metres
-		case "minDistance":
-			n.MinDistance = metres
-		default:
-			return nil, fmt.Errorf("%w: georel near takes maxDistance or minDistance", tribune.ErrInvalid)
-		}
-	}
-	if n.MaxDistance <= 0 {
-		return nil, tribune.Hint(fmt.Errorf("%w: near without a maxDistance is a query of the whole world", tribune.ErrUnsupported), "Add maxDistance==METRES.")
-	}
-	var err error
-	if n.Lon, n.Lat, err = point(coordinates); err != nil {
-		return nil, err
-	}
+	var property tribune.Name
 	if geoproperty != "" {
-		if n.Property, err = ctx.Attr(geoproperty); err != nil {
+		var err error
+		if property, err = ctx.Attr(geoproperty); err != nil {
 			return nil, fmt.Errorf("reading geoproperty: %w", err)
 		}
 	}
-	return n, nil
+	return query.ParseGeo(georel, geometry, []byte(coordinates), property)
 }
 
-// point reads GeoJSON coordinates of a Point: [longitude, latitude] with an altitude that is not used.
-func point(text string) (lon, lat float64, err error) {
-	bad := tribune.Hint(fmt.Errorf("%w: coordinates of a Point are [longitude,latitude] in degrees", tribune.ErrInvalid), "Like [-1.9,52.48], percent-encoded in a URL.")
-	if len(text) > maxCoordinates {
-		return 0, 0, bad
+// order reads in which order entities are wanted (clause 4.23).
+func (s *search) order(by []string, geometry string, from []byte, collation string) error {
+	if len(by) == 0 {
+		if len(from) > 0 || geometry != "" || collation != "" {
+			return tribune.Hint(fmt.Errorf("%w: an order without orderBy (clause 4.23)", tribune.ErrInvalid), "Add orderBy=NAME.")
+		}
+		return nil
 	}
-	var c []float64
-	if json.Unmarshal([]byte(text), &c) != nil || len(c) < 2 || len(c) > 3 || math.Abs(c[0]) > 180 || math.Abs(c[1]) > 90 {
-		return 0, 0, bad
+	terms := query.OrderTerms{By: by, Collation: collation, Attr: s.ctx.Attr}
+	var err error
+	if len(from) > 0 {
+		if geometry == "" {
+			geometry = "Point"
+		}
+		if terms.From, err = query.Reference(geometry, from); err != nil {
+			return fmt.Errorf("reading orderFrom: %w", err)
+		}
 	}
-	return c[0], c[1], nil
+	s.Order, err = terms.Parse()
+	return err
+}
+
+// splitTop splits a list at its commas, but for those in brackets.
+func splitTop(text string) (out []string) {
+	if text == "" {
+		return nil
+	}
+	depth, start := 0, 0
+	for i, c := range []byte(text) {
+		switch c {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		case ',':
+			if depth == 0 {
+				out, start = append(out, strings.TrimSpace(text[start:i])), i+1
+			}
+		}
+	}
+	return append(out, strings.TrimSpace(text[start:]))
 }

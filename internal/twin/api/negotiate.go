@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -30,21 +31,15 @@ type payload struct {
 	ld  bool            // application/ld+json: the @context stands in the body (clause 6.3.5)
 }
 
-// read reads the body and finds its context. For JSON that is the Link header's or the core context, and the body may
+// payload reads the body and finds its context. For JSON that is the Link header's or the core context, and the body may
 // not have one; for JSON-LD it is the body's, and no Link header may name another.
-func (a *api) read(r *http.Request) (payload, error) {
+func (a *api) payload(r *http.Request) (payload, error) {
 	var p payload
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil && r.Header.Get("Content-Type") != "" {
-		return p, fmt.Errorf("%w: the Content-Type header cannot be read", errMediaType)
+	media, err := mediaOf(r)
+	if err != nil {
+		return p, err
 	}
-	switch media {
-	case typeJSON, typeMerge:
-	case typeLD:
-		p.ld = true
-	default:
-		return p, tribune.Hint(fmt.Errorf("%w: a body is %s or %s", errMediaType, typeJSON, typeLD), "Set Content-Type: %s.", typeJSON)
-	}
+	p.ld = media == typeLD
 	link, err := contextLink(r.Header.Values("Link"))
 	if err != nil {
 		return p, err
@@ -70,6 +65,47 @@ func (a *api) read(r *http.Request) (payload, error) {
 	}
 	p.ctx, err = a.linked(r, link)
 	return p, err
+}
+
+// mediaOf is the media type of a request body, which must say how long it is (clause 6.3.4).
+func mediaOf(r *http.Request) (string, error) {
+	if r.ContentLength < 0 && r.ProtoMajor < 2 {
+		return "", errLength
+	}
+	header := r.Header.Get("Content-Type")
+	if header == typeJSON || header == typeLD { // nearly always
+		return header, nil
+	}
+	media, params, err := mime.ParseMediaType(header)
+	if err != nil && header != "" {
+		return "", fmt.Errorf("%w: the Content-Type header cannot be read", errMediaType)
+	}
+	if set, ok := params["charset"]; ok && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
+		return "", fmt.Errorf("%w: JSON is UTF-8", errMediaType)
+	}
+	switch {
+	case media == typeJSON, media == typeLD, media == typeMerge && r.Method == http.MethodPatch:
+		return media, nil
+	}
+	return "", tribune.Hint(fmt.Errorf("%w: a body is %s or %s", errMediaType, typeJSON, typeLD), "Set Content-Type: %s.", typeJSON)
+}
+
+// fail answers with the problem of err: as application/json (clause 6.3.3); what the body was not, or how long, with the status
+// alone, and what cannot be accepted with a list of what could be (clause 6.3.4).
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var p *partial
+	switch {
+	case errors.As(err, &p):
+		if err := a.sendPartial(w, r, p); err != nil {
+			a.problems.Write(w, r, err)
+		}
+	case errors.Is(err, errLength):
+		w.WriteHeader(http.StatusLengthRequired)
+	case errors.Is(err, errMediaType):
+		w.WriteHeader(http.StatusUnsupportedMediaType)
+	default:
+		a.problems.Write(w, r, err)
+	}
 }
 
 func contextInJSON() error {
@@ -151,11 +187,17 @@ func acceptsLD(r *http.Request) (bool, error) {
 	return ld > plain, nil
 }
 
+// acceptsJSON is for answers that no @context belongs to.
+func acceptsJSON(r *http.Request) error {
+	_, err := acceptsLD(r)
+	return err
+}
+
 // tenant reads the tenant a request is about and repeats it in the answer (clause 6.3.14).
 func tenant(w http.ResponseWriter, r *http.Request) (tribune.Tenant, error) {
 	all := r.Header[http.CanonicalHeaderKey(tenantHeader)]
 	if len(all) == 0 {
-		return "", nil
+		return restsOf(r, ""), nil
 	}
 	name := all[0]
 	ok := len(all) == 1 && len(name) > 0 && len(name) <= 64
@@ -166,5 +208,5 @@ func tenant(w http.ResponseWriter, r *http.Request) (tribune.Tenant, error) {
 		return "", tribune.Hint(fmt.Errorf("%w: %s must name one tenant", tribune.ErrInvalid, tenantHeader), "Letters, digits, _ and -, at most 64.")
 	}
 	w.Header().Set(tenantHeader, name)
-	return tribune.Tenant(name), nil
+	return restsOf(r, tribune.Tenant(name)), nil
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // unsupported are parameters of the standard that would change the answer and that this hub does not know yet.
-var unsupported = []string{"scopeQ", "csf", "geometryProperty", "lang", "pick", "omit", "join", "joinLevel", "containedBy", "expandValues", "entityMap", "splitEntities", "collapse", "aggrMethods", "aggrPeriodDuration", "datasetId"}
+var unsupported = []string{"collapse", "aggrMethods", "aggrPeriodDuration"}
 
 // params are the query parameters of a request. Parts are separated by "&" alone: q holds semicolons.
 type params map[string]string
@@ -47,7 +47,7 @@ func readParams(r *http.Request, known ...string) (params, error) {
 			if slices.Contains(unsupported, name) {
 				return nil, fmt.Errorf("%w: the parameter %s", tribune.ErrUnsupported, name)
 			}
-			return nil, tribune.Hint(fmt.Errorf("%w: a parameter that is not known here", tribune.ErrInvalid), "Known are: %s.", strings.Join(known, ", "))
+			return nil, tribune.Hint(fmt.Errorf("%w: a parameter that is not known here (clause 6.3.20)", errInvalidRequest), "Known are: %s.", strings.Join(known, ", "))
 		}
 		if _, twice := p[name]; twice {
 			return nil, fmt.Errorf("%w: the parameter %s stands there twice", tribune.ErrInvalid, name)
@@ -68,28 +68,12 @@ func (p params) options(known ...string) (options, error) {
 				continue
 			}
 			if !slices.Contains(known, word) {
-				return nil, tribune.Hint(fmt.Errorf("%w: %s has a word that is not known here", tribune.ErrInvalid, name), "Known are: %s.", strings.Join(known, ", "))
+				return nil, tribune.Hint(fmt.Errorf("%w: %s has a word that is not known here (clause 6.3.20)", errInvalidRequest, name), "Known are: %s.", strings.Join(known, ", "))
 			}
 			o[word] = true
 		}
 	}
 	return o, nil
-}
-
-// view is how an answer is shown: from options, format, attrs and what the caller accepts.
-func (p params) view(ctx *jsonld.Context, o options, ld bool) (jsonld.View, error) {
-	v := jsonld.View{LD: ld, SysAttrs: o["sysAttrs"]}
-	switch {
-	case o["keyValues"], o["simplified"]:
-		v.Format = jsonld.Simplified
-	case o["concise"]:
-		v.Format = jsonld.Concise
-	case o["temporalValues"]:
-		v.Format = jsonld.TemporalValues
-	}
-	var err error
-	v.Attrs, err = p.names(ctx, "attrs")
-	return v, err
 }
 
 // names reads a list of attribute names.

@@ -28,7 +28,7 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, body []byte, find f
 		return a.show(w, r, f)
 	}
 	spots := f.sealed()
-	if len(spots) == 0 && len(f.subjects) == 0 {
+	if len(spots) == 0 && !f.names() {
 		return a.show(w, r, f)
 	}
 	return a.prepare(w, r, body, caller, f, spots)
@@ -50,7 +50,7 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, body []byte, calle
 	spots = slices.DeleteFunc(spots, func(s spot) bool {
 		return tribune.SegmentStart(s.sealed.Day, s.sealed.Segment).Before(window.From)
 	})
-	if len(spots) == 0 && len(f.subjects) == 0 { // all of it is past its keeping time and waits for its deletion
+	if len(spots) == 0 && !f.names() { // all of it is past its keeping time and waits for its deletion
 		return a.show(w, r, f)
 	}
 	slices.SortFunc(spots, func(x, y spot) int {
@@ -62,7 +62,7 @@ func (a *api) prepare(w http.ResponseWriter, r *http.Request, body []byte, calle
 		}
 		return x.index - y.index
 	})
-	reading := tribune.Reading{ID: f.act, Caller: caller, Class: f.class, Attrs: a.asked(f, spots), Window: window, Subjects: f.subjects}
+	reading := tribune.Reading{ID: f.act, Caller: caller, Class: f.class, Attrs: a.asked(f, spots), Window: window, Subjects: f.subjects, LookUp: f.byValue()}
 	for _, s := range spots {
 		reading.Sealed = append(reading.Sealed, *s.sealed)
 	}
@@ -138,8 +138,8 @@ func (a *api) asked(f *found, spots []spot) []tribune.Name {
 	for _, s := range spots {
 		names = append(names, s.attr)
 	}
-	if len(f.subjects) > 0 {
-		names = append(names, a.classAttrs(f)...)
+	if f.names() { // whom one finds by an attribute one knows to have it
+		names = append(append(names, a.classAttrs(f)...), f.lookUp)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -149,7 +149,7 @@ func (a *api) asked(f *found, spots []spot) []tribune.Name {
 func (a *api) classAttrs(f *found) (names []tribune.Name) {
 	class, _ := a.Class(f.class)
 	for _, name := range class.Attrs {
-		if len(f.view.Attrs) == 0 || contains(f.view.Attrs, name) {
+		if f.view.Shows(name) {
 			names = append(names, name)
 		}
 	}

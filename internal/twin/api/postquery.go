@@ -1,32 +1,21 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"tribune"
-	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin"
+	"tribune/internal/twin/query"
 )
 
 func (a *api) queryRoutes() table {
 	return table{"/entityOperations/query": {"POST": a.postQuery}}
 }
 
-// body is a Query as clause 5.2.23 writes it, as far as it is known here.
-type queryBody struct {
-	Entities []struct{ ID, Type, IDPattern string }
-	Attrs    []string
-	Q        string
-	GeoQ     struct {
-		Geometry, Georel, Geoproperty string
-		Coordinates                   json.RawMessage
-	}
-}
-
 // maxSelectors bounds the entity selectors of a query.
-const maxSelectors = 100
+const maxSelectors = twin.MaxSelectors
 
 // postQuery is POST /entityOperations/query (clause 6.23.3.1): the one way to name a person.
 func (a *api) postQuery(w http.ResponseWriter, r *http.Request) error {
@@ -35,112 +24,97 @@ func (a *api) postQuery(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return a.answer(w, r, in.raw, func() (*found, error) {
-		if in.ctx == nil || !in.doc.IsObject() {
-			return nil, fmt.Errorf("%w: a query is a JSON object", tribune.ErrInvalid)
-		}
-		p, err := readParams(r, "limit", "offset", "count", "options", "format", "local")
+		s, p, err := a.bodySearch(w, r, in)
 		if err != nil {
 			return nil, err
 		}
-		s, err := newSearch(w, r, in.ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		s.inBody = true
-		q, err := readQuery(in.doc)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.from(q); err != nil {
-			return nil, err
-		}
-		return a.find(r, s)
+		return a.listed(r, s, p)
 	})
 }
 
-// readQuery reads a Query strictly: a member that is not known would change the answer.
-func readQuery(doc jsonld.Document) (queryBody, error) {
-	var q queryBody
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(doc.Raw(), &raw); err != nil {
-		return q, fmt.Errorf("%w: a query is a JSON object", tribune.ErrInvalid)
+// bodySearch reads the search that a body asks for, with the page and representation that its URL may say.
+func (a *api) bodySearch(w http.ResponseWriter, r *http.Request, in payload) (*search, params, error) {
+	if in.ctx == nil || !in.doc.IsObject() {
+		return nil, nil, fmt.Errorf("%w: a query is a JSON object", tribune.ErrInvalid)
 	}
-	for name, val := range raw {
-		var into any
-		switch name {
-		case "@context":
-			continue
-		case "type":
-			if string(val) != `"Query"` {
-				return q, fmt.Errorf(`%w: attribute "type": it must be "Query" (clause 5.2.23)`, tribune.ErrInvalid)
-			}
-			continue
-		case "entities":
-			into = &q.Entities
-		case "attrs":
-			into = &q.Attrs
-		case "q":
-			into = &q.Q
-		case "geoQ":
-			into = &q.GeoQ
-		case "lang", "scopeQ", "temporalQ", "csf", "pick", "omit", "join", "joinLevel", "containedBy", "datasetId", "entityMap", "ordering", "orderBy":
-			return q, fmt.Errorf("%w: the member %s of a query", tribune.ErrUnsupported, name)
-		default:
-			return q, fmt.Errorf("%w: a member of the query is not known (clause 5.2.23)", tribune.ErrInvalid)
-		}
-		if json.Unmarshal(val, into) != nil {
-			return q, fmt.Errorf("%w: attribute %q: it is not as clause 5.2.23 wants it", tribune.ErrInvalid, name)
-		}
+	p, err := readParams(r, requestParams...)
+	if err != nil {
+		return nil, nil, err
 	}
-	if _, ok := raw["type"]; !ok {
-		return q, fmt.Errorf(`%w: attribute "type": it must be "Query" (clause 5.2.23)`, tribune.ErrInvalid)
+	q, err := readQuery(in.doc)
+	if err != nil {
+		return nil, nil, err
 	}
-	if len(q.Entities) > maxSelectors || len(q.Attrs) > maxNames {
-		return q, fmt.Errorf("%w: at most %d entity selectors and %d attrs", tribune.ErrTooLarge, maxSelectors, maxNames)
+	if p, err = p.with(q.params); err != nil {
+		return nil, nil, err
 	}
-	return q, nil
+	s, err := newSearch(w, r, in.ctx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.inBody, s.doc = true, in.doc
+	return s, p, s.from(q, p)
 }
 
-// from makes the search of a Query. Selectors mean "one of these": several can be had where each names a type alone, or
-// all name ids of the same type.
-func (s *search) from(q queryBody) (err error) {
+// with is the parameters of the URL and those that stand in the body.
+func (p params) with(body params) (params, error) {
+	if p == nil {
+		p = params{}
+	}
+	for name, value := range body {
+		if _, twice := p[name]; twice {
+			return nil, fmt.Errorf("%w: %s stands in the URL and in the body", tribune.ErrInvalid, name)
+		}
+		p[name] = value
+	}
+	return p, nil
+}
+
+// from makes the search of a Query.
+func (s *search) from(q queryBody, p params) error {
+	if err := s.entities(q.Entities); err != nil {
+		return err
+	}
+	if err := s.conditions(p); err != nil {
+		return err
+	}
+	return s.order(q.Ordering.OrderBy, q.Ordering.Geometry, q.Ordering.Coordinates, q.Ordering.Collation)
+}
+
+// entities reads the selectors, of which one must hold. One alone is the query's own; of several what they have in common
+// is that of the query too, so that indexes and context sources are asked for no more.
+func (s *search) entities(all []selectorBody) error {
+	if len(all) == 0 {
+		return nil
+	}
 	var types, ids []string
-	pattern, mixed := "", false
-	for i, e := range q.Entities {
-		if e.Type == "" {
-			return fmt.Errorf(`%w: attribute "entities": each must name a type (clause 5.2.33)`, tribune.ErrInvalid)
-		}
-		if e.ID != "" {
-			ids = append(ids, e.ID)
-		}
-		pattern = e.IDPattern
-		alone := e.ID == "" && e.IDPattern == ""
-		same := e.Type == q.Entities[0].Type && e.ID != "" && q.Entities[0].ID != "" && e.IDPattern == "" && q.Entities[0].IDPattern == ""
-		first := q.Entities[0]
-		if i > 0 && !same && !(alone && first.ID == "" && first.IDPattern == "") {
-			mixed = true
-		}
-		if !same || i == 0 {
-			types = append(types, e.Type)
-		}
-	}
-	if mixed {
-		return tribune.Hint(fmt.Errorf("%w: entity selectors that mix types with ids or patterns", tribune.ErrUnsupported), "Ask in several queries.")
-	}
-	if err := s.selector(strings.Join(types, "|"), ids, pattern); err != nil {
-		return err
-	}
-	for _, term := range q.Attrs {
-		name, err := s.ctx.Attr(term)
+	byID, byType := true, true
+	for i := range all {
+		one, err := s.selection(all[i].Type, all[i].ID, all[i].pattern())
 		if err != nil {
-			return fmt.Errorf("reading attrs: %w", err)
+			return err
 		}
-		s.Attrs = append(s.Attrs, name)
+		s.Selectors = append(s.Selectors, one)
+		types, ids = append(types, all[i].Type), append(ids, all[i].ID...)
+		byID, byType = byID && len(one.IDs) > 0, byType && !one.Types.Any()
 	}
-	s.view.Attrs = s.Attrs
-	if err := s.expression(q.Q); err != nil {
-		return err
+	if len(ids) > maxNames {
+		return fmt.Errorf("%w: more than %d ids", tribune.ErrTooLarge, maxNames)
 	}
-	s.Near, err = near(s.ctx, q.GeoQ.Georel, q.GeoQ.Geometry, string(q.GeoQ.Coordinates), q.GeoQ.Geoproperty)
-	return err
+	if len(all) == 1 {
+		one := s.Selectors[0]
+		s.Types, s.IDs, s.IDPattern, s.Selectors = one.Types, one.IDs, one.IDPattern, nil
+		return nil
+	}
+	if byID {
+		for i := range s.Selectors {
+			s.IDs = append(s.IDs, s.Selectors[i].IDs...)
+		}
+	}
+	if text := strings.Join(types, "|"); byType && len(text) <= query.MaxText {
+		if wide, err := query.ParseTypes(text, s.ctx.Expand); err == nil { // too many terms: then each selector says its own
+			s.Types = wide
+		}
+	}
+	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,56 +20,74 @@ type search struct {
 	twin.Query
 	ctx    *jsonld.Context
 	view   jsonld.View
-	types  []tribune.Name // every type that the type expression names
-	inBody bool           // it may name a person
+	types  []tribune.Name  // every type that the type expressions name
+	inBody bool            // it may name a person
+	doc    jsonld.Document // where it is in the body: what context sources are asked of it
+	local  bool            // no context source is asked (clause 5.5.13)
+	wide   bool            // the request insists that they are
+	all    bool            // every type is asked for ("*")
 }
 
-var searchParams = []string{"type", "id", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty", "limit", "offset", "count", "options", "format", "local"}
+// filterParams say which entities are wanted, and in which order; they are members of a Query too.
+var filterParams = []string{"type", "id", "idPattern", "q", "scopeQ", "csf", "georel", "geometry", "coordinates", "geoproperty",
+	"expandValues", "jsonKeys", "orderBy", "orderFrom", "orderGeometry", "collation", "splitEntities"}
+
+// requestParams are those of the request, in whichever form the query is.
+var requestParams = slices.Concat([]string{"limit", "offset", "count", "local"}, mapParams, viewParams)
+
+var searchParams = slices.Concat(filterParams, requestParams)
 
 // queryEntities is GET /entities (clause 6.4.3.2).
 func (a *api) queryEntities(w http.ResponseWriter, r *http.Request) error {
 	return a.answer(w, r, nil, func() (*found, error) {
-		p, err := readParams(r, searchParams...)
+		s, p, err := a.urlSearch(w, r)
 		if err != nil {
 			return nil, err
 		}
-		ctx, err := a.linkedContext(r)
-		if err != nil {
-			return nil, err
-		}
-		s, err := newSearch(w, r, ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		if s.Attrs, err = p.names(ctx, "attrs"); err != nil {
-			return nil, err
-		}
-		s.view.Attrs = s.Attrs
-		var ids []string
-		if p["id"] != "" {
-			ids = strings.Split(p["id"], ",")
-		}
-		if err := s.selector(p["type"], ids, p["idPattern"]); err != nil {
-			return nil, err
-		}
-		if err := s.expression(p["q"]); err != nil {
-			return nil, err
-		}
-		if s.Near, err = near(ctx, p["georel"], p["geometry"], p["coordinates"], p["geoproperty"]); err != nil {
-			return nil, err
-		}
-		f, err := a.find(r, s)
-		if err != nil {
-			return nil, err
-		}
-		if link := pages(r.URL, p, &s.Query, len(f.entities)); link != "" {
-			f.header["Link"] = link
-		}
-		return f, nil
+		return a.listed(r, s, p)
 	})
 }
 
-// newSearch reads what both forms say in the URL: page, representation, tenant.
+// listed runs a search and says where the pages before and after are.
+func (a *api) listed(r *http.Request, s *search, p params) (*found, error) {
+	f, err := a.mapped(r, s, p)
+	if err != nil {
+		return nil, err
+	}
+	if link := pageHeader(r.URL, s.media(), s.Offset, s.Limit, !f.last); link != "" {
+		f.header["Link"] = link
+	}
+	return f, nil
+}
+
+// urlSearch reads the search that a URL asks for.
+func (a *api) urlSearch(w http.ResponseWriter, r *http.Request) (*search, params, error) {
+	p, err := readParams(r, searchParams...)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, err := a.linkedContext(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := newSearch(w, r, ctx, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	var ids []string
+	if p["id"] != "" {
+		ids = strings.Split(p["id"], ",")
+	}
+	if err := s.selector(p["type"], ids, p["idPattern"]); err != nil {
+		return nil, nil, err
+	}
+	if err := s.conditions(p); err != nil {
+		return nil, nil, err
+	}
+	return s, p, s.order(splitTop(p["orderBy"]), p["orderGeometry"], []byte(p["orderFrom"]), p["collation"])
+}
+
+// newSearch reads what both forms have in common: page, representation, tenant.
 func newSearch(w http.ResponseWriter, r *http.Request, ctx *jsonld.Context, p params) (*search, error) {
 	s := &search{ctx: ctx}
 	o, err := p.options(append([]string{"count"}, entityOptions...)...)
@@ -79,64 +97,118 @@ func newSearch(w http.ResponseWriter, r *http.Request, ctx *jsonld.Context, p pa
 	if s.Tenant, err = tenant(w, r); err != nil {
 		return nil, err
 	}
-	ld, err := acceptsLD(r)
-	if err != nil {
+	if s.view, err = p.entityView(r, ctx, o); err != nil {
 		return nil, err
 	}
-	if s.view, err = p.view(ctx, o, ld); err != nil {
+	s.Attrs = s.view.Attrs
+	if s.local, err = p.flag("local"); err != nil {
 		return nil, err
 	}
-	if s.Count, err = p.flag("count"); err != nil {
+	if _, err = p.flag("splitEntities"); err != nil {
 		return nil, err
 	}
-	s.Count = s.Count || o["count"]
-	if s.Limit, err = p.number("limit", defaultLimit, 0, maxLimit); err != nil {
-		return nil, err
-	}
-	if s.Limit == 0 && !s.Count {
-		return nil, fmt.Errorf("%w: limit=0 asks for nothing; with count=true it asks for the number (clause 6.3.10)", tribune.ErrInvalid)
-	}
-	s.Offset, err = p.number("offset", 0, 0, maxOffset)
+	_, said := p["local"]
+	s.wide = said && !s.local
+	s.Limit, s.Offset, s.Count, err = p.page(o)
 	return s, err
 }
 
-// selector reads types, ids and id pattern.
-func (s *search) selector(types string, ids []string, pattern string) (err error) {
-	if types != "" && types != "*" {
-		s.Types, err = query.ParseTypes(types, func(term string) (tribune.Name, error) {
+// page reads which part of a list is asked for (clauses 6.3.10 and 6.3.13).
+func (p params) page(o options) (limit, offset int, count bool, err error) {
+	if count, err = p.flag("count"); err != nil {
+		return 0, 0, false, err
+	}
+	count = count || o["count"]
+	if limit, err = p.number("limit", defaultLimit, 0, maxLimit); err != nil {
+		return 0, 0, false, err
+	}
+	if limit == 0 && !count {
+		return 0, 0, false, fmt.Errorf("%w: limit=0 asks for nothing; with count=true it asks for the number (clause 6.3.10)", tribune.ErrInvalid)
+	}
+	offset, err = p.number("offset", 0, 0, maxOffset)
+	return limit, offset, count, err
+}
+
+// selector reads types, ids and id pattern into the query itself.
+func (s *search) selector(types string, ids []string, pattern string) error {
+	one, err := s.selection(types, ids, pattern)
+	s.Types, s.IDs, s.IDPattern = one.Types, one.IDs, one.IDPattern
+	return err
+}
+
+// selection reads types, ids and id pattern.
+func (s *search) selection(types string, ids []string, pattern string) (out twin.Selector, err error) {
+	switch types {
+	case "":
+	case "*":
+		s.all = true
+	default:
+		out.Types, err = query.ParseTypes(types, func(term string) (tribune.Name, error) {
 			name, err := s.ctx.Expand(term)
 			s.types = append(s.types, name)
 			return name, err
 		})
 		if err != nil {
-			return err
+			return out, err
 		}
 	}
 	if len(ids) > maxNames {
-		return fmt.Errorf("%w: more than %d ids", tribune.ErrTooLarge, maxNames)
+		return out, fmt.Errorf("%w: more than %d ids", tribune.ErrTooLarge, maxNames)
 	}
 	for _, text := range ids {
 		id, err := jsonld.ID(strings.TrimSpace(text))
 		if err != nil {
-			return err
+			return out, err
 		}
-		s.IDs = append(s.IDs, id)
+		out.IDs = append(out.IDs, id)
 	}
 	if pattern != "" {
-		if s.IDPattern, err = query.Regexp(pattern); err != nil {
-			return fmt.Errorf("%w: idPattern must be a regular expression (RE2) of at most %d bytes", tribune.ErrInvalid, query.MaxRegexp)
+		if out.IDPattern, err = query.Regexp(pattern); err != nil {
+			return out, fmt.Errorf("%w: idPattern must be a regular expression (RE2) of at most %d bytes", tribune.ErrInvalid, query.MaxRegexp)
+		}
+	}
+	return out, nil
+}
+
+// conditions reads q, the geoquery, scopeQ and csf.
+func (s *search) conditions(p params) error {
+	coerce, err := p.names(s.ctx, "expandValues")
+	if err != nil {
+		return err
+	}
+	if _, err := p.names(s.ctx, "jsonKeys"); err != nil { // values are never expanded here: nothing else is to be done
+		return err
+	}
+	if err := s.expression(p["q"], coerce...); err != nil {
+		return err
+	}
+	if s.Geo, err = geoQuery(s.ctx, p["georel"], p["geometry"], p["coordinates"], p["geoproperty"]); err != nil {
+		return err
+	}
+	if text, ok := p["scopeQ"]; ok {
+		if s.Scopes, err = query.ParseScopes(text); err != nil {
+			return err
+		}
+	}
+	if text, ok := p["csf"]; ok {
+		if _, err := query.Parse(text, s.ctx.Expand); err != nil { // it chooses among context sources: see distributed reading
+			return tribune.Hint(fmt.Errorf("%w: csf does not follow the query language (clause 4.9)", tribune.ErrInvalid), "%s", tribune.HintOf(err))
 		}
 	}
 	return nil
 }
 
 // expression reads q. What is wrong with it is said without repeating it: it may name a person.
-func (s *search) expression(q string) (err error) {
+func (s *search) expression(q string, coerce ...tribune.Name) (err error) {
 	if q == "" {
 		return nil
 	}
-	if s.Q, err = query.Parse(q, s.ctx.Attr); err != nil {
+	terms := query.Terms{Attr: s.ctx.Attr, Type: s.ctx.Expand, Coerce: coerce, Value: s.ctx.Expand}
+	if s.Q, err = terms.Parse(q); err != nil {
 		return unquoted(err)
+	}
+	if hops := s.Q.Hops(); hops > s.view.JoinLevel {
+		return tribune.Hint(fmt.Errorf("%w: q looks at linked entities deeper than they are joined (clause 5.7.2.4)", tribune.ErrInvalid), "Add join=inline or flat, and joinLevel=%d.", hops)
 	}
 	return nil
 }
@@ -152,10 +224,39 @@ func unquoted(err error) error {
 	return tribune.Hint(fmt.Errorf("%w: q does not follow the query language%s (clause 4.9)", tribune.ErrInvalid, where), "%s", tribune.HintOf(err))
 }
 
+// reach refuses a query that asks everyone for everything, and what can only be had here (clauses 5.7.2.4 and 6.4.3.2).
+func (s *search) reach() error {
+	switch {
+	case s.all && s.wide:
+		return fmt.Errorf("%w: type=* is local (clause 6.4.3.2)", tribune.ErrInvalid)
+	case s.Order != nil && s.wide:
+		return ordersHere()
+	case s.local || s.all || len(s.types) > 0 || s.Geo != nil || namesAttrs(s.Attrs) || namesAttrs(s.Q.Attrs()):
+		return nil
+	}
+	return tribune.Hint(fmt.Errorf("%w: a query names a type, attrs, q or georel, or is local (clause 5.7.2.4)", tribune.ErrInvalid), "Add type=NAME, or local=true.")
+}
+
+// ordersHere refuses to order what comes from several sources.
+func ordersHere() error {
+	return tribune.Hint(fmt.Errorf("%w: only what is held here can be ordered (clause 5.7.2.4)", tribune.ErrInvalid), "Add local=true.")
+}
+
+// namesAttrs reports whether one of the names is not the standard's own.
+func namesAttrs(names []tribune.Name) bool {
+	return slices.ContainsFunc(names, func(n tribune.Name) bool {
+		switch strings.TrimPrefix(string(n), "https://uri.etsi.org/ngsi-ld/") {
+		case "createdAt", "modifiedAt", "observedAt", "deletedAt", "expiresAt", "scope":
+			return false
+		}
+		return true
+	})
+}
+
 // find runs a search. Where the caller names a purpose, a person may be looked up by the attribute that names them.
 func (a *api) find(r *http.Request, s *search) (*found, error) {
-	if len(s.types) == 0 && len(s.IDs) == 0 && s.IDPattern == nil && len(s.Attrs) == 0 && s.Q == nil && s.Near == nil {
-		return nil, tribune.Hint(fmt.Errorf("%w: a query names a type, ids, attrs, q or georel (clause 5.7.2)", tribune.ErrInvalid), "Add type=NAME.")
+	if err := s.reach(); err != nil {
+		return nil, err
 	}
 	f := &found{ctx: s.ctx, view: s.view, tenant: s.Tenant, list: true, header: map[string]string{}}
 	if caller := web.CallerOf(r.Context()); caller.Purpose != "" {
@@ -163,7 +264,7 @@ func (a *api) find(r *http.Request, s *search) (*found, error) {
 			return nil, err
 		}
 	}
-	page, err := a.Twin.Find(r.Context(), s.Query)
+	page, err := a.page(r, s, f)
 	if errors.Is(err, tribune.ErrTooLarge) {
 		return nil, tribune.Hint(fmt.Errorf("%w: %w", errTooComplex, err), "%s", tribune.HintOf(err))
 	}
@@ -171,29 +272,10 @@ func (a *api) find(r *http.Request, s *search) (*found, error) {
 		return nil, err
 	}
 	f.entities = page.Views
+	f.meet(s.LookUp)
 	if s.Count {
 		f.header[countHeader] = strconv.Itoa(page.Count)
 	}
+	f.last = !page.More
 	return f, nil
-}
-
-// pages is the Link header to the next and previous page (clause 6.3.10).
-func pages(u *url.URL, p params, q *twin.Query, n int) string {
-	var links []string
-	page := func(rel string, offset int) {
-		v := url.Values{}
-		for name, value := range p {
-			v.Set(name, value)
-		}
-		v.Set("offset", strconv.Itoa(offset))
-		v.Set("limit", strconv.Itoa(q.Limit))
-		links = append(links, "<"+u.EscapedPath()+"?"+v.Encode()+`>; rel="`+rel+`"`)
-	}
-	if q.Offset > 0 && q.Limit > 0 {
-		page("prev", max(0, q.Offset-q.Limit))
-	}
-	if n == q.Limit && n > 0 {
-		page("next", q.Offset+q.Limit)
-	}
-	return strings.Join(links, ", ")
 }

@@ -10,26 +10,45 @@ import (
 	"tribune/internal/twin"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/model"
+	"tribune/internal/twin/query"
 	"tribune/internal/web"
 )
 
 func (a *api) entityRoutes() table {
 	return table{
-		"/entities":      {"GET": a.queryEntities, "POST": a.write(a.createEntity)},
+		"/entities":      {"GET": a.queryEntities, "POST": a.write(a.createEntity), "DELETE": a.write(a.purge)},
 		"/entities/{id}": {"GET": a.retrieveEntity, "DELETE": a.write(a.deleteEntity), "PUT": a.write(a.replaceEntity), "PATCH": a.write(a.mergeEntity)},
 	}
 }
 
-// form is what the body of a change in this mode may be.
-func form(o options, mode twin.Mode) jsonld.Form {
-	f := jsonld.Form{Simplified: o["keyValues"] || o["simplified"]}
+// form is what the body of a change in this mode may be: which modes know the NGSI-LD null stands in clauses 5.5.4 and 5.6.
+func form(simplified bool, mode twin.Mode) jsonld.Form {
+	f := jsonld.Form{Simplified: simplified}
 	switch mode {
-	case twin.Merge, twin.Partial:
+	case twin.Merge:
+		f.Merge = true
+	case twin.Partial:
 		f.Fragment = true
-	case twin.Append, twin.AppendNew, twin.Update, twin.Replace:
+	case twin.Update:
+		f.Part, f.Nulls = true, true
+	case twin.Append, twin.AppendNew, twin.Replace:
 		f.Part = true
 	}
 	return f
+}
+
+// representation says whether a body is simplified; format decides over options (clause 6.5.3.4).
+func (p params) representation(words ...string) (simplified bool, o options, err error) {
+	if o, err = p.options(append(words, "keyValues", "simplified", "concise", "normalized")...); err != nil {
+		return false, o, err
+	}
+	switch p["format"] {
+	case "":
+		return o["keyValues"] || o["simplified"], o, nil
+	case "keyValues", "simplified":
+		return true, o, nil
+	}
+	return false, o, nil
 }
 
 // createEntity is POST /entities (clause 6.4.3.1).
@@ -70,11 +89,19 @@ func (a *api) changeEntity(w http.ResponseWriter, r *http.Request, mode twin.Mod
 
 // deleteEntity is DELETE /entities/{id} (clause 6.5.3.2).
 func (a *api) deleteEntity(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readParams(r, "type", "local"); err != nil {
+	p, err := readParams(r, "type", "local")
+	if err != nil {
 		return err
 	}
 	m, err := a.target(w, r, twin.Delete)
 	if err != nil {
+		return err
+	}
+	ctx, err := a.linkedContext(r)
+	if err != nil {
+		return err
+	}
+	if m.Only, err = p.only(ctx); err != nil {
 		return err
 	}
 	if res := a.mutate(r, m); res.Err != nil {
@@ -98,17 +125,25 @@ func (a *api) target(w http.ResponseWriter, r *http.Request, mode twin.Mode) (tw
 // mutation reads a body that is one entity, or a fragment of the entity with the given id.
 func (a *api) mutation(w http.ResponseWriter, r *http.Request, mode twin.Mode, id string) (twin.Mutation, error) {
 	m := twin.Mutation{Mode: mode, Source: string(web.CallerOf(r.Context()).Actor)}
-	p, err := readParams(r, "options", "format", "type", "local")
+	p, err := readParams(r, paramsOf(mode)...)
 	if err != nil {
 		return m, err
 	}
-	o, err := p.options("noOverwrite", "keyValues", "simplified", "concise", "normalized")
+	var words []string
+	if mode == twin.Append {
+		words = []string{"noOverwrite"}
+	}
+	simplified, o, err := p.representation(words...)
 	if err != nil {
 		return m, err
 	}
-	if o["noOverwrite"] && mode == twin.Append {
+	if o["noOverwrite"] {
 		m.Mode = twin.AppendNew
 	}
+	if m.Common, err = p.common(); err != nil {
+		return m, err
+	}
+	m.Common.KeepTypes = simplified && mode == twin.Merge
 	if m.Tenant, err = tenant(w, r); err != nil {
 		return m, err
 	}
@@ -116,16 +151,56 @@ func (a *api) mutation(w http.ResponseWriter, r *http.Request, mode twin.Mode, i
 	if err != nil {
 		return m, err
 	}
-	if in.ctx == nil {
-		return m, fmt.Errorf("%w: an entity is a JSON object", tribune.ErrInvalid)
+	if in.ctx == nil || !in.doc.IsObject() {
+		return m, fmt.Errorf("%w: an entity is a JSON object", errInvalidRequest)
 	}
-	if m.Entity, err = in.ctx.Entity(in.doc, form(o, m.Mode)); err != nil {
+	if m.Entity, err = in.ctx.Entity(in.doc, form(simplified, m.Mode)); err != nil {
 		return m, err
 	}
 	if id == "" {
 		return m, nil
 	}
+	if m.Only, err = p.only(in.ctx); err != nil {
+		return m, err
+	}
 	return m, named(&m.Entity, id)
+}
+
+// paramsOf are the parameters of a change in a mode.
+func paramsOf(mode twin.Mode) []string {
+	switch mode {
+	case twin.Create:
+		return []string{"options", "format", "local"}
+	case twin.Merge:
+		return []string{"options", "format", "local", "type", "lang", "observedAt"}
+	}
+	return []string{"options", "format", "local", "type"}
+}
+
+// only is the type selection that the entity must meet (clause 4.17).
+func (p params) only(ctx *jsonld.Context) (x query.TypeExpr, err error) {
+	if text := p["type"]; text != "" && text != "*" {
+		if x, err = query.ParseTypes(text, ctx.Expand); err != nil {
+			err = fmt.Errorf("reading type: %w", err)
+		}
+	}
+	return x, err
+}
+
+// common is what a merge says for all its attributes (clause 5.6.17).
+func (p params) common() (c twin.Common, err error) {
+	if text, ok := p["observedAt"]; ok {
+		if c.ObservedAt, ok = jsonld.Time(text); !ok {
+			return c, fmt.Errorf("%w: observedAt is a date and time in UTC, like 2026-01-02T03:04:05Z (clause 4.6.3)", tribune.ErrInvalid)
+		}
+	}
+	if text, ok := p["lang"]; ok {
+		if !jsonld.Language(text) {
+			return c, fmt.Errorf("%w: lang is a language tag (RFC 5646)", tribune.ErrInvalid)
+		}
+		c.Lang = text
+	}
+	return c, nil
 }
 
 // named gives a fragment the id of its path; a body may repeat it, not change it.
@@ -147,6 +222,11 @@ func (a *api) mutate(r *http.Request, m twin.Mutation) twin.Result {
 
 // change is the one way by which requests change entities; results are in order.
 func (a *api) change(r *http.Request, all []twin.Mutation) []twin.Result {
+	if len(all) > 0 && a.distributes(r, all[0].Tenant) {
+		if op, many := changeOf(r); op != "" {
+			return a.distribute(r, op, many, all)
+		}
+	}
 	return a.Twin.Mutate(r.Context(), all)
 }
 
@@ -157,7 +237,7 @@ func (a *api) appendAttrs(w http.ResponseWriter, r *http.Request) error {
 
 // updateAttrs is PATCH /entities/{id}/attrs (clause 6.6.3.2).
 func (a *api) updateAttrs(w http.ResponseWriter, r *http.Request) error {
-	return a.changeAttrs(w, r, twin.Update, "the entity does not have it")
+	return a.changeAttrs(w, r, twin.Update, "the entity has none (clause 5.6.2)")
 }
 
 func (a *api) changeAttrs(w http.ResponseWriter, r *http.Request, mode twin.Mode, why string) error {
@@ -173,15 +253,11 @@ func (a *api) changeAttrs(w http.ResponseWriter, r *http.Request, mode twin.Mode
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	ctx, err := a.linkedContext(r)
-	if err != nil {
-		return err
-	}
-	return sendJSON(w, http.StatusMultiStatus, updateResult(ctx, res, why))
+	return sendJSON(w, http.StatusMultiStatus, updateResult(res, why))
 }
 
-// updateResult is clause 5.2.18.
-func updateResult(ctx *jsonld.Context, res twin.Result, why string) any {
+// updateResult is clause 5.2.18. Names are fully qualified: the answer carries no @context that would say what a short one means.
+func updateResult(res twin.Result, why string) any {
 	type notUpdated struct {
 		AttributeName string `json:"attributeName"`
 		Reason        string `json:"reason"`
@@ -191,10 +267,10 @@ func updateResult(ctx *jsonld.Context, res twin.Result, why string) any {
 		NotUpdated []notUpdated `json:"notUpdated"`
 	}{Updated: []string{}}
 	for _, name := range res.Updated {
-		out.Updated = append(out.Updated, ctx.Compact(name))
+		out.Updated = append(out.Updated, string(name))
 	}
 	for _, name := range res.Ignored {
-		out.NotUpdated = append(out.NotUpdated, notUpdated{ctx.Compact(name), why})
+		out.NotUpdated = append(out.NotUpdated, notUpdated{string(name), why})
 	}
 	return out
 }

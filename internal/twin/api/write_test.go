@@ -25,13 +25,15 @@ func TestWrites(t *testing.T) {
 	c.must(t, 204, "POST", id+"/attrs", `{"speed":2,"colour":"red"}`)
 	is("append", `,"colour":"red","speed":2`)
 	a := c.must(t, 207, "POST", id+"/attrs?options=noOverwrite", `{"speed":3,"brand":"b"}`)
-	if a.body != `{"updated":["brand"],"notUpdated":[{"attributeName":"speed","reason":"it exists, and noOverwrite was asked for"}]}` {
+	if a.body != `{"updated":["https://uri.etsi.org/ngsi-ld/default-context/brand"],"notUpdated":[{"attributeName":"https://uri.etsi.org/ngsi-ld/default-context/speed","reason":"it exists, and noOverwrite was asked for"}]}` {
 		t.Errorf("append with noOverwrite: %s", a.body)
 	}
 	is("noOverwrite", `,"brand":"b","colour":"red","speed":2`)
-	a = c.must(t, 207, "PATCH", id+"/attrs", `{"speed":4,"wings":2}`)
-	if !strings.Contains(a.body, `"updated":["speed"]`) || !strings.Contains(a.body, `"attributeName":"wings"`) {
-		t.Errorf("update: %s", a.body)
+	c.must(t, 204, "PATCH", id+"/attrs", `{"speed":4,"doors":2,"brand":"urn:ngsi-ld:null","wheels":"urn:ngsi-ld:null"}`)
+	is("update", `,"colour":"red","doors":2,"speed":4`)
+	a = c.must(t, 207, "PATCH", id+"/attrs", `{"brand":"b","doors":"urn:ngsi-ld:null","scope":"/a"}`)
+	if a.body != `{"updated":["https://uri.etsi.org/ngsi-ld/default-context/brand","https://uri.etsi.org/ngsi-ld/default-context/doors"],"notUpdated":[{"attributeName":"https://uri.etsi.org/ngsi-ld/scope","reason":"the entity has none (clause 5.6.2)"}]}` {
+		t.Errorf("update of a scope that is not there: %s", a.body)
 	}
 	c.must(t, 204, "PATCH", id+"/attrs/speed", `{"value":5}`)
 	c.must(t, 404, "PATCH", id+"/attrs/wings", `{"value":5}`)

@@ -37,10 +37,10 @@ func holderOf(kind model.Kind) (member, clause string) {
 
 // instance is one attribute object before it is understood: JSON has no order, so its type may come last.
 type instance struct {
-	typ, observedAt, unitCode, datasetID, objectType []byte
-	held                                             [len(holders)][]byte
-	sub                                              map[tribune.Name][]model.Attr
-	known                                            bool // it has a member that only attributes have
+	typ, observedAt, unitCode, datasetID, objectType, expiresAt, valueType []byte
+	held                                                                   [len(holders)][]byte
+	sub                                                                    map[tribune.Name][]model.Attr
+	known                                                                  bool // it has a member that only attributes have
 }
 
 // attr reads what stands behind an attribute's name: one instance, an array of instances, or a bare value (concise
@@ -50,8 +50,7 @@ func (p *parser) attr(path string, val []byte) ([]model.Attr, error) {
 		return nil, fault(path, `it is null; to delete it send "urn:ngsi-ld:null" in an update (clause 4.5.0)`)
 	}
 	if p.form.Simplified {
-		a, err := p.bare(path, val)
-		return []model.Attr{a}, err
+		return p.simplified(path, val)
 	}
 	if val[0] != '[' {
 		a, err := p.one(path, val)
@@ -80,35 +79,6 @@ func (p *parser) attr(path string, val []byte) ([]model.Attr, error) {
 	return all, err
 }
 
-// instances reports whether every element of an array looks like an attribute instance.
-func instances(arr []byte) bool {
-	n, all := 0, true
-	elements(arr, func(v []byte) bool {
-		n++
-		if all = v[0] == '{'; !all {
-			return false
-		}
-		found := false
-		members(v, func(key string, val []byte) error {
-			switch key {
-			case "type":
-				s, _ := text(val)
-				found = found || kindOf(s) != ""
-			case "datasetId":
-				found = true
-			default:
-				for _, h := range holders {
-					found = found || h.member == key
-				}
-			}
-			return nil
-		})
-		all = found
-		return all
-	})
-	return all && n > 0
-}
-
 // one reads a single instance.
 func (p *parser) one(path string, val []byte) (model.Attr, error) {
 	if isNull(val) {
@@ -123,19 +93,20 @@ func (p *parser) one(path string, val []byte) (model.Attr, error) {
 	if p.count++; p.count > maxAttrs {
 		return model.Attr{}, fault(path, "an entity may have at most %d attribute instances here", maxAttrs)
 	}
+	whole := p.body
 	in, err := p.instance(path, val)
 	if err != nil {
 		return model.Attr{}, err
 	}
-	kind, err := p.kind(path, in)
+	kind, err := p.kind(path, &in)
 	if err != nil {
 		return model.Attr{}, err
 	}
-	if kind == "" && !in.known { // concise: an object that is a value
+	if kind == "" && !in.known && !(p.form.Fragment && (whole || hasInstance(val))) { // concise: an object that is a value
 		p.count--
 		return p.bare(path, val)
 	}
-	return p.build(path, in, kind)
+	return p.build(path, &in, kind)
 }
 
 // bare reads a value without its attribute around it.
@@ -148,6 +119,9 @@ func (p *parser) bare(path string, val []byte) (model.Attr, error) {
 		kind = model.GeoProperty
 	}
 	value, err := p.value(path, kind, val)
+	if p.form.Fragment { // the attribute that is there says what kind the value is
+		kind = ""
+	}
 	return model.Attr{Kind: kind, Value: value}, err
 }
 
@@ -173,6 +147,12 @@ func (p *parser) instance(path string, val []byte) (instance, error) {
 		case "objectType":
 			in.objectType, in.known = v, true
 			return nil
+		case "expiresAt":
+			in.expiresAt, in.known = v, true
+			return nil
+		case "valueType":
+			in.valueType, in.known = v, true
+			return nil
 		case "createdAt", "modifiedAt", "deletedAt", "instanceId", "lang", "entity", "entityList",
 			"previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson", "previousValueList", "previousObjectList":
 			in.known = true // made by the system; ignored (clause 4.8)
@@ -190,6 +170,9 @@ func (p *parser) instance(path string, val []byte) (instance, error) {
 		}
 		if in.sub == nil {
 			in.sub = map[tribune.Name][]model.Attr{}
+		}
+		if key == "entityIdSealed" || key == "entityTypeSealed" {
+			return p.proof(path, key, v, in.sub)
 		}
 		return p.subAttr(path+"."+key, key, v, in.sub)
 	})
@@ -213,6 +196,9 @@ func (p *parser) instance(path string, val []byte) (instance, error) {
 }
 
 func (p *parser) subAttr(path, key string, val []byte, into map[tribune.Name][]model.Attr) error {
+	if reserved(key) {
+		return fault(path, "this member of the standard is no attribute (clause 4.5.1)")
+	}
 	name, err := p.ctx.attrName(key)
 	if err != nil || name[0] == '@' {
 		return fault(path, "its name is not one (clause 4.6.2): empty, too long, or with a space or special character in it")
@@ -240,7 +226,7 @@ func kindOf(s string) model.Kind {
 }
 
 // kind decides what an instance is. "" without an error: nothing says so.
-func (p *parser) kind(path string, in instance) (model.Kind, error) {
+func (p *parser) kind(path string, in *instance) (model.Kind, error) {
 	var holder string
 	var inferred model.Kind
 	for i, h := range holders {

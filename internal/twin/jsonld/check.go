@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"tribune"
+	"tribune/internal/twin/model"
 )
 
 const (
@@ -40,7 +41,10 @@ func checkName(s string) error {
 	case s[0] == '@':
 		return fmt.Errorf("%w: %q looks like a JSON-LD keyword", tribune.ErrInvalid, short(s))
 	}
-	for _, r := range s {
+	for i, r := range s {
+		if i == 0 && unicode.IsNumber(r) {
+			return fmt.Errorf("%w: name %q begins with a digit (clause 4.6.2)", tribune.ErrInvalid, short(s))
+		}
 		if r <= ' ' || r == 0x7f || r == utf8.RuneError || strings.ContainsRune("\"'<>()[]{}\\^`|;", r) || unicode.IsSpace(r) || unicode.IsControl(r) {
 			return fmt.Errorf("%w: name %q holds a character that names may not have (clause 4.6.2)", tribune.ErrInvalid, short(s))
 		}
@@ -62,18 +66,50 @@ func isURI(s string) bool {
 		}
 	}
 	for _, r := range rest {
-		if r <= ' ' || r == 0x7f || r == utf8.RuneError || strings.ContainsRune("\"<>\\^`{|}", r) || unicode.IsSpace(r) || unicode.IsControl(r) {
+		if r <= ' ' || r == 0x7f || r == utf8.RuneError || strings.ContainsRune("\"<>\\^`{|}", r) || r > 0x7f && unseen(r) {
 			return false
 		}
 	}
 	return true
 }
 
+// unseen are characters that would let one id look like another: no IRI has them (RFC 3987).
+func unseen(r rune) bool {
+	switch {
+	case unicode.IsSpace(r), unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Variation_Selector, r),
+		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), r == 0x2800, // fillers and a blank
+		r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe:
+		return true
+	}
+	return false
+}
+
+// isScope holds a scope against the grammar of clause 4.18: levels of letters, digits and underscores, which begin with a letter.
+func isScope(s string) bool {
+	if s == "" || len(s) > maxName {
+		return false
+	}
+	for level := range strings.SplitSeq(strings.TrimPrefix(s, "/"), "/") {
+		for i, r := range level {
+			if !unicode.IsLetter(r) && (i == 0 || !unicode.IsNumber(r) && r != '_') {
+				return false
+			}
+		}
+		if level == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// URI reports whether s is a URI as far as it matters here.
+func URI(s string) bool { return isURI(s) }
+
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // ID checks an entity id.
 func ID(s string) (tribune.EntityID, error) {
-	if !isURI(s) {
+	if !isURI(s) || s == model.NullURI {
 		return "", tribune.Hint(fmt.Errorf("%w: attribute \"id\": an entity id must be a URI (clause 4.5.1)", tribune.ErrInvalid), "Write it like urn:ngsi-ld:TYPE:NAME.")
 	}
 	return tribune.EntityID(s), nil
@@ -84,8 +120,15 @@ func Time(s string) (time.Time, bool) {
 	if !strings.HasSuffix(s, "Z") {
 		return time.Time{}, false
 	}
+	const whole = len("2026-01-02T03:04:05Z")
+	if len(s) < whole || s[13] != ':' || s[16] != ':' {
+		return time.Time{}, false
+	}
+	if s[whole-1] == ',' { // forgiven in requests
+		s = s[:whole-1] + "." + s[whole:]
+	}
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || strings.Contains(s, ",") || t.Year() < 1 {
+	if err != nil || t.Year() < 1 {
 		return time.Time{}, false
 	}
 	return t.UTC(), true

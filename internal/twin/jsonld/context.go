@@ -22,12 +22,16 @@ type Context struct {
 
 	url  string          // where it is a single URL: what a Link header names
 	show json.RawMessage // what answers carry as @context
-	key  string          // in the cache
+	key  string          // names it and this version of it
+
+	cached string   // its key in the cache
+	parts  []*entry // stored contexts that it is made of
 }
 
 type prefix struct{ term, iri string }
 
-func newContext(active *ld.Context, raw json.RawMessage) *Context {
+// newContext keeps what entities need; core says whether raw itself draws in the core context.
+func newContext(active *ld.Context, raw json.RawMessage, core bool) *Context {
 	c := &Context{iris: map[string]string{}, terms: map[string]string{}, vocab: *active.Values.Vocab}
 	for term, def := range active.TermDefinitions {
 		if def == nil || def.ID == "" {
@@ -52,12 +56,13 @@ func newContext(active *ld.Context, raw json.RawMessage) *Context {
 	slices.SortFunc(c.prefixes, func(a, b prefix) int {
 		return cmp.Or(cmp.Compare(len(b.iri), len(a.iri)), cmp.Compare(len(a.term), len(b.term)), cmp.Compare(a.term, b.term))
 	})
-	c.url, c.show = shown(raw)
+	c.url, c.show = shown(raw, core)
 	return c
 }
 
-// shown is how answers name the context: as it came, with the core context at its end (clause 6.3.5).
-func shown(raw json.RawMessage) (url string, show json.RawMessage) {
+// shown is how answers name the context: as it came, with the core context at its end (clause 4.4), unless it is one that
+// draws in the core context by itself.
+func shown(raw json.RawMessage, core bool) (url string, show json.RawMessage) {
 	coreText, _ := jsontext.AppendQuote(nil, CoreURL)
 	var all []json.RawMessage
 	switch {
@@ -77,8 +82,10 @@ func shown(raw json.RawMessage) (url string, show json.RawMessage) {
 	if len(all) == 1 && last != "" {
 		url = last
 	}
-	if !isCore(last) {
+	if !isCore(last) && !(core && len(all) == 1) {
 		all = append(all, coreText)
+	} else if len(all) == 2 { // the core context is last in any case: the other alone means the same
+		json.Unmarshal(all[0], &url)
 	}
 	if len(all) == 1 {
 		return url, all[0]
@@ -95,6 +102,13 @@ func shown(raw json.RawMessage) (url string, show json.RawMessage) {
 
 // Link is the URL a Link header can name; "" where the context is more than one URL.
 func (c *Context) Link() string { return c.url }
+
+// At is the same context, known by that URL.
+func (c *Context) At(url string) *Context {
+	named := *c
+	named.url = url
+	return &named
+}
 
 // JSON is the context as answers carry it.
 func (c *Context) JSON() json.RawMessage { return c.show }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tribune"
 	"tribune/internal/twin/jsonld"
@@ -94,7 +95,9 @@ func TestHostileContextsAreRefusedWithoutPanicOrDownload(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, bad := range []string{`null`, `1`, `{"@protected":1}`, `{"a":"b:x","b":"a:y"}`} {
+	for _, bad := range []string{
+		`null`, `1`, `{"@protected":1}`, `{"a":"b:x","b":"a:y"}`, `{"a":{"@id":"https://e.org/a","@context":{"b":"https://e.org/b"}}}`, `{"a":{"@id":"https://e.org/a","@context":null}}`,
+	} {
 		if _, err := offline(t).Of(t.Context(), json.RawMessage(bad)); !errors.Is(err, tribune.ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", bad, err)
 		}
@@ -107,9 +110,9 @@ func TestUnknownContextIsNotDownloaded(t *testing.T) {
 		t.Errorf("got %v, want ErrContext with a hint", err)
 	}
 	asked := 0
-	c, err := jsonld.New(jsonld.Config{Download: func(context.Context, string) ([]byte, error) {
+	c, err := jsonld.New(jsonld.Config{Download: func(context.Context, string) ([]byte, time.Time, error) {
 		asked++
-		return []byte(`{"@context":{"speed":"https://example.org/speed"}}`), nil
+		return []byte(`{"@context":{"speed":"https://example.org/speed"}}`), time.Time{}, nil
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -7,8 +7,12 @@
 // the same.
 //
 // A context is processed by json-gold, once, with the core context last so that nobody can redefine its terms
-// (clause 5.5.7), and cached. Contexts are found in three places: the core context is built in, the map file names
-// local files for URLs, and what a body carries is processed as it is.
+// (clause 5.5.7), and cached. Contexts are found in five places, in this order: the core context is built in, in every version
+// ETSI has published; what has been added here is stored (clause 5.13); copies of what stands elsewhere are stored, too, and
+// renewed when they are over; the map file and shipped files stand for their URLs; the rest is downloaded, if at all.
+//
+// A failure is never kept: the next who needs the context tries again. One attempt serves all who wait for it, and nobody else
+// waits. Where a copy is over and no new one can be had, the old one serves for another day.
 package jsonld
 
 import (
@@ -19,14 +23,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"tribune"
+	"tribune/internal/store"
 )
 
 // CoreURL names the core context in answers. Every published version of it means the one built in.
@@ -43,10 +48,11 @@ var ErrContext = errors.New("the @context is not available")
 
 // Bounds, with their reasons.
 const (
-	maxInline   = 64 << 10 // a context in a body; larger vocabularies belong into the map file
-	maxFile     = 4 << 20  // a context in the map file or downloaded
-	maxCached   = 512      // contexts kept processed; about 100 kB each with a thousand terms
-	maxIncludes = 32       // documents one context may draw in: json-gold itself does not stop a cycle
+	maxInline   = 64 << 10         // a context in a body; larger vocabularies belong into the map file
+	maxFile     = 4 << 20          // a context in the map file or downloaded
+	maxCached   = 512              // contexts kept processed; about 100 kB each with a thousand terms
+	maxIncludes = 32               // documents one context may draw in: json-gold itself does not stop a cycle
+	maxMaking   = 20 * time.Second // for all documents of one context
 )
 
 // Config of Contexts.
@@ -58,75 +64,68 @@ type Config struct {
 	// Files are contexts by URL that are there already (embedded ones). Where Map names the same URL, Map wins.
 	Files map[string][]byte
 
-	// Download fetches a context that is not in the map. nil = never: the hub is offline.
-	Download func(ctx context.Context, url string) ([]byte, error)
+	// Download fetches a context that is not in the map, and says until when the copy holds (zero = for ever); a
+	// Downloader's Download is one. nil = never: the hub is offline.
+	Download func(ctx context.Context, url string) (document []byte, until time.Time, err error)
+
+	// Store keeps what is added, and copies of what was downloaded; nil = nothing outlives the process.
+	Store store.Store
+
+	Now func() time.Time // nil = time.Now
 }
 
 // Contexts finds, processes and caches contexts. It is safe for concurrent use.
 type Contexts struct {
-	files    map[string][]byte // by URL; immutable
-	download func(ctx context.Context, url string) ([]byte, error)
-	core     *Context
+	cfg     Config
+	core    *Context
+	started time.Time
+	storage *storage
 
-	mu    sync.Mutex // guards byKey and order, which hold the same entries
-	byKey map[string]*list.Element
-	order *list.List // of *Context, most recently used first
+	making  flights[*Context]
+	getting flights[copied]
+
+	generation atomic.Int64 // of processed contexts: another version of a context has another Key
+
+	mu    sync.Mutex               // guards files, byKey and order, of which the last two hold the same entries
+	files map[string][]byte        // by URL
+	byKey map[string]*list.Element // by URL, or by the context's text
+	order *list.List               // of *Context, most recently used first
 }
 
 // New reads the map file and processes every context it knows, so that a broken one is found at start.
 func New(cfg Config) (*Contexts, error) {
-	c := &Contexts{files: map[string][]byte{}, download: cfg.Download, byKey: map[string]*list.Element{}, order: list.New()}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Contexts{cfg: cfg, started: cfg.Now().UTC(), storage: newStorage(cfg.Store), files: map[string][]byte{}, byKey: map[string]*list.Element{}, order: list.New()}
 	var err error
 	if c.core, err = c.process(context.Background(), nil); err != nil {
 		return nil, fmt.Errorf("core context: %w", err)
 	}
 	maps.Copy(c.files, cfg.Files)
 	if cfg.Map != "" {
-		if err := c.readMap(cfg.Map); err != nil {
+		mapped, err := readMap(cfg.Map)
+		if err != nil {
 			return nil, fmt.Errorf("reading context map %s: %w", cfg.Map, err)
+		}
+		maps.Copy(c.files, mapped)
+	}
+	if err := c.storage.load(context.Background()); err != nil {
+		return nil, err
+	}
+	for url := range c.files {
+		if e := c.storage.at(url); e != nil && e.kind == Cached { // downloaded before it was mapped: the map wins
+			if err := c.storage.remove(context.Background(), e); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for url := range c.files {
-		if _, err := c.URL(context.Background(), url); err != nil {
+		if _, err := c.make(context.Background(), url, quoted(url), nil); err != nil {
 			return nil, fmt.Errorf("context %s: %w", url, err)
 		}
 	}
 	return c, nil
-}
-
-func (c *Contexts) readMap(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	var files map[string]string
-	if err := json.Unmarshal(text, &files); err != nil {
-		return tribune.Hint(fmt.Errorf("%w: %w", tribune.ErrInvalid, err), `Write {"URL": "FILE", ...}.`)
-	}
-	dir, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	for url, name := range files {
-		if !isURL(url) {
-			return fmt.Errorf("%w: %q is not an http or https URL", tribune.ErrInvalid, url)
-		}
-		f, err := dir.Open(name)
-		if err != nil {
-			return err
-		}
-		data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-		f.Close()
-		if err != nil {
-			return err
-		}
-		if len(data) > maxFile {
-			return fmt.Errorf("%s: %w: at most %d bytes", name, tribune.ErrTooLarge, maxFile)
-		}
-		c.files[url] = data
-	}
-	return nil
 }
 
 // Core is the core context alone: what a request without any context means.
@@ -134,11 +133,10 @@ func (c *Contexts) Core() *Context { return c.core }
 
 // URL is the context at a URL, as a Link header names it.
 func (c *Contexts) URL(ctx context.Context, url string) (*Context, error) {
-	quoted, err := json.Marshal(url)
-	if err != nil {
-		return nil, fmt.Errorf("%w: context URL", tribune.ErrInvalid)
+	if hit := c.lookup(url); hit != nil && c.alive(hit) {
+		return hit, nil
 	}
-	return c.Of(ctx, quoted)
+	return c.used(c.make(ctx, url, quoted(url), c.lookup(url)))
 }
 
 // Of is the context that raw says: a URL, an object, or an array of both. Empty means the core context.
@@ -150,42 +148,104 @@ func (c *Contexts) Of(ctx context.Context, raw json.RawMessage) (*Context, error
 		return nil, tribune.Hint(fmt.Errorf("@context of %d bytes: %w", len(raw), tribune.ErrTooLarge), "A context in a body has at most %d bytes; name it by its URL.", maxInline)
 	}
 	key := string(raw)
-	if len(raw) > 1024 {
+	var url string
+	if raw[0] == '"' && json.Unmarshal(raw, &url) == nil {
+		key = url
+	} else if len(raw) > 1024 {
 		sum := sha256.Sum256(raw)
 		key = string(sum[:])
 	}
-	c.mu.Lock()
-	e, ok := c.byKey[key]
-	if ok {
-		c.order.MoveToFront(e)
+	old := c.lookup(key)
+	if old != nil && c.alive(old) {
+		return old, nil
 	}
-	c.mu.Unlock()
-	if ok {
-		return e.Value.(*Context), nil
-	}
-	fresh, err := c.process(ctx, raw)
-	if err != nil {
-		return nil, err
-	}
-	fresh.key = key
+	return c.used(c.make(ctx, key, raw, old))
+}
+
+func quoted(url string) json.RawMessage {
+	text, _ := json.Marshal(url) // a string can always be written
+	return text
+}
+
+func (c *Contexts) lookup(key string) *Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.byKey[key]; ok { // another request was faster
-		return e.Value.(*Context), nil
+	e, ok := c.byKey[key]
+	if !ok {
+		return nil
 	}
-	c.byKey[key] = c.order.PushFront(fresh)
+	c.order.MoveToFront(e)
+	return e.Value.(*Context)
+}
+
+// alive reports whether what a context was made of still holds, and counts the use if so.
+func (c *Contexts) alive(x *Context) bool {
+	if len(x.parts) == 0 {
+		return true
+	}
+	now := c.cfg.Now()
+	for _, e := range x.parts {
+		if e.gone.Load() || c.over(e, now) {
+			return false
+		}
+	}
+	for _, e := range x.parts {
+		e.touch(now)
+	}
+	return true
+}
+
+// over: a copy is, where a new one could be had.
+func (c *Contexts) over(e *entry, now time.Time) bool { return c.cfg.Download != nil && e.stale(now) }
+
+func (c *Contexts) used(x *Context, err error) (*Context, error) {
+	if err == nil && len(x.parts) > 0 {
+		now := c.cfg.Now()
+		for _, e := range x.parts {
+			e.touch(now)
+		}
+	}
+	return x, err
+}
+
+// make processes a context, once for all who need it now. old is what was made of it before, if anything: it goes on where
+// its parts have only to be renewed and have not changed.
+func (c *Contexts) make(ctx context.Context, key string, raw json.RawMessage, old *Context) (*Context, error) {
+	raw = append(json.RawMessage(nil), raw...) // a body may be reused by its reader
+	return c.making.do(ctx, key, maxMaking, func(ctx context.Context) (*Context, error) {
+		if old != nil && c.renewAll(ctx, old) {
+			return old, nil
+		}
+		fresh, err := c.process(ctx, raw)
+		if err != nil {
+			return nil, err
+		}
+		fresh.cached, fresh.key = key, key
+		if len(fresh.parts) > 0 {
+			fresh.key = key + "\x00" + strconv.FormatInt(c.generation.Add(1), 10)
+		}
+		c.keep(fresh)
+		return fresh, nil
+	})
+}
+
+func (c *Contexts) keep(fresh *Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.byKey[fresh.cached]; ok {
+		c.order.Remove(e)
+	}
+	c.byKey[fresh.cached] = c.order.PushFront(fresh)
 	if c.order.Len() > maxCached {
 		last := c.order.Back()
 		c.order.Remove(last)
-		delete(c.byKey, last.Value.(*Context).key)
+		delete(c.byKey, last.Value.(*Context).cached)
 	}
-	return fresh, nil
 }
 
 // isCore reports whether url is a published version of the core context.
 func isCore(url string) bool {
-	const prefix = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context"
-	rest, ok := strings.CutPrefix(strings.Replace(url, "http://", "https://", 1), prefix)
+	rest, ok := strings.CutPrefix(strings.Replace(url, "http://", "https://", 1), coreBase)
 	if !ok {
 		return false
 	}

@@ -9,12 +9,17 @@ import (
 
 // Form says what a body may be.
 type Form struct {
-	// Part: a change of an entity that something else names. Id and type may be missing, and the NGSI-LD null
-	// (urn:ngsi-ld:null) is allowed.
+	// Part: a change of an entity that something else names. Id and type may be missing.
 	Part bool
 
-	// Fragment: a part whose attributes, too, may be parts: without their value.
+	// Nulls: the NGSI-LD null (urn:ngsi-ld:null) may stand for what is to be deleted (clause 5.5.4).
+	Nulls bool
+
+	// Fragment: a part with nulls whose attributes, too, may be parts: without their value.
 	Fragment bool
+
+	// Merge: a fragment that goes into values: nulls may stand within them (clause 5.5.12).
+	Merge bool
 
 	// Simplified: every attribute is its bare value (options=keyValues, format=simplified).
 	Simplified bool
@@ -27,6 +32,7 @@ const maxAttrs = 1000
 // (createdAt, modifiedAt...) are ignored, as the standard asks.
 func (c *Context) Entity(d Document, form Form) (model.Entity, error) {
 	var e model.Entity
+	form = form.whole()
 	if !d.IsObject() {
 		return e, fmt.Errorf("%w: an entity is a JSON object", tribune.ErrInvalid)
 	}
@@ -43,9 +49,9 @@ func (c *Context) Entity(d Document, form Form) (model.Entity, error) {
 		case "scope":
 			return p.scope(&e, val)
 		case "expiresAt":
-			return fmt.Errorf("%w: attribute \"expiresAt\": transient entities", tribune.ErrUnsupported)
+			return p.expires(&e, val)
 		}
-		name, err := c.attrName(key)
+		name, err := c.memberName(key)
 		if err != nil {
 			return err
 		}
@@ -62,13 +68,16 @@ func (c *Context) Entity(d Document, form Form) (model.Entity, error) {
 		if _, twice := e.Attrs[name]; twice {
 			return fault(key, "two members of the entity mean the same attribute")
 		}
+		if place(name) && !allGeo(attrs) {
+			return fault(key, "it is a GeoProperty (clause 4.7.1)")
+		}
 		e.Attrs[name] = attrs
 		return nil
 	})
 	if err != nil {
 		return e, err
 	}
-	if form.Part || form.Fragment {
+	if form.Part {
 		return e, nil
 	}
 	if e.ID == "" {
@@ -82,11 +91,11 @@ func (c *Context) Entity(d Document, form Form) (model.Entity, error) {
 
 // Attribute reads one attribute by itself, as PATCH .../attrs/{attr} sends it.
 func (c *Context) Attribute(term string, d Document, form Form) (tribune.Name, []model.Attr, error) {
-	name, err := c.attrName(term)
+	name, err := c.memberName(term)
 	if err != nil {
 		return "", nil, err
 	}
-	p := &parser{ctx: c, form: form, body: true}
+	p := &parser{ctx: c, form: form.whole(), body: true}
 	attrs, err := p.attr(term, d.raw)
 	return name, attrs, err
 }
@@ -117,6 +126,14 @@ func (c *Context) Attr(term string) (tribune.Name, error) {
 		err = fault(term, "this is no attribute")
 	}
 	return name, err
+}
+
+// whole is the form with what it implies.
+func (f Form) whole() Form {
+	f.Fragment = f.Fragment || f.Merge
+	f.Nulls = f.Nulls || f.Fragment
+	f.Part = f.Part || f.Fragment
+	return f
 }
 
 type parser struct {
@@ -161,7 +178,7 @@ func (p *parser) names(key string, val []byte) ([]tribune.Name, error) {
 	var out []tribune.Name
 	for _, s := range list {
 		name, err := p.ctx.Expand(s)
-		if err != nil || name[0] == '@' {
+		if err != nil || name[0] == '@' || name == model.NullURI {
 			return nil, fault(key, "one of its names is not one (clause 4.6.2)")
 		}
 		if !seen[name] {
@@ -174,12 +191,16 @@ func (p *parser) names(key string, val []byte) ([]tribune.Name, error) {
 
 func (p *parser) scope(e *model.Entity, val []byte) error {
 	list, ok := stringOrList(val)
+	if p.form.Nulls && len(list) == 1 && list[0] == model.NullURI {
+		e.Unset |= model.Scope
+		return nil
+	}
 	if !ok {
 		return fault("scope", "it must be a scope or an array of scopes (clause 4.18)")
 	}
 	for _, s := range list {
-		if len(s) > maxName || len(s) < 2 || s[0] != '/' || checkName(s) != nil {
-			return fault("scope", "a scope is written /LEVEL/LEVEL (clause 4.18)")
+		if !isScope(s) {
+			return fault("scope", "a scope is written /LEVEL/LEVEL, a level is letters, digits and underscores after a letter (clause 4.18)")
 		}
 	}
 	e.Scope = list

@@ -45,7 +45,7 @@ func TestRefusalsNameAttributeAndRuleAndQuoteNoValue(t *testing.T) {
 		`{"id":"urn:a:b","type":"T","l":{"type":"GeoProperty","value":{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0]]]}}}`: `"l": a ring`,
 		`{"id":"urn:a:b","type":"T","l":{"type":"LanguageProperty","languageMap":{"en":3}}}`:                                    `"l": a languageMap`,
 		`{"id":"urn:a:b","type":"T","l":{"type":"ListProperty","valueList":3}}`:                                                 `"l": a valueList`,
-		`{"id":"urn:a:b","type":"T","scope":"Madrid"}`:                                                                          `"scope"`,
+		`{"id":"urn:a:b","type":"T","scope":"/Madrid//X"}`:                                                                      `"scope"`,
 		`[1]`: `an entity is a JSON object`,
 		`{"id":"urn:a:b","id":"urn:a:b","type":"T"}`:                      `names a member twice`,
 		`{"id":"urn:a:b","type":"T"} x`:                                   `after its end`,
@@ -71,7 +71,7 @@ func TestConciseAndNormalizedMeanTheSame(t *testing.T) {
 		"l":{"type":"GeoProperty","value":{"type":"Point","coordinates":[1.5,2]}},
 		"g":{"type":"LanguageProperty","languageMap":{"en":"x"}},
 		"v":{"type":"VocabProperty","vocab":"Word"},
-		"j":{"type":"JsonProperty","json":null},
+		"j":{"type":"JsonProperty","json":{"a":null}},
 		"m":[{"type":"Property","value":1},{"type":"Property","value":2,"datasetId":"urn:d:2"}],
 		"rr":{"type":"ListRelationship","objectList":[{"object":"urn:a:c"}]}}`, jsonld.Form{})
 	if err != nil {
@@ -80,7 +80,7 @@ func TestConciseAndNormalizedMeanTheSame(t *testing.T) {
 	concise, err := parse(t, `{"id":"urn:a:b","type":"T","n":1,"list":[{"x":1},{"y":2}],"o":{"street":"High Street"},
 		"u":{"value":5,"unitCode":"KMH","observedAt":"2026-01-01T00:00:00.000Z","acc":0.5},
 		"r":{"object":"urn:a:c"},"l":{"type":"Point","coordinates":[1.5,2]},"g":{"languageMap":{"en":"x"}},"v":{"vocab":"Word"},
-		"j":{"json":null},"m":[{"value":1},{"value":2,"datasetId":"urn:d:2"}],"rr":{"objectList":["urn:a:c"]}}`, jsonld.Form{})
+		"j":{"json":{"a":null}},"m":[{"value":1},{"value":2,"datasetId":"urn:d:2"}],"rr":{"objectList":["urn:a:c"]}}`, jsonld.Form{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestConciseAndNormalizedMeanTheSame(t *testing.T) {
 	if c := string(core.Append(nil, &again, jsonld.View{})); c != a {
 		t.Errorf("concise out and in again\ngot  %s\nwant %s", c, a)
 	}
-	want := `{"id":"urn:a:b","type":"T","g":{"languageMap":{"en":"x"}},"j":{"json":null},"l":{"type":"Point","coordinates":[1.5,2]},` +
+	want := `{"id":"urn:a:b","type":"T","g":{"languageMap":{"en":"x"}},"j":{"json":{"a":null}},"l":{"type":"Point","coordinates":[1.5,2]},` +
 		`"list":[{"x":1},{"y":2}],"m":{"dataset":{"@none":1,"urn:d:2":2}},"n":1,"o":{"street":"High Street"},"r":"urn:a:c","rr":["urn:a:c"],"u":5,"v":{"vocab":"Word"}}`
 	if got := string(core.Append(nil, &normalized, jsonld.View{Format: jsonld.Simplified})); got != want {
 		t.Errorf("simplified\ngot  %s\nwant %s", got, want)

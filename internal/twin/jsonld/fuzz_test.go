@@ -66,6 +66,38 @@ func FuzzEntity(f *testing.F) {
 }
 
 // FuzzContext: no context makes the processor panic, and what it compacts it expands again.
+// Fragments of every form: refused by rule or read, and no null where the form has none.
+func FuzzFragment(f *testing.F) {
+	for _, s := range []string{`{"a":"urn:ngsi-ld:null","scope":"urn:ngsi-ld:null"}`, `{"a":{"dataset":{"@none":[1],"urn:d:1":{"json":{}}}},"expiresAt":"2026-01-01T00:00:00,5Z"}`,
+		`{"a":{"observedAt":"urn:ngsi-ld:null","b":{"type":"Property"},"valueType":"x:y"}}`, `{"a":{"languageMap":{"@none":"urn:ngsi-ld:null"}},"l":{"type":"GeoProperty","value":"{}"}}`} {
+		for form := range 16 {
+			f.Add([]byte(s), byte(form))
+		}
+	}
+	core := offline(f).Core()
+	f.Fuzz(func(t *testing.T, text []byte, bits byte) {
+		doc, err := jsonld.Read(text)
+		if err != nil {
+			return
+		}
+		form := jsonld.Form{Part: true, Nulls: bits&1 != 0, Fragment: bits&2 != 0, Merge: bits&4 != 0, Simplified: bits&8 != 0}
+		e, err := core.Entity(doc, form)
+		if err != nil {
+			if !errors.Is(err, tribune.ErrInvalid) {
+				t.Fatalf("a refusal without its sentinel: %v", err)
+			}
+			return
+		}
+		for name, all := range e.Attrs {
+			for i := range all {
+				if !form.Nulls && !form.Fragment && !form.Merge && (all[i].Null() || all[i].Unset() != 0) {
+					t.Fatalf("%s is null in a form without", name)
+				}
+			}
+		}
+	})
+}
+
 func FuzzContext(f *testing.F) {
 	for _, s := range []string{`{"a":"https://e.org/a","p":{"@id":"https://e.org/","@prefix":true},"n":null}`, `{"@protected":1}`, `[{"@vocab":"https://e.org/"},"https://e.org/x"]`,
 		`{"p":"https://e.org/a/","q":"p:b","r":{"@reverse":"p:c"}}`} {

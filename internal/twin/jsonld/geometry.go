@@ -3,10 +3,16 @@ package jsonld
 import (
 	"bytes"
 	"strconv"
+
+	"tribune"
+	"tribune/internal/twin/model"
 )
 
 // geometryOf is the GeoJSON geometry type of an object, "" where it is none.
 func geometryOf(obj []byte) string {
+	if len(obj) == 0 || obj[0] != '{' {
+		return ""
+	}
 	var typ string
 	var coordinates bool
 	members(obj, func(key string, val []byte) error {
@@ -22,6 +28,26 @@ func geometryOf(obj []byte) string {
 		return ""
 	}
 	return typ
+}
+
+// place reports whether the standard says that an attribute is a place (clause 4.7.1).
+func place(name tribune.Name) bool {
+	switch name {
+	case ngsi + "location", ngsi + "observationSpace", ngsi + "operationSpace":
+		return true
+	}
+	return false
+}
+
+// allGeo reports whether instances are places, or may be: a fragment need not say what they are, nor what is deleted. Real data call
+// a geometry a Property.
+func allGeo(all []model.Attr) bool {
+	for i := range all {
+		if k := all[i].Kind; k != model.GeoProperty && k != "" && !all[i].Null() && (k != model.Property || geometryOf(all[i].Value) == "") {
+			return false
+		}
+	}
+	return true
 }
 
 // depths is how deep the positions of a geometry lie.

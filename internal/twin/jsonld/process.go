@@ -1,7 +1,6 @@
 package jsonld
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,18 +11,31 @@ import (
 	"tribune"
 )
 
-// process runs json-gold over raw and then the core context, and keeps of the result what entities need.
-func (c *Contexts) process(ctx context.Context, raw json.RawMessage) (out *Context, err error) {
+// process makes a context of raw and stores what it had to fetch for it.
+func (c *Contexts) process(ctx context.Context, raw json.RawMessage) (*Context, error) {
+	out, loader, err := c.run(ctx, raw, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := loader.keep(); err != nil {
+		return nil, err
+	}
+	out.parts = loader.parts
+	return out, nil
+}
+
+// run runs json-gold over raw and then the core context, and keeps of the result what entities need.
+func (c *Contexts) run(ctx context.Context, raw json.RawMessage, checking bool) (out *Context, loaded *loader, err error) {
 	var user any
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &user); err != nil {
-			return nil, fmt.Errorf("%w: @context is not JSON", tribune.ErrInvalid)
+			return nil, nil, fmt.Errorf("%w: @context is not JSON", tribune.ErrInvalid)
 		}
 		if !shapely(user) {
-			return nil, fmt.Errorf("%w: @context must be a URL, an object, or an array of both", tribune.ErrInvalid)
+			return nil, nil, fmt.Errorf("%w: @context must be a URL, an object, or an array of both", tribune.ErrInvalid)
 		}
 	}
-	loader := &loader{ctx: ctx, contexts: c}
+	loader := &loader{ctx: ctx, contexts: c, checking: checking}
 	// json-gold panics on some malformed contexts ("@protected": 1); its callers must not.
 	defer func() {
 		if recover() != nil {
@@ -35,22 +47,37 @@ func (c *Contexts) process(ctx context.Context, raw json.RawMessage) (out *Conte
 	opts.DocumentLoader = loader
 	active, err := ld.NewContext(nil, opts).Parse(user)
 	if loader.err != nil {
-		return nil, loader.err
+		return nil, nil, loader.err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: @context does not follow JSON-LD 1.1: %s", tribune.ErrInvalid, codeOf(err))
+		return nil, nil, fmt.Errorf("%w: @context does not follow JSON-LD 1.1: %s", tribune.ErrInvalid, codeOf(err))
+	}
+	for term, def := range active.TermDefinitions {
+		if def != nil && def.HasContext && !c.isCoreTerm(term) {
+			return nil, nil, tribune.Hint(fmt.Errorf("%w: @context gives the term %q a context of its own (clause 5.5.7)", tribune.ErrInvalid, short(term)),
+				"Scoped contexts could give the standard's own terms another meaning: define the terms at the top.")
+		}
 	}
 	var doc struct {
 		Context map[string]any `json:"@context"`
 	}
 	if err := json.Unmarshal(core, &doc); err != nil {
-		return nil, fmt.Errorf("built-in core context: %w", err)
+		return nil, nil, fmt.Errorf("built-in core context: %w", err)
 	}
 	if active, err = active.Parse(doc.Context); err != nil {
-		return nil, tribune.Hint(fmt.Errorf("%w: @context protects terms that the core context defines: %s", tribune.ErrInvalid, codeOf(err)),
+		return nil, nil, tribune.Hint(fmt.Errorf("%w: @context protects terms that the core context defines: %s", tribune.ErrInvalid, codeOf(err)),
 			"Remove @protected, or the terms that NGSI-LD itself defines.")
 	}
-	return newContext(active, raw), nil
+	return newContext(active, raw, loader.core), loader, nil
+}
+
+// isCoreTerm: copies of the core context stand in contexts of others, and have what the core context has.
+func (c *Contexts) isCoreTerm(term string) bool {
+	if c.core == nil {
+		return true // this is it
+	}
+	_, ok := c.core.iris[term]
+	return ok
 }
 
 // shapely: strings, objects, and arrays of them. json-gold would take null as "forget everything".
@@ -77,56 +104,4 @@ func codeOf(err error) string {
 		return string(e.Code)
 	}
 	return "it cannot be processed"
-}
-
-// loader gives json-gold the documents it asks for, from files first; it counts them, since json-gold would follow a
-// cycle of contexts for ever.
-type loader struct {
-	ctx      context.Context
-	contexts *Contexts
-	loaded   int
-	err      error // the first failure: json-gold hides which one it was
-}
-
-// LoadDocument implements ld.DocumentLoader. Documents are parsed anew each time because json-gold changes them.
-func (l *loader) LoadDocument(url string) (*ld.RemoteDocument, error) {
-	doc, err := l.load(url)
-	if err != nil {
-		if l.err == nil {
-			l.err = err
-		}
-		return nil, err
-	}
-	return &ld.RemoteDocument{DocumentURL: url, Document: doc}, nil
-}
-
-func (l *loader) load(url string) (any, error) {
-	if l.loaded++; l.loaded > maxIncludes {
-		return nil, fmt.Errorf("%w: @context draws in more than %d documents", tribune.ErrInvalid, maxIncludes)
-	}
-	if isCore(url) { // it is processed last in any case
-		return map[string]any{"@context": map[string]any{}}, nil
-	}
-	data, ok := l.contexts.files[url]
-	if !ok {
-		if l.contexts.download == nil || !isURL(url) {
-			return nil, tribune.Hint(fmt.Errorf("%w: %s is not in the context map, and this hub downloads nothing", ErrContext, short(url)),
-				"Ask the hub's operators to add the file to the context map, or send the terms themselves in @context.")
-		}
-		var err error
-		if data, err = l.contexts.download(l.ctx, url); err != nil {
-			return nil, fmt.Errorf("%w: downloading %s: %w", ErrContext, short(url), err)
-		}
-		if len(data) > maxFile {
-			return nil, fmt.Errorf("%w: %s has more than %d bytes", ErrContext, short(url), maxFile)
-		}
-	}
-	var doc any
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil {
-		return nil, fmt.Errorf("%w: %s is not JSON", ErrContext, short(url))
-	}
-	if m, ok := doc.(map[string]any); !ok || m["@context"] == nil {
-		return nil, fmt.Errorf("%w: %s has no @context", ErrContext, short(url))
-	}
-	return doc, nil
 }

@@ -45,6 +45,7 @@ var broken = map[string][2]string{
 	"Transportation-SpecialRestriction":   {`"name"`, `type "string" is none of`},
 	"Transportation-TransportStation":     {`"dateLastReported"`, `type "DateTime" is none of`},
 	"Transportation-Vehicle":              {`"battery.observedAt"`, "in UTC"},
+	"Transportation-VehicleFault":         {`"observedAt"`, "is no attribute"},
 }
 
 func TestRealEntitiesRoundTripOrAreRefusedByRule(t *testing.T) {
@@ -93,8 +94,8 @@ func TestRealEntitiesRoundTripOrAreRefusedByRule(t *testing.T) {
 			ids[e.ID] = name
 		})
 	}
-	if good != 42 {
-		t.Errorf("%d entities round-trip under their own id, want 42", good)
+	if good != 41 {
+		t.Errorf("%d entities round-trip under their own id, want 41", good)
 	}
 }
 

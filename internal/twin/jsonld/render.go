@@ -11,65 +11,24 @@ import (
 	"tribune/internal/twin/model"
 )
 
-// Format is a representation of entities.
-type Format int
-
-// The representations of clause 4.5.
-const (
-	Normalized Format = iota
-	Concise
-	Simplified     // keyValues
-	TemporalValues // of histories: arrays of [value, time]
-)
-
-// View says how an entity is shown.
-type View struct {
-	Format   Format
-	SysAttrs bool           // createdAt and modifiedAt, of entity and attributes
-	Attrs    []tribune.Name // show these only; empty = all
-	LD       bool           // with @context, for application/ld+json
-	Time     string         // of histories: which time property temporalValues pair values with; "" = observedAt
-}
-
 // Append appends the entity as JSON. Attributes that are still sealed are not there: see Withheld.
 func (c *Context) Append(b []byte, e *model.Entity, v View) []byte {
 	w := &writer{ctx: c, view: v, b: b}
-	w.entity(e, false)
-	return w.b
-}
-
-// AppendTemporal appends an entity's history: every attribute is an array of instances, in the order given.
-func (c *Context) AppendTemporal(b []byte, e *model.Entity, v View) []byte {
-	w := &writer{ctx: c, view: v, b: b}
-	w.entity(e, true)
-	return w.b
-}
-
-// Withheld is how many attributes a view does not show because they are sealed.
-func Withheld(e *model.Entity, v View) int {
-	n := 0
-	for name, all := range e.Attrs {
-		if !v.shows(name) {
-			continue
-		}
-		for i := range all {
-			if all[i].Sealed != nil {
-				n++
-				break
-			}
-		}
+	if v.GeoJSON {
+		w.feature(e)
+	} else {
+		w.entity(e)
 	}
-	return n
-}
-
-func (v *View) shows(name tribune.Name) bool {
-	return len(v.Attrs) == 0 || slices.Contains(v.Attrs, name)
+	return w.b
 }
 
 type writer struct {
 	ctx  *Context
 	view View
 	b    []byte
+
+	attrOf tribune.Name       // the attribute of the entity that is being written; "" below it
+	path   []tribune.EntityID // the entities that are being written, each linked by the one before
 }
 
 func (w *writer) lit(s string) { w.b = append(w.b, s...) }
@@ -82,8 +41,15 @@ func (w *writer) quote(s string) {
 	w.b = b
 }
 
+// next separates a member from the one before it, if there is one.
+func (w *writer) next() {
+	if w.b[len(w.b)-1] != '{' {
+		w.lit(",")
+	}
+}
+
 func (w *writer) key(s string) {
-	w.lit(",")
+	w.next()
 	w.quote(s)
 	w.lit(":")
 }
@@ -92,7 +58,8 @@ func (w *writer) time(key string, t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	w.lit(`,"` + key + `":"`)
+	w.next()
+	w.lit(`"` + key + `":"`)
 	w.b = appendTime(w.b, t)
 	w.lit(`"`)
 }
@@ -117,39 +84,70 @@ func separator(i int) string {
 	return ","
 }
 
-func (w *writer) entity(e *model.Entity, temporal bool) {
-	w.lit(`{"id":`)
-	w.quote(string(e.ID))
-	if len(e.Types) > 0 {
-		w.lit(`,"type":`)
-		w.names(e.Types)
-	}
-	if len(e.Scope) > 0 {
-		w.lit(`,"scope":`)
-		if len(e.Scope) == 1 {
-			w.quote(e.Scope[0])
-		} else {
-			for i, s := range e.Scope {
-				w.lit(separator(i))
-				w.quote(s)
-			}
-			w.lit("]")
-		}
-	}
-	if w.view.SysAttrs {
-		w.time("createdAt", e.CreatedAt)
-		w.time("modifiedAt", e.ModifiedAt)
-	}
-	w.attrs(e.Attrs, true, temporal)
-	if w.view.LD {
-		w.lit(`,"@context":`)
-		w.b = append(w.b, w.ctx.show...)
+func (w *writer) entity(e *model.Entity) {
+	w.lit("{")
+	w.id(e)
+	w.rest(e)
+	if w.view.LD && len(w.path) == 0 {
+		w.context()
 	}
 	w.lit("}")
 }
 
+func (w *writer) id(e *model.Entity) {
+	if w.view.member(ofID) {
+		w.lit(`"id":`)
+		w.quote(string(e.ID))
+	}
+}
+
+func (w *writer) context() {
+	w.next()
+	w.lit(`"@context":`)
+	w.b = append(w.b, w.ctx.show...)
+}
+
+// rest writes the members of an entity but its id.
+func (w *writer) rest(e *model.Entity) {
+	if len(e.Types) > 0 && w.view.member(ofType) {
+		w.next()
+		w.lit(`"type":`)
+		w.names(w.typesOf(e))
+	}
+	if len(e.Scope) > 0 && w.view.member(ofScope) && w.knows(version{1, 4}) {
+		w.next()
+		w.lit(`"scope":`)
+		w.scope(e.Scope)
+	}
+	if w.view.SysAttrs {
+		w.time("createdAt", e.CreatedAt)
+		w.time("modifiedAt", e.ModifiedAt)
+		if !e.ExpiresAt.IsZero() && w.knows(version{1, 9}) {
+			w.time("expiresAt", e.ExpiresAt)
+		}
+	}
+	if c := w.view.Changes; c != nil && len(w.path) == 0 {
+		w.time("deletedAt", c.Deleted)
+	}
+	w.path = append(w.path, e.ID)
+	w.attrs(e.Attrs, true)
+	w.path = w.path[:len(w.path)-1]
+}
+
+func (w *writer) scope(all []string) {
+	if len(all) == 1 {
+		w.quote(all[0])
+		return
+	}
+	for i, s := range all {
+		w.lit(separator(i))
+		w.quote(s)
+	}
+	w.lit("]")
+}
+
 // attrs writes attributes in the order of their names as they are written, so that equal entities have equal bytes.
-func (w *writer) attrs(attrs map[tribune.Name][]model.Attr, top, temporal bool) {
+func (w *writer) attrs(attrs map[tribune.Name][]model.Attr, top bool) {
 	type named struct {
 		term string
 		name tribune.Name
@@ -157,49 +155,41 @@ func (w *writer) attrs(attrs map[tribune.Name][]model.Attr, top, temporal bool) 
 	var buf [24]named
 	order := buf[:0]
 	for name := range attrs {
-		if !top || w.view.shows(name) {
+		if !top || w.view.Shows(name) {
 			order = append(order, named{w.ctx.Compact(name), name})
 		}
 	}
+	outer := w.attrOf
 	slices.SortFunc(order, func(a, b named) int { return strings.Compare(a.term, b.term) })
 	for _, o := range order {
-		open := visible(attrs[o.name])
-		switch {
-		case len(open) == 0:
-		case temporal && w.view.Format == TemporalValues:
-			w.key(o.term)
-			w.series(open)
-		case temporal:
-			w.key(o.term)
-			w.instances(open)
-		case len(open) == 1:
-			w.key(o.term)
-			w.attr(&open[0], true)
-		case w.view.Format == Simplified:
-			w.key(o.term)
-			w.datasets(open)
-		default:
-			w.key(o.term)
-			w.instances(open)
-		}
-	}
-}
-
-// visible is the instances that are not sealed; most attributes have none that is.
-func visible(all []model.Attr) []model.Attr {
-	for i := range all {
-		if all[i].Sealed == nil {
+		open := w.visible(attrs[o.name], top)
+		if len(open) == 0 {
 			continue
 		}
-		open := slices.Clone(all[:i])
-		for _, a := range all[i+1:] {
-			if a.Sealed == nil {
-				open = append(open, a)
-			}
+		w.key(o.term)
+		w.attrOf = ""
+		if top {
+			w.attrOf = o.name
 		}
-		return open
+		switch {
+		case len(open) == 1:
+			w.attr(&open[0], true)
+		case w.view.Format == Simplified:
+			w.datasets(open)
+		default:
+			w.instances(open)
+		}
 	}
-	return all
+	w.attrOf = outer
+}
+
+// visible is the instances that are not sealed and that the view wants; of most attributes that is all.
+func (w *writer) visible(all []model.Attr, top bool) []model.Attr {
+	hidden := func(a model.Attr) bool { return a.Sealed != nil || top && !w.view.Wants(a.Dataset) }
+	if i := slices.IndexFunc(all, hidden); i >= 0 {
+		all = slices.DeleteFunc(slices.Clone(all), hidden)
+	}
+	return w.single(all)
 }
 
 func (w *writer) instances(all []model.Attr) {
@@ -210,7 +200,7 @@ func (w *writer) instances(all []model.Attr) {
 	w.lit("]")
 }
 
-// datasets is the simplified representation of several instances (clause 4.5.5).
+// datasets is the simplified representation of several instances (clause 4.5.4).
 func (w *writer) datasets(all []model.Attr) {
 	w.lit(`{"dataset":{`)
 	for i := range all {
@@ -223,7 +213,7 @@ func (w *writer) datasets(all []model.Attr) {
 		}
 		w.quote(name)
 		w.lit(":")
-		w.held(&all[i])
+		w.bare(&all[i])
 	}
 	w.lit("}}")
 }

@@ -31,13 +31,17 @@ type Entity struct {
 	Scope      []string
 	CreatedAt  time.Time
 	ModifiedAt time.Time
+	ExpiresAt  time.Time               // when a transient entity goes by itself (clause 4.22); zero = it stays
+	DeletedAt  time.Time               // of a temporal evolution: when the entity was deleted; zero = it is there
 	Attrs      map[tribune.Name][]Attr // one instance per datasetId; the default instance has Dataset ""
+
+	Unset Members // in a fragment: what is to be taken away; scope and expiresAt can be
 }
 
 // Attr is one attribute instance.
 //
 // Kind may be empty and Value nil in a fragment that changes only other members (modes Partial and Merge); what is
-// stored has both.
+// stored has both. A fragment with a Value and no Kind is a bare value: the instance it is merged into keeps its kind.
 type Attr struct {
 	Kind       Kind
 	Dataset    string          // "" = default instance
@@ -48,9 +52,10 @@ type Attr struct {
 	CreatedAt  time.Time
 	ModifiedAt time.Time
 	Sub        map[tribune.Name][]Attr // sub-attributes: properties of properties, relationships of properties
+	Rare       *Rare                   // members that nearly no instance has; nil = none. Never changed once it is here
 
-	// Sealed is set where a class says so: then only Dataset, CreatedAt and ModifiedAt are known besides, and every other
-	// field is empty until the value is opened.
+	// Sealed is set where a class says so: then only Dataset, CreatedAt, ModifiedAt and when it expires are known besides,
+	// and every other field is empty until the value is opened.
 	Sealed *tribune.Sealed
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // values reads what a comparison compares with: a value, a list or a range.
@@ -24,7 +23,7 @@ func (p *parser) values(t *Term) error {
 		}
 		if end.Kind != v.Kind || v.Kind == Bool {
 			p.at = start
-			return p.fail("both ends of a range are numbers, texts or date-times", "a range from %s to %s", v.Kind, end.Kind)
+			return p.fail("both ends of a range are numbers, texts, dates or times of one kind", "a range from %s to %s", v.Kind, end.Kind)
 		}
 		t.Range, t.Values = true, append(t.Values, end)
 	case many:
@@ -45,21 +44,54 @@ func (p *parser) values(t *Term) error {
 
 // value reads one literal.
 func (p *parser) value() (Scalar, error) {
+	start := p.at
 	if p.at < len(p.text) && p.text[p.at] == '"' {
 		s, err := p.quoted()
-		return Scalar{Kind: Text, Text: s}, err
+		if err != nil || !p.coerce {
+			return Scalar{Kind: Text, Text: s}, err
+		}
+		return p.expanded(start, s)
 	}
 	end := p.at + strings.IndexAny(p.text[p.at:]+";", ";|(),\"")
 	raw := p.text[p.at:end]
 	if i := strings.Index(raw, ".."); i > 0 {
 		raw = raw[:i]
+	} else if n := commaFraction(p.text[p.at:], len(raw)); n > 0 {
+		raw = p.text[p.at : p.at+n]
 	}
 	s, ok := bare(raw)
+	if p.coerce && raw != "" && (!ok || s.Kind == Text) {
+		p.at += len(raw)
+		return p.expanded(start, raw)
+	}
 	if !ok {
 		return Scalar{}, p.fail(hintValue, "%q is not a value", raw)
 	}
 	p.at += len(raw)
 	return s, nil
+}
+
+// expanded is the IRI that a word stands for (expandValues).
+func (p *parser) expanded(start int, word string) (Scalar, error) {
+	iri, err := p.words.Value(word)
+	if err != nil {
+		p.at = start
+		return Scalar{}, p.fail(hintValue, "%q does not expand", word)
+	}
+	return Scalar{Kind: Text, Text: string(iri)}, nil
+}
+
+// commaFraction is the length of a date-time or time whose fraction follows a comma (clause 4.6.3 forgives it), where n
+// bytes of it stand before the comma; else 0.
+func commaFraction(s string, n int) int {
+	if n < 8 || n >= len(s) || s[n] != ',' || s[n-3] != ':' || s[n-6] != ':' {
+		return 0
+	}
+	digits := len(s[n+1:]) - len(strings.TrimLeft(s[n+1:], "0123456789"))
+	if end := n + 1 + digits; digits > 0 && end < len(s) && s[end] == 'Z' {
+		return end + 1
+	}
+	return 0
 }
 
 // bare reads an unquoted literal.
@@ -73,14 +105,8 @@ func bare(raw string) (Scalar, bool) {
 		f, err := strconv.ParseFloat(raw, 64)
 		return Scalar{Kind: Number, Number: f}, err == nil
 	}
-	if t, ok := dateTime(raw); ok {
-		return Scalar{Kind: DateTime, Time: t}, true
-	}
-	if _, err := time.Parse(time.DateOnly, raw); err == nil {
-		return Scalar{Kind: Text, Text: raw}, true // dates and times order as text
-	}
-	if _, err := time.Parse(time.TimeOnly, strings.TrimSuffix(raw, "Z")); err == nil {
-		return Scalar{Kind: Text, Text: raw}, true
+	if t, ok := temporal(raw); ok {
+		return t, true
 	}
 	scheme, rest, ok := strings.Cut(raw, ":")
 	if !ok || scheme == "" || rest == "" || strings.ContainsAny(raw, " \t\n<>{}^`\\") {

@@ -16,9 +16,25 @@ const (
 	hintLimits = "split the question into several smaller ones"
 )
 
+// Terms says what the words of a query mean.
+type Terms struct {
+	Attr Expand // of attributes; required
+	Type Expand // of the types that a linked entity may be asked to have; nil = Attr
+
+	// Coerce are the attributes whose values are expanded by Value before anything is compared (expandValues).
+	Coerce []tribune.Name
+	Value  Expand
+}
+
 // Parse reads a q parameter, percent-decoded. Names are expanded by expand.
-func Parse(text string, expand Expand) (*Expr, error) {
-	p := &parser{what: "q", text: text, expand: expand}
+func Parse(text string, expand Expand) (*Expr, error) { return Terms{Attr: expand}.Parse(text) }
+
+// Parse reads a q parameter, percent-decoded.
+func (terms Terms) Parse(text string) (*Expr, error) {
+	if terms.Type == nil {
+		terms.Type = terms.Attr
+	}
+	p := &parser{what: "q", text: text, expand: terms.Attr, words: terms}
 	if err := p.begin(); err != nil {
 		return nil, err
 	}
@@ -38,6 +54,8 @@ type parser struct {
 	at     int
 	terms  int
 	expand Expand
+	words  Terms
+	coerce bool // the values of the term being read are expanded
 }
 
 func (p *parser) begin() error {
@@ -147,64 +165,8 @@ func (p *parser) term() (*Term, error) {
 	case OpMatch, OpNoMatch:
 		return t, p.regexp(t)
 	}
+	p.coerce = t.coerced(p.words.Coerce)
 	return t, p.values(t)
-}
-
-func (p *parser) path(t *Term) error {
-	start := p.at
-	end := p.at + strings.IndexAny(p.text[p.at:]+";", "=!<>~;|()[,")
-	name := p.text[p.at:end]
-	p.at = end
-	if name == "" {
-		return p.fail(hintTerm, "want an attribute name, not %q", p.rest(12))
-	}
-	segments := []string{name}
-	if !strings.Contains(name, "://") && !strings.HasPrefix(name, "urn:") {
-		segments = strings.Split(name, ".")
-	}
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch {
-		case s == "" || strings.ContainsAny(s, "{} \t\n\"\x00"):
-			p.at = start
-			return p.fail(hintTerm, "%q is not an attribute name", name)
-		case last && (s == "observedAt" || s == "createdAt" || s == "modifiedAt" || s == "unitCode"):
-			t.Member = s
-		default:
-			n, err := p.expand(s)
-			if err != nil {
-				p.at = start
-				return p.fail(hintTerm, "attribute name %q: %v", s, err)
-			}
-			if i == 0 {
-				t.Attr = n
-			} else {
-				t.Subs = append(t.Subs, n)
-			}
-		}
-	}
-	if t.Attr == "" && (t.Member == "observedAt" || t.Member == "unitCode") {
-		p.at = start
-		return p.fail(hintTerm, "%s belongs to an attribute: write attribute.%s", t.Member, t.Member)
-	}
-	if !p.take("[") {
-		return nil
-	}
-	n := strings.IndexByte(p.text[p.at:], ']')
-	if n < 0 {
-		return p.fail(hintTerm, "[ without ]")
-	}
-	t.Members = strings.Split(p.text[p.at:p.at+n], ".")
-	for _, m := range t.Members {
-		if m == "" {
-			return p.fail(hintTerm, "empty member name between [ and ]")
-		}
-	}
-	if t.Member != "" {
-		return p.fail(hintTerm, "%s has no members", t.Member)
-	}
-	p.at += n + 1
-	return nil
 }
 
 func (p *parser) regexp(t *Term) error {

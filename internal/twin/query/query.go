@@ -1,5 +1,6 @@
-// Package query is the query language of NGSI-LD (ETSI GS CIM 009, clauses 4.9 and 4.17): the q parameter, type
-// expressions, and distances for geo queries. The edge parses with it, the twin plans and evaluates with it.
+// Package query is the query languages of NGSI-LD (ETSI GS CIM 009): the q parameter (clause 4.9), geometries and geo
+// relations (4.7, 4.10), type expressions (4.17), scopes (4.19) and orders (4.23). The edge parses with it, the twin plans
+// and evaluates with it; subscriptions and registrations match with it.
 //
 // The package comment is the grammar of q as it is accepted here:
 //
@@ -10,24 +11,36 @@
 //	          / path ( "==" / "!=" ) ( list / range / value )
 //	          / path ( ">" / "<" / ">=" / "<=" ) value
 //	          / path ( "~=" / "!~=" ) regexp           ; RE2, matches anywhere unless anchored
-//	path      = name *( "." name ) [ "[" member *( "." member ) "]" ]
+//	path      = name "{" linked "}" / plain
+//	linked    = [ type *( "," type ) ":" ] path        ; of the entity that the relationship leads to
+//	plain     = name *( "." name ) [ "[" member *( "." member ) "]" ]
 //	name      = a term to expand, or an IRI with "://" or "urn:" (dots belong to it; no sub-path then)
 //	list      = value 1*( "," value )
 //	range     = value ".." value                       ; both ends included, both of one kind
-//	value     = JSON number / JSON string / true / false / date-time / date / time / URI
+//	value     = JSON number / JSON string / true / false / date-time / date / time / URI / word
+//	word      = any text, expanded by the context; of attributes named in expandValues only
 //	regexp    = JSON string / raw text up to ";", "|" or ")" outside its own brackets
 //
-// and of type expressions ("," and "|" mean or, ";" means and, which binds tighter):
+// of type expressions ("," and "|" mean or, ";" means and, which binds tighter):
 //
 //	types     = allof *( ( "," / "|" ) allof )
 //	allof     = typeterm *( ";" typeterm )
 //	typeterm  = name / "(" types ")"
 //
+// of scopes, with the same operators:
+//
+//	scope     = ["/"] level *( "/" level ) [ "/#" ] / "/#"    ; "+" is any one level, "#" all below and the scope itself
+//
+// and of orders:
+//
+//	order     = plain [ ";" ( "asc" / "desc" / "dist-asc" / "dist-desc" ) ] *( "," order )
+//
 // Semantics. A path names an attribute, then sub-attributes, then members inside a JSON value ("*" = any member). The
-// last name may be observedAt, createdAt, modifiedAt or unitCode. A term on something absent is false, "!=" and "!~="
-// included. Instances (datasetId) and array elements match when any does; "!=" when there is a value and none is equal.
-// Values compare within their kind only: number, boolean, string, date-time; a date-time is also comparable as the text
-// it is written in. Sealed attributes are absent.
+// last name may be observedAt, createdAt, modifiedAt, expiresAt or unitCode. A term on something absent is false, "!=" and
+// "!~=" included. Instances (datasetId) and array elements match when any does; "!=" when there is a value and none is
+// equal; "!~=" when there is a text and none matches. Of a languageMap every language's text is a value, and [en] is that
+// of one. A relationship is equal or unequal, nothing else. Values compare within their kind only: number, boolean,
+// string, date-time, date, time; a date-time is also comparable as the text it is written in. Sealed attributes are absent.
 //
 // Promises: parsing is bounded in size, terms and depth; errors wrap tribune.ErrInvalid, name the position and hint.
 package query
@@ -38,7 +51,6 @@ import (
 	"slices"
 
 	"tribune"
-	"tribune/internal/twin/model"
 )
 
 // Bounds of what is parsed.
@@ -47,6 +59,7 @@ const (
 	MaxTerms  = 64
 	MaxDepth  = 16
 	MaxRegexp = 512
+	MaxHops   = 10 // links of a path
 )
 
 // Expand turns a short name into the IRI it stands for; it is the caller's JSON-LD context.
@@ -70,8 +83,10 @@ const (
 
 // Expr is a parsed q. It is immutable and safe for concurrent use.
 type Expr struct {
-	root  *node
-	attrs []tribune.Name
+	root   *node
+	attrs  []tribune.Name
+	linked []Target
+	hops   int
 }
 
 // node is a term, or the "and" or "or" of its children.
@@ -83,6 +98,7 @@ type node struct {
 
 // Term is one comparison.
 type Term struct {
+	Hops    []Hop // links to follow first; Attr is then of the entity that they lead to
 	Attr    tribune.Name
 	Subs    []tribune.Name // sub-attributes below it
 	Member  string         // observedAt, createdAt, modifiedAt, unitCode or ""
@@ -93,7 +109,7 @@ type Term struct {
 	Regexp  *regexp.Regexp
 }
 
-// Attrs are the top-level attributes the expression looks at, sorted.
+// Attrs are the attributes of the entity itself that the expression looks at, sorted; of a path through links the first.
 func (e *Expr) Attrs() []tribune.Name {
 	if e == nil {
 		return nil
@@ -140,7 +156,17 @@ func (t *Term) equates(attr tribune.Name) bool {
 }
 
 // Direct reports whether the term is about the attribute's own value, not something below it.
-func (t *Term) Direct() bool { return len(t.Subs) == 0 && t.Member == "" && len(t.Members) == 0 }
+func (t *Term) Direct() bool {
+	return len(t.Hops) == 0 && len(t.Subs) == 0 && t.Member == "" && len(t.Members) == 0
+}
+
+// own is the attribute of the entity itself that the term looks at, "" where that is the entity's own times.
+func (t *Term) own() tribune.Name {
+	if len(t.Hops) > 0 {
+		return t.Hops[0].Attr
+	}
+	return t.Attr
+}
 
 // Without is the expression less the conjuncts that Equal finds for attr; nil where nothing is left. It is for a caller
 // that looks a sealed attribute up by its subject instead.
@@ -183,8 +209,18 @@ func (n *node) without(attr tribune.Name) *node {
 func newExpr(root *node) *Expr {
 	e := &Expr{root: root}
 	root.walk(func(t *Term) {
-		if t.Attr != "" {
-			e.attrs = append(e.attrs, t.Attr)
+		if own := t.own(); own != "" {
+			e.attrs = append(e.attrs, own)
+		}
+		e.hops = max(e.hops, len(t.Hops))
+		for i := range t.Hops {
+			next := t.Attr
+			if i+1 < len(t.Hops) {
+				next = t.Hops[i+1].Attr
+			}
+			if next != "" {
+				e.linked = append(e.linked, Target{t.Hops[i].Types, next})
+			}
 		}
 	})
 	slices.Sort(e.attrs)
@@ -201,19 +237,26 @@ func (n *node) walk(visit func(*Term)) {
 	}
 }
 
-// Match reports whether the entity fulfils the expression. A nil expression matches everything.
-func (e *Expr) Match(ent *model.Entity) bool { return e == nil || e.root.match(ent) }
+// Hops is how many links the expression follows at most.
+func (e *Expr) Hops() int {
+	if e == nil {
+		return 0
+	}
+	return e.hops
+}
 
-func (n *node) match(ent *model.Entity) bool {
-	if n.term != nil {
-		return n.term.Match(ent)
+// Target is an attribute of an entity that a path leads to.
+type Target struct {
+	Types []tribune.Name // which it must have one of; empty = any
+	Attr  tribune.Name
+}
+
+// Linked are the attributes of other entities that the expression looks at.
+func (e *Expr) Linked() []Target {
+	if e == nil {
+		return nil
 	}
-	for _, k := range n.kids {
-		if k.match(ent) == n.or {
-			return n.or
-		}
-	}
-	return !n.or
+	return slices.Clone(e.linked)
 }
 
 // fail is a syntax error at a byte position of the text.

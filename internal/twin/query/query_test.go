@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -73,7 +74,7 @@ func TestBadQueriesAreRefusedWithPositionAndHint(t *testing.T) {
 	for _, q := range []string{
 		"", "==1", "speed==", "speed=1", "speed>", "speed>true", "speed==a", "speed==1,", "speed==1..\"a\"", "speed==true..false",
 		"(speed", "speed)", "speed;;a", "speed;", "|speed", "a[b", "a[]==1", "a[b..c]", "a..b==1", "brand==\"x", "brand~=", "brand~=(",
-		"speed==1 ", "a b==1", "a{b}", "observedAt>2026-11-22T10:00:00Z", "a.observedAt[x]", "speed==\"\\x\"", "\xff",
+		"speed==1 ", "a b==1", "a{b", "a{}", "a}", "a{b}}", "a{b}[c]", "a.b{c}", "a{:b}", strings.Repeat("a{", 20) + "b" + strings.Repeat("}", 20), "observedAt>2026-11-22T10:00:00Z", "a.observedAt[x]", "speed==\"\\x\"", "\xff",
 		strings.Repeat("(", 40) + "a" + strings.Repeat(")", 40), strings.Repeat("a;", 100) + "a", strings.Repeat("a", MaxText+1),
 		"a==" + strings.Repeat("1,", 100) + "1", "a~=" + strings.Repeat("a", MaxRegexp+1), "a\x00b==1",
 	} {
@@ -186,18 +187,21 @@ func TestDistanceAndCells(t *testing.T) {
 		return g
 	}
 	point := geo(`{"type":"Point","coordinates":[-1.8904,52.4862]}`)
-	if d := point.Distance(-1.8904, 52.4952); math.Abs(d-1000.75) > 1 {
+	from := func(lon, lat float64) *Geometry {
+		return geo(fmt.Sprintf(`{"type":"Point","coordinates":[%v,%v]}`, lon, lat))
+	}
+	if d := point.Distance(from(-1.8904, 52.4952)); math.Abs(d-1000.75) > 1 {
 		t.Errorf("0.009 degrees of latitude: got %.1f m, want 1000.8", d)
 	}
 	square := geo(`{"type":"Polygon","coordinates":[[[0,0],[0.1,0],[0.1,0.1],[0,0.1],[0,0]]]}`)
-	if d := square.Distance(0.05, 0.05); d != 0 {
+	if d := square.Distance(from(0.05, 0.05)); d != 0 {
 		t.Errorf("inside a polygon: got %f m", d)
 	}
-	if d := square.Distance(0.05, 0.109); math.Abs(d-1000.75) > 2 {
+	if d := square.Distance(from(0.05, 0.109)); math.Abs(d-1000.75) > 2 {
 		t.Errorf("north of a polygon: got %.1f m, want 1000.8", d)
 	}
 	line := geo(`{"type":"LineString","coordinates":[[0,0],[0.1,0]]}`)
-	if d := line.Distance(0.05, 0.009); math.Abs(d-1000.75) > 1 {
+	if d := line.Distance(from(0.05, 0.009)); math.Abs(d-1000.75) > 1 {
 		t.Errorf("beside a line: got %.1f m, want 1000.8", d)
 	}
 	huge := geo(`{"type":"Polygon","coordinates":[[[0,0],[50,0],[50,50],[0,50],[0,0]]]}`)
@@ -205,23 +209,32 @@ func TestDistanceAndCells(t *testing.T) {
 	for _, g := range []*Geometry{point, square, line, huge} {
 		for _, at := range [][2]float64{{-1.8904, 52.4862}, {0.05, 0.05}, {0.05, 0.109}, {-1.9, 52.49}, {0.3, 0.3}, {20, 20}} {
 			for _, metres := range []float64{1, 100, 1500, 20000, 300000} {
-				ranges, ok := CellsNear(at[0], at[1], metres)
+				q, err := ParseGeo(fmt.Sprintf("near;maxDistance==%v", metres), "Point", json.RawMessage(fmt.Sprintf("[%v,%v]", at[0], at[1])), "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				positions, areas, ok := q.Cells()
 				if !ok {
 					t.Fatalf("%v m: no ranges", metres)
 				}
+				cells, leaf := g.Cells()
+				ranges := areas
+				if leaf {
+					ranges = positions
+				}
 				found := false
-				for _, c := range g.Cells() {
+				for _, c := range cells {
 					for _, r := range ranges {
-						found = found || r.From <= c && c <= r.To
+						found = found || r.From <= c && c <= r.To && (!leaf || q.Judge(c) != No)
 					}
 				}
-				if g.Distance(at[0], at[1]) <= metres && !found {
+				if q.Holds(g) && !found {
 					t.Errorf("%v within %.0f m of %v is not in the cells", g.lines, metres, at)
 				}
 			}
 		}
 	}
-	for _, bad := range []string{`{}`, `5`, `{"type":"Point","coordinates":[1]}`, `{"type":"Point","coordinates":[200,0]}`, `{"type":"Round"}`, `{"type":"LineString","coordinates":[]}`} {
+	for _, bad := range []string{`{}`, `5`, `{"type":"Point","coordinates":[1]}`, `{"type":"Point","coordinates":[200,0]}`, `{"type":"Round"}`, `{"type":"LineString","coordinates":[]}`, `{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,1]}]}`} {
 		if _, err := ParseGeometry(json.RawMessage(bad)); !errors.Is(err, tribune.ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", bad, err)
 		}
@@ -268,10 +281,10 @@ func FuzzGeometry(f *testing.F) {
 	f.Add(`{"type":"Polygon","coordinates":[[[0,0],[0.1,0],[0.1,0.1],[0,0]]]}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		if g, err := ParseGeometry(json.RawMessage(s)); err == nil {
-			if len(g.Cells()) == 0 {
+			if cells, _ := g.Cells(); len(cells) == 0 {
 				t.Fatalf("%s has no cells", s)
 			}
-			g.Distance(1, 1)
+			g.Distance(g)
 		}
 	})
 }

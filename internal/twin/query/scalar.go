@@ -19,8 +19,11 @@ const (
 	Bool     Kind = 0x10
 	Number   Kind = 0x20
 	DateTime Kind = 0x30
+	Date     Kind = 0x31 // of the calendar: its midnight in UTC
+	Clock    Kind = 0x32 // a time of day: on the first day of 1970 in UTC
 	Text     Kind = 0x40
 	Opaque   Kind = 0x50 // in indexes only: there is a value that must be looked at in the document
+	Unlisted Kind = 0x60 // in indexes only: there is a value, and it is no scalar
 )
 
 func (k Kind) String() string {
@@ -31,6 +34,10 @@ func (k Kind) String() string {
 		return "number"
 	case DateTime:
 		return "date-time"
+	case Date:
+		return "date"
+	case Clock:
+		return "time"
 	case Text:
 		return "text"
 	}
@@ -51,7 +58,7 @@ func (s Scalar) Compare(o Scalar) int {
 	switch s.Kind {
 	case Number:
 		return cmp.Compare(s.Number, o.Number)
-	case DateTime:
+	case DateTime, Date, Clock:
 		return s.Time.Compare(o.Time)
 	case Text:
 		return strings.Compare(s.Text, o.Text)
@@ -90,7 +97,7 @@ func (s *Scalar) AppendOrdered(b []byte) []byte {
 			bits |= 1 << 63
 		}
 		return binary.BigEndian.AppendUint64(b, bits)
-	case DateTime:
+	case DateTime, Date, Clock:
 		b = binary.BigEndian.AppendUint64(b, uint64(s.Time.Unix())^1<<63)
 		return binary.BigEndian.AppendUint32(b, uint32(s.Time.Nanosecond()))
 	case Text:
@@ -99,7 +106,7 @@ func (s *Scalar) AppendOrdered(b []byte) []byte {
 	return b
 }
 
-// Scalars are the comparable readings of a JSON value: a scalar is itself, a text that is a date-time also a date-time,
+// Scalars are the comparable readings of a JSON value: a scalar is itself, a text that is a date-time, a date or a time also that,
 // {"@type": ..., "@value": v} is v, an array is all its elements, an object has none. They are appended to out.
 func Scalars(raw json.RawMessage, out []Scalar) []Scalar {
 	raw = bytes.TrimLeft(raw, " \t\r\n")
@@ -108,7 +115,7 @@ func Scalars(raw json.RawMessage, out []Scalar) []Scalar {
 	}
 	switch c := raw[0]; {
 	case c == '"':
-		if s, ok := unquote(raw); ok {
+		if s, ok := unquote(bytes.TrimRight(raw, " \t\r\n")); ok {
 			return textScalars(s, out)
 		}
 	case c == '-' || c >= '0' && c <= '9':
@@ -120,49 +127,48 @@ func Scalars(raw json.RawMessage, out []Scalar) []Scalar {
 	case c == 'f':
 		return append(out, Scalar{Kind: Bool})
 	case c == '[':
-		var all []json.RawMessage
-		if json.Unmarshal(raw, &all) == nil {
-			for _, v := range all {
-				if v = bytes.TrimLeft(v, " \t\r\n"); len(v) > 0 && v[0] != '[' { // arrays of arrays are not searched
-					out = Scalars(v, out)
-				}
+		eachElement(raw, func(v []byte) bool {
+			if v[0] != '[' { // arrays of arrays are not searched
+				out = Scalars(v, out)
 			}
-		}
+			return true
+		})
 	case c == '{':
-		if !bytes.Contains(raw, []byte(`"@value"`)) {
-			return out
-		}
-		var typed struct {
-			Value json.RawMessage `json:"@value"`
-		}
-		if json.Unmarshal(raw, &typed) == nil && len(typed.Value) > 0 && typed.Value[0] != '{' {
-			return Scalars(typed.Value, out)
-		}
+		eachMember(raw, func(name, v []byte) bool {
+			if !named(name, "@value") {
+				return true
+			}
+			if v[0] != '{' {
+				out = Scalars(v, out)
+			}
+			return false
+		})
 	}
 	return out
 }
 
-func unquote(raw []byte) (string, bool) {
-	raw = bytes.TrimRight(raw, " \t\r\n")
-	if len(raw) >= 2 && bytes.IndexByte(raw, '\\') < 0 && raw[len(raw)-1] == '"' {
-		return string(raw[1 : len(raw)-1]), true
-	}
-	var s string
-	return s, json.Unmarshal(raw, &s) == nil
-}
-
 func textScalars(s string, out []Scalar) []Scalar {
-	if t, ok := dateTime(s); ok {
-		out = append(out, Scalar{Kind: DateTime, Time: t})
+	if t, ok := temporal(s); ok {
+		out = append(out, t)
 	}
 	return append(out, Scalar{Kind: Text, Text: s})
 }
 
-// dateTime reads the date-times of the standard: RFC 3339, with at most nine digits of fraction.
-func dateTime(s string) (time.Time, bool) {
-	if len(s) < 20 || len(s) > 35 || s[4] != '-' || s[10] != 'T' {
-		return time.Time{}, false
+// temporal reads the date-times, dates and times of clause 4.6.3. Other time zones than UTC are forgiven.
+func temporal(s string) (Scalar, bool) {
+	if len(s) < 8 || len(s) > 35 || s[0] < '0' || s[0] > '9' {
+		return Scalar{}, false
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	return t.UTC(), err == nil
+	switch {
+	case len(s) == 10 && s[4] == '-' && s[7] == '-':
+		t, err := time.Parse(time.DateOnly, s)
+		return Scalar{Kind: Date, Time: t}, err == nil
+	case len(s) >= 20 && s[4] == '-' && s[10] == 'T':
+		t, err := time.Parse(time.RFC3339Nano, s)
+		return Scalar{Kind: DateTime, Time: t.UTC()}, err == nil
+	case len(s) <= 20 && s[2] == ':' && s[5] == ':':
+		t, err := time.Parse(time.RFC3339Nano, "1970-01-01T"+strings.TrimSuffix(s, "Z")+"Z")
+		return Scalar{Kind: Clock, Time: t.UTC()}, err == nil
+	}
+	return Scalar{}, false
 }

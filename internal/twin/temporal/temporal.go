@@ -1,14 +1,14 @@
-// Package temporal is the temporal query of NGSI-LD (ETSI GS CIM 009, clause 4.11): which instances of an attribute's
-// history are asked for. The twin applies it to stored rows; the edge applies it again to sealed instances once they
-// are opened, since their observedAt is not known before.
+// Package temporal is the temporal query of NGSI-LD (ETSI GS CIM 009, clauses 4.11 and 4.5.19): which instances of an
+// attribute's history are asked for, and what they come to by periods. The twin applies it to stored rows; the edge applies
+// it again to sealed instances once they are opened, since their observedAt is not known before.
 //
 //	before   time < at
-//	after    time > at
+//	after    time >= at
 //	between  at <= time < end
 //	lastN    of what is left, the N latest, latest first
 //
-// time is observedAt, createdAt or modifiedAt of the instance; an instance without it does not match. Without lastN
-// instances come in the order of that time. The package keeps no state and does no I/O.
+// time is observedAt, createdAt, modifiedAt or deletedAt of the instance; an instance without it does not match. Without
+// lastN instances come in the order of that time. The package keeps no state and does no I/O.
 package temporal
 
 import (
@@ -25,6 +25,7 @@ const (
 	ObservedAt = "observedAt"
 	CreatedAt  = "createdAt"
 	ModifiedAt = "modifiedAt"
+	DeletedAt  = "deletedAt"
 
 	Before  = "before"
 	After   = "after"
@@ -37,6 +38,9 @@ type Query struct {
 	Rel      string // Before, After, Between or "" = all
 	At, End  time.Time
 	LastN    int // 0 = all
+
+	// Any: no time is asked about, so no instance is without it. Time is then observedAt, or modifiedAt where there is none.
+	Any bool
 }
 
 // Check fills the default in and refuses what makes no sense.
@@ -45,8 +49,8 @@ func (q *Query) Check() error {
 		q.Property = ObservedAt
 	}
 	switch {
-	case q.Property != ObservedAt && q.Property != CreatedAt && q.Property != ModifiedAt:
-		return bad("timeproperty is observedAt, createdAt or modifiedAt", "time property %q", q.Property)
+	case !slices.Contains([]string{ObservedAt, CreatedAt, ModifiedAt, DeletedAt}, q.Property):
+		return bad("timeproperty is observedAt, createdAt, modifiedAt or deletedAt", "time property %q", q.Property)
 	case q.Rel != "" && q.Rel != Before && q.Rel != After && q.Rel != Between:
 		return bad("timerel is before, after or between", "time relation %q", q.Rel)
 	case q.Rel != "" && q.At.IsZero():
@@ -65,15 +69,27 @@ func bad(hint, format string, args ...any) error {
 	return tribune.Hint(fmt.Errorf("%w: temporal query: %s", tribune.ErrInvalid, fmt.Sprintf(format, args...)), "%s", hint)
 }
 
-// Time is the time of an instance that the query looks at; zero where it has none.
+// Time is the time of an instance that the query looks at; zero where it has none. An instance that records a deletion
+// was modified when it was deleted.
 func (q Query) Time(a *model.Attr) time.Time {
-	switch q.Property {
-	case CreatedAt:
-		return a.CreatedAt
-	case ModifiedAt:
+	switch {
+	case q.Any && a.ObservedAt.IsZero(), q.Property == ModifiedAt && !q.Any:
 		return a.ModifiedAt
+	case q.Any:
+	case q.Property == CreatedAt:
+		return a.CreatedAt
+	case q.Property == DeletedAt:
+		return Deleted(a)
 	}
 	return a.ObservedAt
+}
+
+// Deleted is when the instance records a deletion (clause 4.5.7), zero where it records a value.
+func Deleted(a *model.Attr) time.Time {
+	if a.Sealed == nil && a.Null() {
+		return a.ModifiedAt
+	}
+	return time.Time{}
 }
 
 // Holds reports whether a time lies where the query asks.
@@ -85,7 +101,7 @@ func (q Query) Holds(t time.Time) bool {
 	case Before:
 		return t.Before(q.At)
 	case After:
-		return t.After(q.At)
+		return !t.Before(q.At)
 	case Between:
 		return !t.Before(q.At) && t.Before(q.End)
 	}

@@ -24,11 +24,11 @@ func TestKeepSelectsAndOrders(t *testing.T) {
 	}{
 		"all":               {Query{}, "1234"},
 		"before is open":    {Query{Rel: Before, At: at(3)}, "12"},
-		"after is open":     {Query{Rel: After, At: at(3)}, "4"},
+		"after is closed":   {Query{Rel: After, At: at(3)}, "34"},
 		"between half-open": {Query{Rel: Between, At: at(2), End: at(4)}, "23"},
 		"last two":          {Query{LastN: 2}, "43"},
 		"last of before":    {Query{Rel: Before, At: at(3), LastN: 1}, "2"},
-		"modified":          {Query{Property: ModifiedAt, Rel: After, At: at(7)}, "21none"},
+		"modified":          {Query{Property: ModifiedAt, Rel: After, At: at(7)}, "321none"},
 	} {
 		if err := c.q.Check(); err != nil {
 			t.Fatal(err)

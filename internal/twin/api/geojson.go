@@ -1,0 +1,63 @@
+package api
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	typeGeoJSON      = "application/geo+json"
+	preferenceHeader = "Preference-Applied"
+)
+
+var geoHeader = []string{typeGeoJSON}
+
+// acceptsGeo reports whether GeoJSON is what the reader likes best; where JSON is as welcome, it comes first (clause
+// 6.3.4).
+func acceptsGeo(r *http.Request) bool {
+	headers := r.Header["Accept"]
+	if !slices.ContainsFunc(headers, func(h string) bool { return strings.Contains(h, "geo") }) {
+		return false
+	}
+	best, geo := 0.0, 0.0
+	for _, h := range headers {
+		for part := range strings.SplitSeq(h, ",") {
+			media, params, err := mime.ParseMediaType(part)
+			if err != nil {
+				continue
+			}
+			q := 1.0
+			if s, ok := params["q"]; ok {
+				if q, err = strconv.ParseFloat(s, 64); err != nil {
+					continue
+				}
+			}
+			switch media {
+			case typeGeoJSON:
+				geo = max(geo, q)
+			case typeJSON, typeLD, "application/*", "*/*":
+				best = max(best, q)
+			}
+		}
+	}
+	return geo > best
+}
+
+// prefers is what the Prefer headers say about something (RFC 7240): Prefer: body=json, ngsi-ld=1.5. "" where nothing.
+func prefers(r *http.Request, name string) string {
+	for _, h := range r.Header["Prefer"] {
+		if len(h) > maxLink {
+			continue
+		}
+		for part := range strings.FieldsFuncSeq(h, func(c rune) bool { return c == ',' || c == ';' }) {
+			key, value, ok := strings.Cut(part, "=")
+			if ok && strings.EqualFold(strings.TrimSpace(key), name) {
+				return strings.Trim(strings.TrimSpace(value), `"`)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,181 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"tribune"
+	"tribune/internal/twin/model"
+)
+
+// MaxSources bounds the sources of one question.
+const MaxSources = 100
+
+// Gathered is what several sources know together.
+type Gathered struct {
+	Entities []Piece  // in order of their ids
+	Warnings []string // values of NGSILD-Warning headers: what is missing, and why
+	More     bool     // some source has more than was read: the entities are not all
+}
+
+// Piece is one entity.
+type Piece struct {
+	Entity model.Entity
+	Here   bool // it is one of the given ones, unchanged
+}
+
+// Gather asks all sources at once and puts their entities together with those found here (clauses 5.7.1 and 5.7.2). withhold names
+// attributes that no source may tell: they are left out with a warning. Sources that fail cost a warning and nothing else.
+func (s *Sources) Gather(ctx context.Context, matches []Match, q *Question, here []model.Entity, withhold func(types []tribune.Name, attr tribune.Name) bool) Gathered {
+	var out Gathered
+	warn := func(text string) {
+		if !slices.Contains(out.Warnings, text) {
+			out.Warnings = append(out.Warnings, text)
+		}
+	}
+	if len(matches) > MaxSources {
+		warn(fmt.Sprintf(`199 tribune "%d registrations match, %d are asked"`, len(matches), MaxSources))
+		matches = matches[:MaxSources]
+	}
+	answers := make([]Answer, len(matches))
+	failures := make([]error, len(matches))
+	left := newAllowance()
+	var all sync.WaitGroup
+	for i, m := range matches {
+		if CanAsk(m.Registration, q.One != "") {
+			all.Go(func() { answers[i], failures[i] = s.Ask(ctx, m, q, left) })
+		}
+	}
+	all.Wait()
+	b := &blend{matches: matches, byID: map[tribune.EntityID]*blended{}, withhold: withhold}
+	for i := range here {
+		b.local(&here[i], s)
+	}
+	for i, m := range matches {
+		if m.Mode != Auxiliary {
+			b.answer(m.Mode, answers[i].Entities, s)
+		}
+	}
+	for i, m := range matches { // what they add depends on all others
+		if m.Mode == Auxiliary {
+			b.answer(m.Mode, answers[i].Entities, s)
+		}
+		out.More = out.More || answers[i].More
+		if failures[i] != nil {
+			warn(Warning(failures[i]))
+		}
+		if answers[i].Stale {
+			warn(StaleWarning(m.Registration))
+		}
+	}
+	if b.withheld > 0 {
+		warn(fmt.Sprintf(`199 tribune "%d personal attributes that context sources told are left out"`, b.withheld))
+	}
+	out.Entities = b.pieces()
+	return out
+}
+
+// blend puts versions of entities together, under the modes of their sources.
+type blend struct {
+	matches  []Match
+	byID     map[tribune.EntityID]*blended
+	withhold func(types []tribune.Name, attr tribune.Name) bool
+	withheld int
+}
+
+type blended struct {
+	Merged
+	here *model.Entity // the only version so far, and unchanged
+}
+
+func (b *blend) of(id tribune.EntityID) *blended {
+	x := b.byID[id]
+	if x == nil {
+		x = &blended{}
+		b.byID[id] = x
+	}
+	return x
+}
+
+// local adds an entity found here, less what others are registered to hold instead of this broker (clause 4.3.6.3).
+func (b *blend) local(e *model.Entity, s *Sources) {
+	lost, whole := b.claimed(Inclusive, e)
+	if whole {
+		return
+	}
+	x := b.of(e.ID)
+	if len(lost) == 0 {
+		x.here = e // most stay as they are
+		return
+	}
+	x.Add(e, s.cfg.Now())
+	x.Drop(lost...)
+}
+
+func (b *blend) answer(mode Mode, entities []model.Entity, s *Sources) {
+	for i := range entities {
+		e := &entities[i]
+		lost, whole := b.claimed(mode, e)
+		if whole {
+			continue
+		}
+		for _, n := range lost {
+			delete(e.Attrs, n) // it has been read for us alone
+		}
+		for n := range e.Attrs {
+			if b.withhold != nil && b.withhold(e.Types, n) {
+				delete(e.Attrs, n)
+				b.withheld++
+			}
+		}
+		x := b.of(e.ID)
+		if x.here != nil {
+			x.Add(x.here, s.cfg.Now())
+			x.here = nil
+		}
+		if mode == Auxiliary {
+			x.Supplement(e, s.cfg.Now())
+		} else {
+			x.Add(e, s.cfg.Now())
+		}
+	}
+}
+
+// claimed are the attributes of an entity that stricter registrations than mode keep for their sources; whole: all of them.
+func (b *blend) claimed(mode Mode, e *model.Entity) (names []tribune.Name, whole bool) {
+	for i := range b.matches {
+		m := &b.matches[i]
+		if !m.Mode.Proxied() || m.Mode >= mode {
+			break // they are ordered by mode
+		}
+		if m.Entities != nil && !slices.ContainsFunc(m.Entities, func(i EntityInfo) bool { return i.Covers(e.ID, e.Types) }) {
+			continue
+		}
+		if !m.Info.named() {
+			return nil, true
+		}
+		for n := range e.Attrs {
+			if m.Info.names(n) && !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	return names, false
+}
+
+func (b *blend) pieces() []Piece {
+	var out []Piece
+	for _, x := range b.byID {
+		switch {
+		case x.here != nil:
+			out = append(out, Piece{*x.here, true})
+		case !x.Empty():
+			out = append(out, Piece{x.Entity, false})
+		}
+	}
+	slices.SortFunc(out, func(a, b Piece) int { return strings.Compare(string(a.Entity.ID), string(b.Entity.ID)) })
+	return out
+}

@@ -1,0 +1,319 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func sender(t testing.TB) *Sender {
+	t.Helper()
+	s := NewSender(SenderConfig{Reach: Reach{Anywhere: true}})
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func serve(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	return s.URL
+}
+
+// eventually waits for something that another goroutine does.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("never: %s", what)
+}
+
+func TestANotificationCarriesItsHeaders(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+	})
+	to := endpoint(t, url+"/x?y=1", `"receiverInfo":[{"key":"Authorization","value":"Bearer t"},{"key":"x-more","value":"1"},{"key":"Content-Type","value":"text/html"}]`)
+	n := Notification{Body: []byte(`{"a":1}`), Link: "https://example.org/c.jsonld", Tenant: "north"}
+	if err := sender(t).Send(t.Context(), to, n); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": TypeJSON, "Authorization": "Bearer t", "X-More": "1", "Ngsild-Tenant": "north",
+		"Link": `<https://example.org/c.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`,
+	} {
+		if v := got.Header.Get(name); v != want {
+			t.Errorf("%s is %q, want %q", name, v, want)
+		}
+	}
+	if got.Method != "POST" || got.URL.RequestURI() != "/x?y=1" || string(body) != `{"a":1}` {
+		t.Errorf("%s %s %s", got.Method, got.URL, body)
+	}
+}
+
+// Only 200 is a success (clause 5.8.6); a redirect is none, and is not followed to where nobody checked.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	inside := atomic.Bool{}
+	inner := serve(t, func(http.ResponseWriter, *http.Request) { inside.Store(true) })
+	for status, ok := range map[int]bool{200: true, 301: false, 307: false, 308: false, 404: false, 500: false} {
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", inner)
+			w.WriteHeader(status)
+		})
+		if err := sender(t).Send(t.Context(), endpoint(t, url), Notification{Body: []byte("{}")}); (err == nil) != ok {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+	if inside.Load() {
+		t.Error("a redirect was followed")
+	}
+}
+
+func TestAnEndpointThatAnswersByteByByteIsGivenUp(t *testing.T) {
+	drip := func(head string) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					io.WriteString(c, head)
+					for {
+						if _, err := io.WriteString(c, "x"); err != nil {
+							return
+						}
+						time.Sleep(20 * time.Millisecond)
+					}
+				}()
+			}
+		}()
+		return "http://" + l.Addr().String()
+	}
+	for name, head := range map[string]string{"header": "HTTP/1.1 200 OK\r\nX-Slow: ", "body": "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"} {
+		begun := time.Now()
+		err := sender(t).Send(t.Context(), endpoint(t, drip(head), `"timeout":300`), Notification{Body: []byte("{}")})
+		if took := time.Since(begun); took > 5*time.Second || name == "header" && err == nil {
+			t.Errorf("%s: %v after %v", name, err, took)
+		}
+	}
+}
+
+func TestHugeAnswersAreNotRead(t *testing.T) {
+	var sent atomic.Int64
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		chunk := make([]byte, 64<<10)
+		for range 16 << 10 { // a gigabyte
+			n, err := w.Write(chunk)
+			if sent.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	})
+	if err := sender(t).Send(t.Context(), endpoint(t, url), Notification{Body: []byte("{}")}); err != nil {
+		t.Error(err)
+	}
+	if n := sent.Load(); n > 64<<20 {
+		t.Errorf("%d bytes went over the connection", n)
+	}
+}
+
+func TestASlowEndpointDelaysNoOther(t *testing.T) {
+	release := make(chan struct{})
+	slow := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
+	defer close(release)
+	quick := serve(t, func(http.ResponseWriter, *http.Request) {})
+	s := sender(t)
+	for i := range 50 {
+		for range 10 {
+			s.Post(fmt.Sprint("slow", i), endpoint(t, slow), Notification{Body: []byte("{}")}, nil)
+		}
+	}
+	var worst atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 50 {
+		begun := time.Now()
+		wg.Add(1)
+		s.Post(fmt.Sprint("quick", i), endpoint(t, quick), Notification{Body: []byte("{}")}, func(_ time.Time, err error) {
+			defer wg.Done()
+			if err != nil {
+				t.Error(err)
+			}
+			worst.Store(max(worst.Load(), int64(time.Since(begun))))
+		})
+	}
+	wg.Wait()
+	if d := time.Duration(worst.Load()); d > 5*time.Second { // the slow ones take DefaultTimeout
+		t.Errorf("a quick endpoint waited %v", d)
+	}
+}
+
+func TestALineKeepsItsOrder(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, string(b))
+	})
+	s, want := sender(t), []string{}
+	for i := range 100 {
+		want = append(want, fmt.Sprint(i))
+		s.Post("line", endpoint(t, url), Notification{Body: fmt.Append(nil, i)}, nil)
+	}
+	eventually(t, "all arrive", func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == len(want) })
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// dead accepts connections and never answers.
+func dead(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return "http://" + l.Addr().String()
+}
+
+func TestMemoryStaysBoundedWithAThousandDeadEndpoints(t *testing.T) {
+	s := sender(t)
+	to := endpoint(t, dead(t))
+	var told atomic.Int64
+	body := make([]byte, 16<<10)
+	for round := range 300 {
+		for i := range 1000 {
+			s.Post(fmt.Sprint("dead", i), to, Notification{Body: body[:16<<10-round]}, func(_ time.Time, err error) {
+				if errors.Is(err, ErrOverrun) {
+					told.Add(1)
+				}
+			})
+		}
+	}
+	s.mu.Lock()
+	bytes, lines, most := s.bytes, len(s.lines), 0
+	for _, l := range s.lines {
+		most = max(most, len(l.waiting))
+	}
+	s.mu.Unlock()
+	if bytes > 2*maxAllBytes || lines > 1000 || most > maxWaiting {
+		t.Errorf("%d bytes wait on %d lines, %d on one", bytes, lines, most)
+	}
+	if told.Load() < 1000 {
+		t.Errorf("only %d of those given up were told of", told.Load())
+	}
+	if n := runtime.NumGoroutine(); n > 5000 {
+		t.Errorf("%d goroutines", n)
+	}
+	done := make(chan error, 1) // the dead have taken all the memory there is, and yet:
+	s.Post("alive", endpoint(t, serve(t, func(http.ResponseWriter, *http.Request) {})), Notification{Body: body}, func(_ time.Time, err error) { done <- err })
+	if err := <-done; err != nil {
+		t.Errorf("a live endpoint beside them: %v", err)
+	}
+}
+
+func TestLinesAreForgottenWhenNothingWaits(t *testing.T) {
+	s := sender(t)
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	for i := range 20 {
+		s.Post(fmt.Sprint(i), endpoint(t, url), Notification{Body: []byte("{}")}, nil)
+	}
+	eventually(t, "no line is left", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.lines) == 0 && s.bytes == 0 })
+}
+
+func TestAfterAFailureNothingIsSentUntilTheCooldownEnds(t *testing.T) {
+	var mu sync.Mutex
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	s := NewSender(SenderConfig{Reach: Reach{Anywhere: true}, Now: clock})
+	defer s.Close()
+	var calls atomic.Int64
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			w.WriteHeader(503)
+		}
+	})
+	post := func() error {
+		done := make(chan error, 1)
+		s.Post("line", endpoint(t, url, `"cooldown":60000`), Notification{Body: []byte("{}")}, func(_ time.Time, err error) { done <- err })
+		return <-done
+	}
+	if err := post(); err == nil || errors.Is(err, ErrCooldown) {
+		t.Errorf("the first: %v", err)
+	}
+	if err := post(); !errors.Is(err, ErrCooldown) || s.Ready("line") {
+		t.Errorf("in cooldown: %v", err)
+	}
+	mu.Lock()
+	now = now.Add(61 * time.Second)
+	mu.Unlock()
+	if err := post(); err != nil || calls.Load() != 2 {
+		t.Errorf("after it: %v, %d calls", err, calls.Load())
+	}
+}
+
+func TestForgetTellsWhatItDrops(t *testing.T) {
+	s := sender(t)
+	var forgotten atomic.Int64
+	to := endpoint(t, dead(t))
+	for range 5 {
+		s.Post("line", to, Notification{Body: []byte("{}")}, func(_ time.Time, err error) {
+			if errors.Is(err, ErrForgotten) {
+				forgotten.Add(1)
+			}
+		})
+	}
+	s.Forget("line")
+	if n := forgotten.Load(); n < 4 { // one may be on its way
+		t.Errorf("told of %d", n)
+	}
+}
+
+func TestCloseEndsDeliveriesAtOnce(t *testing.T) {
+	s := NewSender(SenderConfig{Reach: Reach{Anywhere: true}})
+	s.Post("line", endpoint(t, dead(t)), Notification{Body: []byte("{}")}, nil)
+	begun := time.Now()
+	s.Close()
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("took %v", took)
+	}
+	s.Post("line", endpoint(t, dead(t)), Notification{}, nil)
+	if err := s.Send(context.Background(), endpoint(t, dead(t)), Notification{}); err == nil {
+		t.Error("a closed sender sends")
+	}
+}
+
+func TestDeliveryErrorsNameNoSecret(t *testing.T) {
+	to := endpoint(t, "http://user:secret@127.0.0.1:1/secret?token=secret")
+	if err := sender(t).Send(t.Context(), to, Notification{Body: []byte("{}")}); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+	to = endpoint(t, "mqtt://user:secret@127.0.0.1:1/secret")
+	if err := sender(t).Send(t.Context(), to, Notification{Body: []byte("{}")}); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+}
