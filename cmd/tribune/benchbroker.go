@@ -25,6 +25,7 @@ func runBenchBroker(ctx context.Context, args []string, out, log io.Writer) erro
 	rows := f.String("rows", "", "which rows, with commas (default all): update, create, get, query, equal, near, aggregate, notify, start")
 	f.IntVar(&bc.Connections, "connections", 64, "of the load")
 	f.IntVar(&bc.Points, "points", 1_000_000, "values of the attribute that row aggregate is about")
+	f.DurationVar(&bc.Soak, "soak", 0, "of row soak, like 10m: a mix at 70% of what the broker can; its memory must stay flat")
 	f.StringVar(&bc.URL, "url", "", "http://HOST:PORT of another broker, running and empty (default: a laboratory of this program)")
 	f.IntVar(&bc.PID, "pid", 0, "of that broker's process, to look at its memory and processor")
 	f.StringVar(&bc.Dir, "dir", "", "scratch directory, kept afterwards (default: a temporary one that is removed)")

@@ -27,6 +27,8 @@ type BrokerConfig struct {
 	Sizes  []int    // entities it holds, growing; none = 100,000
 	Rows   []string // which; none = all
 	Points int      // values of the attribute that row aggregate is about; 0 = 1,000,000
+
+	Soak time.Duration // of row soak; 0 = that row is left out
 }
 
 // BrokerRows are the rows of `tribune bench broker`, in the order in which they are measured at each size.
@@ -40,6 +42,7 @@ func BrokerRows() []Kind {
 		{"broker-near", "20 entities within 1 km of a point", "requests", nil},
 		{"broker-aggregate", "hourly averages of an attribute's whole history", "requests", nil},
 		{"broker-notify", "1,000 updates a second under 1,000 subscriptions, every tenth with a dead endpoint", "notifications", nil},
+		{"broker-soak", "a mix at 70% of what the broker can, for a long time: memory stays flat", "requests", nil},
 		{"broker-start", "start again with everything in it", "starts", nil},
 	}
 }
@@ -95,12 +98,14 @@ func MeasureBroker(ctx context.Context, bc BrokerConfig, take func(Result) error
 }
 
 // can reports whether a row can be measured: only who started a broker can start it again.
-func (b *broker) can(name string) bool { return name != "broker-start" || b.proc != nil }
+func (b *broker) can(name string) bool {
+	return (name != "broker-start" || b.proc != nil) && (name != "broker-soak" || b.bc.Soak > 0)
+}
 
 func (b *broker) row(name string) func(context.Context, *Bench) (measured, error) {
 	f := map[string]func(context.Context) (measured, error){
 		"broker-update": b.updates, "broker-create": b.creates, "broker-get": b.gets, "broker-query": b.comparisons, "broker-equal": b.equalities,
-		"broker-near": b.circles, "broker-aggregate": b.aggregates, "broker-notify": b.notifications, "broker-start": b.restarts,
+		"broker-near": b.circles, "broker-aggregate": b.aggregates, "broker-notify": b.notifications, "broker-soak": b.soak, "broker-start": b.restarts,
 	}[name]
 	return func(ctx context.Context, _ *Bench) (measured, error) { return f(ctx) }
 }

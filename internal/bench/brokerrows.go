@@ -63,8 +63,9 @@ func (b *broker) comparisons(ctx context.Context) (measured, error) {
 	})
 }
 
+// equalities may find nothing, where row update has left no sensor with that value.
 func (b *broker) equalities(ctx context.Context) (measured, error) {
-	return b.asks(ctx, sensorID, func(worker, turn int) string {
+	return b.asks(ctx, "[", func(worker, turn int) string {
 		return fmt.Sprintf("%s?type=Sensor&q=free==%d&limit=%d", entities, order(worker, turn, min(spots, b.held)), found)
 	})
 }
