@@ -170,6 +170,8 @@ const (
 	ActDevice    ActKind = "device"    // publish the document of a device that senses
 	ActCeremony  ActKind = "ceremony"  // one message of a distributed key generation
 	ActRefusals  ActKind = "refusals"  // a day's count of denials that have no leaf of their own
+	ActStanding  ActKind = "standing"  // be told of sealed values as they arrive, until an end: a subscription
+	ActDelivery  ActKind = "delivery"  // such values told to whom a standing act names
 	ActErase     ActKind = "erase"     // reserved
 	ActIndex     ActKind = "index"     // reserved: daily trace index
 	ActDisclose  ActKind = "disclose"  // reserved: end of a hidden investigation

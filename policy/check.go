@@ -120,6 +120,9 @@ func (c *checker) classes() {
 			whose = fmt.Sprintf("whom %s names (a %s)", tail(e.Subject), e.SubjectType)
 		}
 		c.say(LevelNote, FileClasses, e.Line, "", "%s (%s) is personal and sealed: %s; it is about %s and kept %s", e.ID, e.Title, covers(e), whose, days(e.Keep))
+		for _, q := range e.Equality {
+			c.say(LevelNote, FileClasses, e.Line, "name no attribute that has few values: who steals the disk sees which are equal", "%s can be looked up by %s, for purpose %s", e.ID, tail(q.Attr), join(q.Purposes))
+		}
 		if !slices.ContainsFunc(c.set.rules, func(r *Rule) bool { return r.Permit && strings.Contains(r.Text, `"`+string(e.ID)+`"`) }) {
 			c.say(LevelNote, FileClasses, e.Line, "", "no policy names class %s", e.ID)
 		}

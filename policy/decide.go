@@ -64,12 +64,17 @@ func publishes(k tribune.ActKind) bool {
 	return k == tribune.ActLaw || k == tribune.ActAppoint || k == tribune.ActDevice
 }
 
+// looks reports whether an act of a kind shows its office personal data: at rest, or as they arrive.
+func looks(k tribune.ActKind) bool {
+	return k == tribune.ActRead || k == tribune.ActStanding || k == tribune.ActDelivery
+}
+
 // registers checks what the act names against the registers.
 func (j *judgement) registers() {
 	s, a := j.set, j.act
 	kind := true
 	switch a.Kind {
-	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice:
+	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery:
 	default:
 		kind = false
 		j.missing("acts of this kind are not decided by policies")
@@ -96,17 +101,17 @@ func (j *judgement) registers() {
 	j.scope()
 	j.lookUp()
 	nobody := a.Count == 0 && a.Scope.LookUp != "" // looked up, and not found
-	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol) && a.Count == 0 && !nobody {
+	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol || a.Kind == tribune.ActDelivery) && a.Count == 0 && !nobody {
 		j.missing("the act says of nobody whom it touches")
 	}
-	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && a.Kind != tribune.ActRead)
+	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && !looks(a.Kind))
 }
 
 // scope checks class, attributes and window.
 func (j *judgement) scope() {
 	scope := j.act.Scope
 	if scope.Class == "" {
-		if j.act.Kind == tribune.ActRead {
+		if looks(j.act.Kind) {
 			j.missing("no class of data was named")
 		}
 		if len(scope.Attrs) > 0 {
@@ -119,7 +124,7 @@ func (j *judgement) scope() {
 		j.missing("the class of data named is not in the register of classes")
 		return
 	}
-	if j.act.Kind != tribune.ActRead && j.act.Kind != tribune.ActDecide {
+	if !looks(j.act.Kind) && j.act.Kind != tribune.ActDecide {
 		j.missing("an act of this kind concerns no class of data")
 		j.class = nil
 		return
@@ -131,7 +136,7 @@ func (j *judgement) scope() {
 	if outside := j.class.outside(scope.Attrs); outside > 0 {
 		j.missing("class %s does not cover %d of the attributes asked for", scope.Class, outside)
 	}
-	if j.act.Kind == tribune.ActRead {
+	if looks(j.act.Kind) {
 		from, until := scope.Window.From.Truncate(time.Millisecond), scope.Window.Until.Truncate(time.Millisecond)
 		if !until.After(from) {
 			j.missing("the window of arrival times is empty")
@@ -139,7 +144,7 @@ func (j *judgement) scope() {
 		}
 		j.days = daysBetween(from, until)
 		// A hub may keep copies of what it should have deleted: nobody releases keys for it.
-		if keep := j.class.class.Keep; keep > 0 && daysBetween(from, j.at) > int64(keep/(24*time.Hour))+1 {
+		if keep := j.class.class.Keep; keep > 0 && j.act.Kind == tribune.ActRead && daysBetween(from, j.at) > int64(keep/(24*time.Hour))+1 {
 			j.missing("class %s is kept %d days, and the act asks for what arrived before that", scope.Class, keep/(24*time.Hour))
 		}
 	}
@@ -289,7 +294,7 @@ func (j *judgement) evaluate() {
 	}
 	if len(lapsed) == 0 {
 		var b strings.Builder
-		fmt.Fprintf(&b, "no policy permits office %s to %s", a.Caller.Office, a.Kind)
+		fmt.Fprintf(&b, "no policy permits office %s to %s", a.Caller.Office, verb(a.Kind))
 		if j.class != nil {
 			fmt.Fprintf(&b, " class %s", a.Scope.Class)
 		}

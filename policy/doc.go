@@ -24,7 +24,7 @@
 // What a policy sees:
 //
 //	principal  Office::"parking-inspector"
-//	action     Action::"read", "decide", "enrol", "law", "appoint", "device"
+//	action     Action::"read", "standing", "decide", "enrol", "law", "appoint", "device"
 //	resource   Class::"parking-session", or City::"birmingham.example" for acts that concern no class
 //	context    purpose, dpv, practices; attrs, personal, categories, keepDays; count, windowDays;
 //	           mandate {id, purpose, issuer, offices, classes, maxSubjects, inForce} where one verifies;

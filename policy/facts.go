@@ -81,10 +81,28 @@ func (j *judgement) request() cedar.Request {
 	}
 	return cedar.Request{
 		Principal: cedar.NewEntityUID("Office", cedar.String(a.Caller.Office)),
-		Action:    cedar.NewEntityUID("Action", cedar.String(a.Kind)),
+		Action:    cedar.NewEntityUID("Action", cedar.String(actionOf(a.Kind))),
 		Resource:  resource,
 		Context:   cedar.NewRecord(ctx),
 	}
+}
+
+// actionOf is what policies call a kind: to tell somebody what a standing act promised is that act, so that one policy is the law of
+// both, and the end of one the end of the other.
+func actionOf(k tribune.ActKind) tribune.ActKind {
+	if k == tribune.ActDelivery {
+		return tribune.ActStanding
+	}
+	return k
+}
+
+// verb is a kind in a sentence.
+func verb(k tribune.ActKind) string {
+	switch k {
+	case tribune.ActStanding, tribune.ActDelivery:
+		return "be told of"
+	}
+	return string(k)
 }
 
 // stringSet is a Cedar set of the strings.

@@ -27,7 +27,7 @@ type Context = {
 	count: Long, windowDays: Long, own: Bool,
 	mandate?: Mandate, appointed?: String
 };
-action read appliesTo { principal: [Office], resource: [Class], context: Context };
+action read, standing appliesTo { principal: [Office], resource: [Class], context: Context };
 action decide appliesTo { principal: [Office], resource: [City, Class], context: Context };
 action enrol, law, appoint, device appliesTo { principal: [Office], resource: [City], context: Context };
 `

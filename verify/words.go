@@ -53,6 +53,10 @@ func doing(k tribune.ActKind) string {
 	switch k {
 	case tribune.ActRead:
 		return "asked to read sealed data"
+	case tribune.ActStanding:
+		return "subscribed to personal data: it may be told of values as they arrive, until the act's end"
+	case tribune.ActDelivery:
+		return "was told of personal data as they arrived, under a standing act"
 	case tribune.ActDecide:
 		return "exercised a power that opens no data"
 	case tribune.ActEnrol:

@@ -62,6 +62,7 @@ func TestUpgradeGoesOnFromTheReleaseBefore(t *testing.T) {
 	before := treeOf(t, c)
 	for range 2 {
 		c.start(t, "--http", "127.0.0.1:0")
+		oldEntitiesAreFound(t, c)
 		oldReceiptHolds(t, c, old)
 		oldHistoryReads(t, c)
 		oldPersonalDataOpens(t, c)
@@ -103,6 +104,26 @@ func rootOf(t *testing.T, tree *verify.Tree) [32]byte {
 		t.Fatal(err)
 	}
 	return root
+}
+
+// oldEntitiesAreFound by what the indexes of the release before did not have, or had otherwise.
+func oldEntitiesAreFound(t *testing.T, c *city) {
+	t.Helper()
+	const id = "urn:ngsi-ld:OffStreetParking:upgrade:1"
+	for what, query := range map[string]string{
+		"a type":         "type=OffStreetParking",
+		"a value":        "type=OffStreetParking&q=availableSpotNumber==43",
+		"a list's value": "type=OffStreetParking&q=category==%22underground%22",
+		"an attribute":   "type=OffStreetParking&attrs=location",
+		"a place":        "type=OffStreetParking&georel=near%3BmaxDistance==10&geometry=Point&coordinates=[-1.5,52.1]",
+	} {
+		if a := get(t, c.as(t, ""), "/ngsi-ld/v1/entities?limit=1000&"+query); a.Status != http.StatusOK || !strings.Contains(string(a.Body), id) {
+			t.Errorf("asked for %s, what the release before has written is not found: %d %.300s", what, a.Status, a.Body)
+		}
+	}
+	if a := get(t, c.as(t, ""), "/ngsi-ld/v1/entities?type=OffStreetParking&q=availableSpotNumber==42"); a.Status != http.StatusOK || strings.Contains(string(a.Body), id) {
+		t.Errorf("found by a value that it had before: %d %.300s", a.Status, a.Body)
+	}
 }
 
 // oldReceiptHolds: as it was handed out, against the trust file of then and the log of now, and as the hub hands it out now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"tribune"
 	"tribune/internal/vault"
@@ -45,6 +46,29 @@ func (g gated) May(ctx context.Context, r tribune.Reading) (string, error) {
 		return w.May(ctx, r)
 	}
 	return "", errNoKeys
+}
+
+// Until is the end of a caller's mandate; zero while the way is closed.
+func (g gated) Until(c tribune.Caller) time.Time {
+	if w := g.hub.way.Load(); w != nil {
+		return w.Until(c)
+	}
+	return time.Time{}
+}
+
+// Stands and Deliver are for notifications. While the way is closed personal data wait.
+func (g gated) Stands(ctx context.Context, s tribune.Standing) error {
+	if w := g.hub.way.Load(); w != nil {
+		return w.Stands(ctx, s)
+	}
+	return errNoKeys
+}
+
+func (g gated) Deliver(ctx context.Context, s tribune.Standing, subjects []tribune.Pseudonym) ([]tribune.Pseudonym, error) {
+	if w := g.hub.way.Load(); w != nil {
+		return w.Deliver(ctx, s, subjects)
+	}
+	return nil, errNoKeys
 }
 
 func (g gated) Prepare(ctx context.Context, r tribune.Reading) (protocol.Act, error) {

@@ -12,7 +12,8 @@ import (
 const contextConnect = 5 * time.Second // to a server of contexts
 
 // openContexts knows the shipped contexts, those of the map and those added. Others are downloaded only where the city has said
-// so, and from where notifications may go, too: a context's URL is a stranger's word as an endpoint is.
+// so, and from public addresses alone. Inside may be called only by those who may subscribe, and anybody who asks may name a
+// context: those that stand inside belong into the map.
 func (h *Hub) openContexts() (*jsonld.Contexts, error) {
 	shipped, err := data.Contexts()
 	if err != nil {
@@ -20,11 +21,8 @@ func (h *Hub) openContexts() (*jsonld.Contexts, error) {
 	}
 	cfg := jsonld.Config{Map: h.cfg.ContextMap, Files: shipped, Store: h.store}
 	if h.cfg.DownloadContexts {
-		reach, err := notify.ParseReach(h.cfg.Notify)
-		if err != nil {
-			return nil, fmt.Errorf("reading where contexts may come from: %w", err)
-		}
-		cfg.Download = jsonld.NewDownloader(jsonld.DownloadConfig{Dialer: reach.Dialer(contextConnect)}).Download
+		var public notify.Reach
+		cfg.Download = jsonld.NewDownloader(jsonld.DownloadConfig{Dialer: public.Dialer(contextConnect)}).Download
 	}
 	contexts, err := jsonld.New(cfg)
 	if err != nil {

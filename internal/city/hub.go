@@ -197,9 +197,12 @@ func (h *Hub) rooms(ctx context.Context) error {
 	if h.store, err = h.openStore(ctx); err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
+	if err = h.upgrade(ctx); err != nil {
+		return err
+	}
 	h.feed = notify.NewFeed()
 	h.twin, err = twin.New(twin.Config{
-		Store: h.store, Sealer: h.vault, Now: h.now, Observe: h.feed.Observe,
+		Store: h.store, Sealer: h.vault, Now: h.now, Observe: h.feed.Observe, Tells: h.feed.Tells,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ func (h *Hub) openNotifier(ctx context.Context, contexts *jsonld.Contexts) error
 	}
 	h.sender = notify.NewSender(notify.SenderConfig{Reach: reach, Now: h.now})
 	h.notifier, err = notify.Open(ctx, notify.Config{
-		Store: h.store, Twin: h.twin, Feed: h.feed, Sender: h.sender, Contexts: contexts, Now: h.now, Log: h.log,
+		Store: h.store, Twin: h.twin, Feed: h.feed, Sender: h.sender, Contexts: contexts, Now: h.now, Log: h.log, Standings: gated{h},
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 	})
 	if err != nil {

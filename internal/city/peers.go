@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tribune"
 	"tribune/internal/twin/federation"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/notify"
@@ -16,6 +17,7 @@ type peers struct {
 	registry      *federation.Registry
 	subscriptions *federation.Subscriptions
 	sources       *federation.Sources
+	legs          *federation.Legs
 }
 
 // openPeers reads which context sources are registered, and who is told when that changes.
@@ -36,11 +38,20 @@ func (h *Hub) openPeers(ctx context.Context, contexts *jsonld.Contexts) (err err
 		return fmt.Errorf("reading where context sources may be: %w", err)
 	}
 	h.peers.sources = federation.NewSources(federation.SourcesConfig{Contexts: contexts, Self: self, Now: h.now, Dialer: reach.Dialer(federation.DefaultTimeout)})
+	h.peers.legs, err = federation.OpenLegs(ctx, federation.LegsConfig{
+		Registry: h.peers.registry, Sources: h.peers.sources, Notifier: h.notifier, Contexts: contexts, Store: h.store, Twin: h.twin, URL: h.Public, Withhold: h.withheld, Now: h.now, Log: h.log,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the distributed subscriptions: %w", err)
+	}
 	return nil
 }
 
 // close saves how far they have come, and ends them.
 func (p *peers) close() (err error) {
+	if p.legs != nil {
+		p.legs.Close()
+	}
 	if p.subscriptions != nil {
 		err = p.subscriptions.Close()
 	}
@@ -51,6 +62,12 @@ func (p *peers) close() (err error) {
 		err = errors.Join(err, p.registry.Close())
 	}
 	return err
+}
+
+// withheld reports whether the law calls an attribute personal: no context source is told of such, nor tells of it.
+func (h *Hub) withheld(types []tribune.Name, attr tribune.Name) bool {
+	c := h.gate.Set().ClassOf(types, attr)
+	return c.Personal || c.ID == tribune.ClassUnclassified
 }
 
 // reaches refuses a context source that is plainly inside, as openNotifier does with endpoints of notifications: whoever may

@@ -12,6 +12,7 @@ import (
 	"tribune/internal/metrics"
 	"tribune/internal/portal"
 	"tribune/internal/twin/api"
+	"tribune/internal/twin/federation"
 	"tribune/internal/twin/snapshot"
 	"tribune/internal/web"
 	"tribune/protocol"
@@ -34,6 +35,7 @@ func (h *Hub) handler() (http.Handler, error) {
 	mux.Handle("/", h.portal.Handler())
 	mux.Handle(api.Prefix+"/", ngsi)
 	mux.Handle(api.OpenAPIPath, ngsi)
+	mux.Handle(federation.NotifyPath, ngsi)
 	h.intake.gateway.Routes(mux)
 	var inside http.Handler = h.guarded(metrics.Route(mux))
 	if h.login != nil {
@@ -44,7 +46,7 @@ func (h *Hub) handler() (http.Handler, error) {
 	return h.gauges.Middleware(web.Wrap(web.Config{
 		Log: h.log, Callers: h.callers(), Demo: h.cfg.Demo != "", Vital: []string{"/log/", "/law/", "/group", "/healthz", "/readyz"},
 		Own:      []web.Own{{Prefix: gateway.Prefix, MaxBody: gateway.MaxBody}},
-		Surfaces: []web.Surface{{Prefix: api.Prefix + "/", Problems: api.Problems(h.log)}},
+		Surfaces: []web.Surface{{Prefix: api.Prefix + "/", Problems: api.Problems(h.log)}, {Prefix: federation.NotifyPath, Problems: api.Problems(h.log)}},
 	}, inside)), nil
 }
 
@@ -63,7 +65,7 @@ func (h *Hub) api() (http.Handler, error) {
 		return nil, fmt.Errorf("opening the snapshots: %w", err)
 	}
 	return api.New(api.Config{
-		Twin: h.twin, Snapshots: h.snapshots, Notify: h.notifier, Registry: h.peers.registry, Sources: h.peers.sources, RegistrySubscriptions: h.peers.subscriptions, Reaches: h.reaches, Contexts: contexts, Way: gated{h}, Names: h.vault, URL: h.Public(), Log: h.log, Now: h.now,
+		Twin: h.twin, Snapshots: h.snapshots, Notify: h.notifier, Registry: h.peers.registry, Sources: h.peers.sources, RegistrySubscriptions: h.peers.subscriptions, Legs: h.peers.legs, Reaches: h.reaches, Contexts: contexts, Way: gated{h}, Names: h.vault, URL: h.Public(), Log: h.log, Now: h.now,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 		Class:   func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
 	}), nil

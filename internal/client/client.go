@@ -147,7 +147,7 @@ func (c *Client) Read(ctx context.Context, method, path string, body []byte) (*A
 		if err != nil || first.Status != http.StatusPreconditionRequired {
 			return first, err
 		}
-		act, err := c.check(first)
+		act, err := c.check(first, kindOf(method, path))
 		if err != nil {
 			return nil, err
 		}
@@ -174,13 +174,21 @@ func errNoKey() error {
 	return tribune.Hint(fmt.Errorf("%w: the act needs the actor's signature", tribune.ErrDenied), "Give the key file of the office holder.")
 }
 
+// kindOf is what a request can be an act of: a subscription stands until its end, all else is read once.
+func kindOf(method, path string) tribune.ActKind {
+	if method == http.MethodPost && strings.HasSuffix(path, "/subscriptions") {
+		return tribune.ActStanding
+	}
+	return tribune.ActRead
+}
+
 // check refuses to sign an act that says anything but what was asked.
-func (c *Client) check(a *Answer) (protocol.Act, error) {
+func (c *Client) check(a *Answer, kind tribune.ActKind) (protocol.Act, error) {
 	var act protocol.Act
 	if a.Problem == nil || protocol.DecodeJCS([]byte(a.Problem.ActText), &act) != nil {
 		return act, fmt.Errorf("%w: the hub asks for a signature under something that is not an act", tribune.ErrInvalid)
 	}
-	if act.Purpose != c.Purpose || act.Mandate != c.Mandate || act.Kind != tribune.ActRead || act.Office != c.Office {
+	if act.Purpose != c.Purpose || act.Mandate != c.Mandate || act.Kind != kind || act.Office != c.Office {
 		return act, fmt.Errorf("%w: the hub asks for a signature under another act: %s by %s for %s under %s", tribune.ErrInvalid, act.Kind, act.Office, act.Purpose, act.Mandate)
 	}
 	at, err := act.When()

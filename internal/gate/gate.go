@@ -125,6 +125,20 @@ func (g *Gate) Proposed() (*policy.Set, error) {
 // Decide gathers the evidence for an act, asks the policy in force, and counts permitted acts against their office's
 // hourly limits. It counts what it permits, whether or not the act is carried out.
 func (g *Gate) Decide(ctx context.Context, act tribune.Act) (tribune.Decision, tribune.Evidence, error) {
+	d, evidence, err := g.Weigh(ctx, act)
+	if err == nil && d.Permit {
+		switch err := g.caps.Admit(act, g.Set().Limits(act.Caller.Office)); {
+		case errors.Is(err, tribune.ErrDenied):
+			deny(&d, reason(err))
+		case err != nil:
+			return tribune.Decision{}, tribune.Evidence{}, fmt.Errorf("counting act: %w", err)
+		}
+	}
+	return d, evidence, err
+}
+
+// Weigh is Decide without counting: would this act be permitted, but for its office's hourly limits?
+func (g *Gate) Weigh(ctx context.Context, act tribune.Act) (tribune.Decision, tribune.Evidence, error) {
 	if err := ctx.Err(); err != nil {
 		return tribune.Decision{}, tribune.Evidence{}, fmt.Errorf("gathering evidence: %w", err)
 	}
@@ -141,14 +155,6 @@ func (g *Gate) Decide(ctx context.Context, act tribune.Act) (tribune.Decision, t
 	d := set.Decide(act, evidence)
 	if appointment != nil && !appointment.Recorded && needsRecord(act.Kind) {
 		deny(&d, "the appointment is not on record yet")
-	}
-	if d.Permit {
-		switch err := g.caps.Admit(act, set.Limits(act.Caller.Office)); {
-		case errors.Is(err, tribune.ErrDenied):
-			deny(&d, reason(err))
-		case err != nil:
-			return tribune.Decision{}, tribune.Evidence{}, fmt.Errorf("counting act: %w", err)
-		}
 	}
 	return d, evidence, nil
 }

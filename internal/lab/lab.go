@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tribune"
@@ -55,6 +56,9 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := twin.Upgrade(ctx, twin.UpgradeConfig{Store: s, Log: cfg.Log}); err != nil {
+		return err
+	}
 	feed := notify.NewFeed()
 	t, err := twin.New(twin.Config{Store: s, Observe: feed.Observe})
 	if err != nil {
@@ -89,6 +93,15 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unwatch()) }()
+	var at atomic.Value // the address, once there is one
+	legs, err := federation.OpenLegs(ctx, federation.LegsConfig{
+		Registry: registry, Sources: sources, Notifier: notifier, Contexts: contexts, Store: s, Twin: t, Log: cfg.Log,
+		URL: func() string { url, _ := at.Load().(string); return url },
+	})
+	if err != nil {
+		return err
+	}
+	defer legs.Close()
 	sender := notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
 	defer func() { err = errors.Join(err, sender.Close()) }()
 	snapshots, err := snapshot.Open(ctx, snapshot.Config{Store: s, Twin: t, Sender: sender, Log: cfg.Log})
@@ -96,8 +109,8 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, snapshots.Close()) }()
-	ngsi := api.New(api.Config{Twin: t, Snapshots: snapshots, Notify: notifier, Registry: registry, RegistrySubscriptions: watching, Sources: sources, Contexts: contexts, Log: cfg.Log, TemporalPage: cfg.TemporalPage, MayWrite: func(tribune.Caller) error { return nil }})
-	return serve(ctx, cfg, handler(cfg.Log, ngsi))
+	ngsi := api.New(api.Config{Twin: t, Snapshots: snapshots, Notify: notifier, Registry: registry, RegistrySubscriptions: watching, Legs: legs, Sources: sources, Contexts: contexts, Log: cfg.Log, TemporalPage: cfg.TemporalPage, MayWrite: func(tribune.Caller) error { return nil }})
+	return serve(ctx, cfg, handler(cfg.Log, ngsi), func(url string) { at.Store(url) })
 }
 
 // openContexts may download, from anywhere: what it is asked for is its users' own.
@@ -152,18 +165,20 @@ func handler(log *slog.Logger, ngsi http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", ngsi)
 	mux.Handle(api.OpenAPIPath, ngsi)
+	mux.Handle(federation.NotifyPath, ngsi)
 	mux.HandleFunc("GET /{$}", home)
 	return told(web.Wrap(web.Config{Log: log, Quiet: true, Problems: api.Problems(log)}, everyone(api.Present(api.Problems(log), mux))))
 }
 
 // serve answers until ctx ends, then lets what is under way end.
-func serve(ctx context.Context, cfg Config, h http.Handler) (err error) {
+func serve(ctx context.Context, cfg Config, h http.Handler, listens func(url string)) (err error) {
 	server := web.NewServer(h)
 	l, err := web.Listen(ctx, cfg.HTTP, 0)
 	if err != nil {
 		return err
 	}
 	said := map[string]string{"address": "http://" + l.Addr().String()}
+	listens(said["address"])
 	if cfg.MQTT != "" {
 		b, err := openBroker(ctx, cfg.MQTT, h, cfg.Log)
 		if err != nil {

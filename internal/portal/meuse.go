@@ -66,6 +66,8 @@ func useDeed(w *words, u *meUse) string {
 		return w.N(others, "%[2]s looked up data about you and %[1]s other person.", "%[2]s looked up data about you and %[1]s others.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActRead:
 		return w.T("%s looked up data about you.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActDelivery:
+		return w.T("%s was told of new data about you, as they arrived on that day, under a subscription.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActDecide:
 		return w.T("%s used a power that concerns you.", u.Who)
 	}
@@ -76,6 +78,8 @@ func useOutcome(w *words, u *meUse) string {
 	switch {
 	case !u.Permit:
 		return w.T("Nothing was opened.")
+	case u.Leaf.Act.Kind == tribune.ActDelivery:
+		return w.T("Nothing that rests here was opened. What arrived about you on that day was sent to this office before it was sealed; one day is one use.")
 	case u.Self:
 		return w.T("The answer went to your browser.")
 	}

@@ -79,6 +79,10 @@ func (n naming) kind(k tribune.ActKind) string {
 	switch k {
 	case tribune.ActRead:
 		return w.T("Look up personal data")
+	case tribune.ActStanding:
+		return w.T("Subscribe to personal data")
+	case tribune.ActDelivery:
+		return w.T("Be told of personal data as they arrive")
 	case tribune.ActDecide:
 		return w.T("Exercise a power")
 	case tribune.ActEnrol:
@@ -133,6 +137,12 @@ func (n naming) deed(e entry) string {
 		return w.T("asked for personal data; nobody was concerned")
 	case e.Kind == tribune.ActRead:
 		return w.N(e.Count, "looked up the data of %s person", "looked up the data of %s people")
+	case e.Kind == tribune.ActStanding && !e.Permit:
+		return w.T("wanted to subscribe to personal data and was refused")
+	case e.Kind == tribune.ActStanding:
+		return w.T("subscribed to personal data: until its mandate ends it may be told of them as they arrive")
+	case e.Kind == tribune.ActDelivery:
+		return w.N(e.Count, "was told of new data of %s person, under a subscription", "was told of new data of %s people, under a subscription")
 	case e.Kind == tribune.ActDecide && !e.Permit:
 		return w.T("wanted to use its power and was refused")
 	case e.Kind == tribune.ActDecide && e.Count > 0:

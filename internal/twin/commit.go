@@ -34,6 +34,11 @@ func (t *Twin) commit(ctx context.Context, at tribune.Place, all []draft, secret
 	k.mem = &work.mem
 	b.Add(writes...)
 	t.write(b, k, drafts, now)
+	for _, d := range drafts {
+		if d.with != nil { // later operations win
+			b.Ops, b.Expects = append(b.Ops, d.with.Ops...), append(b.Expects, d.with.Expects...)
+		}
+	}
 	seq := t.log.begin(len(drafts))
 	defer t.log.end(seq)
 	t.report(b, k, drafts, seq, now)
@@ -43,6 +48,13 @@ func (t *Twin) commit(ctx context.Context, at tribune.Place, all []draft, secret
 	for _, d := range drafts {
 		t.cache.begin(d.hash)
 	}
+	t.columns.begin(at, drafts)
+	known := false
+	defer func() {
+		if !known {
+			t.columns.fail()
+		}
+	}()
 	if err := t.cfg.Store.Commit(ctx, b); err != nil {
 		for _, d := range drafts { // what is in the store is not known
 			t.cache.commit(d.key, d.hash, nil)
@@ -63,8 +75,10 @@ func (t *Twin) commit(ctx context.Context, at tribune.Place, all []draft, secret
 			t.ends.note(at, d.soon)
 		}
 	}
+	known = true
+	t.columns.end(at, drafts, t.cache.now()+1)
 	t.cache.tick()
-	t.observe(drafts, seq, now)
+	t.observe(drafts, secrets, seq, now)
 	t.release(work) // after a failure nobody knows who still reads it
 	return nil
 }
@@ -145,6 +159,9 @@ func (d *draft) putDocument(b *store.Batch, k keys, now time.Time) {
 	}
 	head := appendTime(appendTime(appendNames([]byte{docFormat}, gone.Types), gone.CreatedAt), now)
 	b.Put(k.of("h", string(d.key.id), ""), head)
+	for _, typ := range append(slices.Clone(gone.Types), "") { // its past is found as before
+		b.Put(k.of("p", string(typ), string(d.key.id)), []byte{})
+	}
 }
 
 // putIndex writes the difference of the index rows.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/store"
 	"tribune/internal/twin/model"
 )
 
@@ -28,6 +29,7 @@ type draft struct {
 	past    []past
 	doc     []byte
 	version uint64
+	with    *store.Batch // what is committed besides; nil = nothing
 
 	series    []series // those of old until ownSeries
 	ownSeries bool

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -9,12 +10,12 @@ import (
 )
 
 // trim cuts an answer of more than most instances to the first page of them, between two times (clause 6.3.10): what is
-// left out lies after, or before where the latest come first, everything that is left.
-func (out *Evolutions) trim(q *EvolutionQuery, most int) {
+// left out lies after, or before where the latest come first, everything that is left. It returns how many are left.
+func (out *Evolutions) trim(q *EvolutionQuery, most int) (left int) {
 	var times []time.Time
 	out.each(func(a *model.Attr) { times = append(times, q.Time.Time(a)) })
 	if len(times) <= most {
-		return
+		return len(times)
 	}
 	backward := q.Time.LastN > 0
 	slices.SortFunc(times, func(a, b time.Time) int {
@@ -43,8 +44,21 @@ func (out *Evolutions) trim(q *EvolutionQuery, most int) {
 				}
 				out.Emptied[name] = kind
 			}
+			left += len(attrs[name])
 		}
 	}
+	return left
+}
+
+// join takes over what was cut elsewhere.
+func (out *Evolutions) join(cut Evolutions) {
+	if out.Cut = out.Cut || cut.Cut; cut.Emptied == nil {
+		return
+	}
+	if out.Emptied == nil {
+		out.Emptied = make(map[tribune.Name]model.Kind)
+	}
+	maps.Copy(out.Emptied, cut.Emptied)
 }
 
 // each visits the instances that are not sealed.

@@ -21,6 +21,7 @@ type EvolutionQuery struct {
 	Datasets  []string     // instances with these datasetIds are read; "" = the default ones; empty = all
 	Page      int          // instances of one answer; 0 = MaxHistory
 	Sealed    bool         // read sealed instances too; no entity matches by them
+	Backward  bool         // entities come in descending order of their ids
 	Aggregate *Aggregation // nil = instances
 }
 
@@ -52,7 +53,7 @@ func (t *Twin) Evolutions(ctx context.Context, q EvolutionQuery) (Evolutions, er
 	if err != nil {
 		return Evolutions{}, fmt.Errorf("querying the past: %w", err)
 	}
-	f := &pastFinder{t: t, q: &q, r: snap}
+	f := &pastFinder{t: t, q: &q, r: snap, until: time.Now().Add(maxFinding)}
 	out, err := f.find(ctx)
 	if err = errors.Join(err, snap.Close()); err != nil {
 		return Evolutions{}, fmt.Errorf("querying the past: %w", err)
@@ -62,11 +63,13 @@ func (t *Twin) Evolutions(ctx context.Context, q EvolutionQuery) (Evolutions, er
 
 // pastFinder is one temporal query under way.
 type pastFinder struct {
-	t       *Twin
-	q       *EvolutionQuery
-	r       store.Reader
-	looked  int // rows, by the whole query
-	periods int // of aggregates
+	t      *Twin
+	q      *EvolutionQuery
+	r      store.Reader
+	looked int       // rows, by the whole query
+	until  time.Time // see spent
+
+	periods, distinct int // of aggregates
 }
 
 // find selects the entities of every partition, puts the page together and reads it.
@@ -82,6 +85,9 @@ func (f *pastFinder) find(ctx context.Context) (Evolutions, error) {
 		found, count = append(found, list...), count+n
 	}
 	slices.SortFunc(found, func(a, b *selected) int { return compareIDs(a.e.ID, b.e.ID) })
+	if f.q.Backward {
+		slices.Reverse(found)
+	}
 	found = found[min(len(found), f.q.Offset):min(len(found), want)]
 	out := Evolutions{Count: -1}
 	if f.q.Count {
@@ -89,13 +95,18 @@ func (f *pastFinder) find(ctx context.Context) (Evolutions, error) {
 	}
 	looked := f.looked
 	for _, s := range found {
-		e, err := f.read(ctx, s)
+		cut := Evolutions{}
+		e, err := f.read(ctx, s, &cut)
 		if err != nil {
+			if f.looked-looked > packAfter { // it may be too much only because it is not packed
+				f.t.packer.want(entityKey{f.q.Tenant, s.e.ID})
+			}
 			return Evolutions{}, err
 		}
 		if e != nil {
 			out.List = append(out.List, *e)
 		}
+		out.join(cut)
 		out.trim(f.q, 4*f.q.Page)
 		if f.looked-looked > packAfter {
 			f.t.packer.want(entityKey{f.q.Tenant, s.e.ID})
@@ -118,6 +129,9 @@ func (f *pastFinder) partition(ctx context.Context, at tribune.Place, want int) 
 	k := keysAt(at)
 	for id, err := range f.candidates(ctx, k) {
 		if err != nil {
+			return nil, 0, err
+		}
+		if err := spent(f.until); err != nil {
 			return nil, 0, err
 		}
 		s, err := f.choose(ctx, k, id)
@@ -188,8 +202,9 @@ func (f *pastFinder) wants(s seriesKey) bool {
 	return len(f.q.Datasets) == 0 || slices.Contains(f.q.Datasets, s.dataset)
 }
 
-// read reads the instances of an entity, or what they come to; nil where none is left.
-func (f *pastFinder) read(ctx context.Context, s *selected) (*Evolution, error) {
+// read reads the instances of an entity, or what they come to; nil where none is left. What of many is certainly not on the page is left
+// out at once, and all is told so.
+func (f *pastFinder) read(ctx context.Context, s *selected, all *Evolutions) (*Evolution, error) {
 	series, err := seriesOf(ctx, f.r, s.h.keys, s.h.id, f.q.Attrs)
 	if err != nil {
 		return nil, err
@@ -204,7 +219,7 @@ func (f *pastFinder) read(ctx context.Context, s *selected) (*Evolution, error) 
 		}
 		return out, nil
 	}
-	most := f.q.Page + 1
+	most, held := f.q.Page+1, 0
 	if n := f.q.Time.LastN; n > 0 {
 		most = min(most, n)
 	}
@@ -218,6 +233,11 @@ func (f *pastFinder) read(ctx context.Context, s *selected) (*Evolution, error) 
 		}
 		if len(list) > 0 {
 			out.Attrs[k.name] = append(out.Attrs[k.name], list...)
+		}
+		if held += len(list); held > 4*f.q.Page { // an entity may have many series, each of a page
+			all.List = []Evolution{*out}
+			held = all.trim(f.q, 4*f.q.Page)
+			all.List = nil
 		}
 	}
 	if len(out.Attrs) == 0 {

@@ -24,8 +24,8 @@ const (
 	PastDelete                         // deletes the whole evolution (5.6.16)
 )
 
-// Past is one change of the temporal evolution of one entity. The current state is not touched: the standard keeps the two
-// apart (4.3.1).
+// Past is one change of the temporal evolution of one entity. The current state follows what is newer than all that is known
+// (follow.go).
 type Past struct {
 	Tenant   tribune.Tenant
 	Mode     PastMode
@@ -67,7 +67,7 @@ func (t *Twin) Evolve(ctx context.Context, p Past) Result {
 		case err == nil && more:
 			removed = true
 			continue
-		case errors.Is(err, tribune.ErrConflict):
+		case errors.Is(err, tribune.ErrConflict) || errors.Is(err, errRaced):
 			conflicts++
 			continue
 		}
@@ -123,9 +123,13 @@ type evolver struct {
 	created bool
 
 	now   time.Time
-	cur   *model.Entity // current state; nil = none
+	old   *entry        // current state; nil = none
+	cur   *model.Entity // what it holds
 	head  *pastHead     // nil = none
 	batch store.Batch
+
+	draft   *draft // what becomes of the current state; nil = it stays
+	derived bool   // the current state is nothing but what the past says; known once it is edited
 
 	committed []func()
 	removed   bool // a part of a deletion is done
@@ -139,7 +143,7 @@ func (e *evolver) attempt(ctx context.Context) (more bool, err error) {
 	e.now = e.t.cfg.Now().UTC()
 	id := e.p.Entity.ID
 	if cur, err := read(ctx, e.t.cfg.Store, e.t.key(e.w.key), id); err == nil {
-		e.cur = cur.entity
+		e.old, e.cur = cur, cur.entity
 	} else if !isAbsent(err) {
 		return false, err
 	}
@@ -164,8 +168,8 @@ func (e *evolver) attempt(ctx context.Context) (more bool, err error) {
 	if err != nil || len(e.unnamed) > 0 {
 		return false, err
 	}
-	if err := e.t.cfg.Store.Commit(ctx, &e.batch); err != nil {
-		return false, fmt.Errorf("storing the evolution of %s: %w", id, err)
+	if err := e.store(ctx); err != nil {
+		return false, err
 	}
 	for _, done := range e.committed {
 		done()
@@ -228,11 +232,11 @@ func (e *evolver) add(ctx context.Context, known bool) error {
 		e.k.putHead(&e.batch, id, h)
 	}
 	e.created = !known
-	return e.put(ctx)
+	return e.put(ctx, known)
 }
 
 // put writes the instances, sealed where a class says so.
-func (e *evolver) put(ctx context.Context) error {
+func (e *evolver) put(ctx context.Context, known bool) error {
 	var secrets []secret
 	var rows []named
 	for _, f := range e.s.frag.attrs {
@@ -268,5 +272,5 @@ func (e *evolver) put(ctx context.Context) error {
 			e.batch.Put(e.k.history(e.p.Entity.ID, f.name, &f.list[i], pastChange(e.now, n)), appendAttr([]byte{docFormat}, &f.list[i]))
 		}
 	}
-	return nil
+	return e.follow(ctx, rows, !known, nil)
 }

@@ -42,7 +42,10 @@ func (e *evolver) one(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.replace(ctx, s, row, &a)
+	if err := e.replace(ctx, s, row, &a); err != nil {
+		return err
+	}
+	return e.follow(ctx, []named{{name, []model.Attr{a}}}, false, &old)
 }
 
 // note remembers that an instance of the present may be missing in the past from now on.
@@ -120,36 +123,19 @@ func (k keys) pointer(id tribune.EntityID, s seriesKey, name []byte) []byte {
 // removeAtOnce bounds the rows that one commit of a deletion takes away.
 const removeAtOnce = 10_000
 
-// remove deletes attributes or the whole evolution, removeAtOnce rows at a time. The head goes last.
+// remove deletes attributes or the whole evolution, removeAtOnce rows at a time. The head goes last; a block goes with both of its rows, so that
+// a crash between two commits leaves none that can be seen and not read, nor one that is left and not seen.
 func (e *evolver) remove(ctx context.Context) (more bool, err error) {
 	id := string(e.p.Entity.ID)
-	var heads [][]byte
-	if e.p.Mode == PastDelete {
-		for _, kind := range [...]string{"h", "H", "B", "i"} {
-			heads = append(heads, e.k.of(kind, id))
-		}
-	} else {
-		name := e.s.frag.attrs[0].name
-		all, err := seriesOf(ctx, e.t.cfg.Store, e.k, e.p.Entity.ID, []tribune.Name{name})
-		if err != nil {
-			return false, err
-		}
-		dataset := e.s.frag.attrs[0].list[0].Dataset
-		for _, s := range all {
-			if dataset != "*" && s.dataset != dataset {
-				continue
-			}
-			for _, kind := range [...]string{"h", "H", "B", "i"} {
-				heads = append(heads, e.k.of(kind, id, string(s.name), s.dataset))
-			}
-		}
-		if len(heads) == 0 && !e.removed {
-			return false, absent(name, dataset)
+	parts := []string{id}
+	if e.p.Mode != PastDelete {
+		if parts = append(parts, string(e.s.frag.attrs[0].name)); e.dataset() != "*" {
+			parts = append(parts, e.dataset())
 		}
 	}
-	e.note()
 	left := removeAtOnce
-	for _, head := range heads {
+	for _, kind := range [...]string{"i", "h", "H", "B"} {
+		head := e.k.of(kind, parts...)
 		r := store.Prefix(head)
 		if e.p.Mode == PastDelete {
 			r.From = store.After(append(slices.Clone(head), 0, 1)) // past the head of the evolution
@@ -159,21 +145,33 @@ func (e *evolver) remove(ctx context.Context) (more bool, err error) {
 			if err != nil {
 				return false, err
 			}
-			if left == 0 {
+			if left <= 0 {
+				e.note()
 				return true, nil
 			}
 			e.batch.Delete(slices.Clone(p.Key))
-			left--
+			if left--; kind == "H" {
+				e.batch.Delete(append(e.k.of("B", id), p.Key[len(e.k.of("H", id)):]...))
+				left--
+			}
 		}
 	}
-	if e.p.Mode == PastDelete && e.head != nil {
+	switch {
+	case e.p.Mode == PastDeleteAttr && left == removeAtOnce && !e.removed:
+		return false, absent(e.s.frag.attrs[0].name, e.dataset())
+	case e.p.Mode == PastDelete && e.head != nil:
 		for _, typ := range append(slices.Clone(e.head.types), "") {
 			e.batch.Delete(e.k.of("p", string(typ), id))
 		}
 		e.batch.Delete(e.k.of("h", id, ""))
 	}
-	return false, nil
+	e.note()
+	// another hub may pack rows between the look and the commit: whoever is not alone looks again until nothing is left
+	return e.t.cfg.MaxStale > 0 && left < removeAtOnce, e.forgo(ctx)
 }
+
+// dataset is the one whose instances are deleted; "*" = all.
+func (e *evolver) dataset() string { return e.s.frag.attrs[0].list[0].Dataset }
 
 // stampOf reads what note wrote.
 func stampOf(b []byte) time.Time { return (&decoder{b: b}).time() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"tribune"
 	"tribune/internal/store"
@@ -78,9 +79,13 @@ func (t *Twin) Find(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("querying: %w", err)
 	}
-	f := &finder{t: t, q: &q, r: snap, since: since, parts: t.cfg.Store.Partitions()}
+	f := &finder{t: t, q: &q, r: snap, since: since, parts: t.cfg.Store.Partitions(), until: time.Now().Add(maxFinding)}
 	page, err := f.find(ctx)
-	if err = errors.Join(err, snap.Close()); err != nil {
+	err = errors.Join(err, snap.Close())
+	for _, k := range f.makes {
+		err = errors.Join(err, t.makeColumn(ctx, k))
+	}
+	if err != nil {
 		return Page{}, fmt.Errorf("querying: %w", err)
 	}
 	return page, nil
@@ -156,7 +161,10 @@ type finder struct {
 	since   uint64
 	parts   uint16
 	looked  int
-	failure error // of a look-up while a document was matched
+	visited int
+	until   time.Time   // see patient
+	failure error       // of a look-up while a document was matched
+	makes   []columnKey // columns to be made after the query
 }
 
 // find collects from every partition and puts the pages together.

@@ -59,6 +59,9 @@ func (t *Twin) Drop(ctx context.Context, tenant tribune.Tenant) error {
 				}
 				b.Delete(slices.Clone(p.Key))
 			}
+			if n := len(b.Ops); n > 0 {
+				r.From = b.Ops[n-1].Key // what is deleted costs a scan that begins before it as much as what is there
+			}
 			if len(b.Ops) == 0 {
 				break
 			}
@@ -102,6 +105,7 @@ func (f *freezer) put(ctx context.Context, b *store.Batch, key, value []byte) er
 }
 
 func (f *freezer) flush(ctx context.Context) error {
+	defer f.t.columns.forget(f.to)
 	for part, b := range f.batches {
 		if err := f.t.cfg.Store.Commit(ctx, b); err != nil {
 			return fmt.Errorf("storing a frozen copy: %w", err)

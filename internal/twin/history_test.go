@@ -194,6 +194,9 @@ func TestChangeLogOfAnOlderVersionIsRead(t *testing.T) {
 	if err := st.Commit(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
+	if err := Upgrade(t.Context(), UpgradeConfig{Store: st}); err != nil {
+		t.Fatal(err)
+	}
 	tw := open(t, Config{Store: st})
 	for _, r := range tw.Mutate(t.Context(), []Mutation{{Mode: Upsert, Source: "you", Entity: ent("urn:4", "Car", nil)}, {Mode: Upsert, Source: "you", Entity: ent("urn:5", "Car", nil)}, {Mode: Upsert, Entity: ent("urn:6", "Bus", nil)}}) {
 		must(t, r)

@@ -2,6 +2,7 @@ package twin
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -67,6 +68,9 @@ func (h *historian) bounds(order byte) timeSpan {
 	case temporal.Between:
 		s.from, s.to = ordinal(h.q.At), ordinal(h.q.End)
 	}
+	if s.to == math.MaxUint64 {
+		s.to = 0 // keys do not tell times so late apart
+	}
 	return s
 }
 
@@ -99,7 +103,7 @@ func (g *gathering) gather(ctx context.Context, order byte) error {
 		if !h.q.Holds(at) {
 			continue
 		}
-		if sorted && taken >= g.most && !at.Equal(last) {
+		if sorted && taken >= g.most && !at.Equal(last) && row.at != 0 && row.at != math.MaxUint64 {
 			break
 		}
 		rare := model.Rare{}

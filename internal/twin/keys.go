@@ -19,11 +19,12 @@ const room = "twin"
 
 // keys builds the keys of one place, those of rows in the memory of a commit.
 type keys struct {
+	at     tribune.Place
 	prefix []byte
 	mem    *arena
 }
 
-func keysAt(at tribune.Place) keys { return keys{prefix: store.Key(room, at)} }
+func keysAt(at tribune.Place) keys { return keys{at: at, prefix: store.Key(room, at)} }
 
 // of begins a key of a kind with parts, with room for more.
 func (k keys) of(kind string, parts ...string) []byte {

@@ -45,6 +45,9 @@ func (c *collector) visit(ctx context.Context, cand candidate) (more bool, err e
 	if cand.sure && c.sorter == nil {
 		return c.take(match{id: cand.id, at: c.at}), nil
 	}
+	if err := c.f.patient(); err != nil {
+		return false, err
+	}
 	e, err := c.f.document(ctx, c.at, cand.id)
 	if err != nil || e == nil {
 		return err == nil, err

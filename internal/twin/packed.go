@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
@@ -28,7 +27,8 @@ import (
 const (
 	blockRows   = 512
 	blockFormat = 2
-	maxBlock    = 16 << 20 // bytes of a block's rows
+	blockBytes  = 1 << 20  // of rows, before a block is closed
+	maxBlock    = 16 << 20 // bytes of a block's rows: blockBytes and one row, with room to spare
 )
 
 // flags of a block.
@@ -178,9 +178,22 @@ func (p *packs) rows(b *block, body []byte) ([]pastRow, error) {
 	return out, nil
 }
 
+// blockOf is how many of the rows go into one block: no more than can be unpacked again.
+func blockOf(rows []pastRow) int {
+	bytes := 0
+	for n, r := range rows {
+		if bytes += len(r.suffix) + len(r.value); n == blockRows || n > 0 && bytes > blockBytes {
+			return n
+		}
+	}
+	return len(rows)
+}
+
 // putBlocks puts rows of one order, which are in order, into a batch as blocks.
 func (p *packs) putBlocks(b *store.Batch, k keys, id tribune.EntityID, s seriesKey, rows []pastRow) error {
-	for part := range slices.Chunk(rows, blockRows) {
+	for len(rows) > 0 {
+		part := rows[:blockOf(rows)]
+		rows = rows[len(part):]
 		head, body, err := p.encode(id, s, part)
 		if err != nil {
 			return err

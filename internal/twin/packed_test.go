@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -128,8 +129,8 @@ func TestPackedHistoryAnswersAsLooseHistoryDoes(t *testing.T) {
 			evolve(Past{Entity: observations(start, 300, 400, odd)})
 			evolve(Past{Entity: observations(start, 1300, 2000, odd)})
 			before = answers(t, tw, start)
-			if n := packAll(t, tw, "urn:1"); n != 512 {
-				t.Fatalf("%d rows packed, want 512", n)
+			if n := packAll(t, tw, "urn:1"); n != 612 { // a block in which nothing is late stays as it is
+				t.Fatalf("%d rows packed, want 612", n)
 			}
 			if after := answers(t, tw, start); after != before {
 				t.Errorf("packed with late ones:\n%s\nloose:\n%s", after, before)
@@ -190,7 +191,9 @@ func TestInstancesInBlocksAreCorrectedAndDeleted(t *testing.T) {
 	must(t, tw.Evolve(t.Context(), Past{Mode: PastDeleteAttr, Entity: e}))
 	must(t, tw.Evolve(t.Context(), Past{Mode: PastDelete, Entity: ent("urn:1", "", nil)}))
 	for p := range tw.cfg.Store.Scan(t.Context(), store.Prefix(store.Key(room, tribune.Place{}))) {
-		t.Errorf("left in the store: %q", p.Key)
+		if k := keysAt(tribune.Place{}); !bytes.HasPrefix(p.Key, k.of("c")) && !bytes.HasPrefix(p.Key, k.of("v")) { // change log, layout
+			t.Errorf("left in the store: %q", p.Key)
+		}
 	}
 }
 

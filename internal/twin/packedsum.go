@@ -64,7 +64,13 @@ func (g *summing) columns(b *block, span timeSpan) error {
 			}
 			from, to = ordinal(p.From), ordinal(p.To)
 		}
+		was := p.Distinct()
 		p.AddNumber(math.Float64frombits(binary.BigEndian.Uint64(numbers[8*i:])), g.methods)
+		if n := p.Distinct() - was; n > 0 {
+			if err := g.remember(n); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 const (
 	packAfter  = 2 * blockRows // rows written of an entity, or looked at by one query, before its series are looked at
 	packAtOnce = 8 * blockRows // rows of one commit
+	packBytes  = 8 << 20       // bytes of the rows of one commit
 	keepLoose  = 64            // latest rows of a series, that stay as they are: more will come between them
 	maxMerged  = 16            // blocks that late rows are merged into in one commit
 	packQueue  = 1024          // entities that wait
@@ -141,9 +142,11 @@ func (t *Twin) packSeries(ctx context.Context, k entityKey, at tribune.Place, s 
 	return len(loose), t.cfg.Store.Commit(ctx, b)
 }
 
-// oldest are whole blocks of the oldest loose rows that are not sealed, less than packAtOnce, never the last of all.
+// oldest are whole blocks of the oldest loose rows that are not sealed, at most packAtOnce and about packBytes, never the last of all. Where
+// so many bytes are less than a block of rows nothing is packed: such rows are not many to a read either.
 func (p *pastReader) oldest(ctx context.Context, order byte) ([]pastRow, error) {
 	var out []pastRow
+	bytes := 0
 	for row, err := range looseRows(ctx, p.r, p.head("h"), timeSpan{order: order}, false) {
 		if err != nil {
 			return nil, err
@@ -152,7 +155,7 @@ func (p *pastReader) oldest(ctx context.Context, order byte) ([]pastRow, error) 
 			continue
 		}
 		out = append(out, pastRow{rowPlace{row.order, row.at, slices.Clone(row.suffix)}, slices.Clone(row.value)})
-		if len(out) == packAtOnce+keepLoose {
+		if bytes += len(row.value); len(out) == packAtOnce+keepLoose || bytes > packBytes {
 			break
 		}
 	}
@@ -173,8 +176,10 @@ func (p *pastReader) merge(ctx context.Context, b *store.Batch, loose []pastRow)
 		if old.last.compare(first.rowPlace) < 0 || old.first.compare(last.rowPlace) > 0 {
 			continue
 		}
-		if merged++; merged > maxMerged {
-			taken = slices.DeleteFunc(slices.Clone(loose), func(r pastRow) bool { return r.compare(old.first) > 0 })
+		before, _ := slices.BinarySearchFunc(loose, old.first, func(r pastRow, at rowPlace) int { return r.compare(at) })
+		inside := before < len(loose) && loose[before].compare(old.last) <= 0
+		if merged++; merged > maxMerged || !inside && len(rows)+before >= blockRows/2 {
+			taken = loose[:before] // nothing is late there: the block stays as it is
 			break
 		}
 		packed, err := p.body(ctx, old)

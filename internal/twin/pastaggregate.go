@@ -17,8 +17,11 @@ type Aggregation struct {
 	Every   temporal.Duration // zero = the whole time that is asked for is one period
 }
 
-// maxPeriods bounds the periods of one answer.
-const maxPeriods = 100_000
+// Bounds of the aggregates of one answer.
+const (
+	maxPeriods  = 100_000
+	maxDistinct = 1 << 20 // values remembered to count the distinct ones
+)
 
 // aggregate fills the aggregates of an entity. Sealed instances and deletions do not count.
 func (f *pastFinder) aggregate(ctx context.Context, s *selected, series []seriesKey, out *Evolution) error {
@@ -33,7 +36,7 @@ func (f *pastFinder) aggregate(ctx context.Context, s *selected, series []series
 		if k.name == model.ScopeName {
 			continue
 		}
-		sum := &summing{h: &h, s: k, periods: periods, methods: f.q.Aggregate.Methods, valid: s.valid, left: maxPeriods - f.periods}
+		sum := &summing{h: &h, s: k, periods: periods, methods: f.q.Aggregate.Methods, valid: s.valid, left: maxPeriods - f.periods, distinct: &f.distinct}
 		for _, order := range [...]byte{byObserved, byModified} {
 			if err := sum.sum(ctx, order); err != nil {
 				return err
@@ -109,6 +112,8 @@ type summing struct {
 	valid   []validity
 	left    int // periods that may still come
 
+	distinct *int // values remembered by the whole request
+
 	kind model.Kind
 	all  map[time.Time]*temporal.Sums
 	cur  *temporal.Sums // where the last instance went
@@ -155,10 +160,20 @@ func (g *summing) row(row pastRow) error {
 	}
 	g.kind = a.Kind
 	p, err := g.period(at)
-	if err == nil {
-		p.Add(&a, g.methods)
+	if err != nil {
+		return err
 	}
-	return err
+	was := p.Distinct()
+	p.Add(&a, g.methods)
+	return g.remember(p.Distinct() - was)
+}
+
+// remember counts values that are remembered.
+func (g *summing) remember(n int) error {
+	if *g.distinct += n; *g.distinct > maxDistinct {
+		return tribune.Hint(fmt.Errorf("more than %d distinct values: %w", maxDistinct, tribune.ErrTooLarge), "leave distinctCount out, or ask for a shorter time")
+	}
+	return nil
 }
 
 // outside reports whether the scopes asked for were not valid.

@@ -15,6 +15,9 @@ func (f *pastFinder) candidates(ctx context.Context, k keys) iter.Seq2[tribune.E
 	if len(f.q.IDs) > 0 {
 		ids := slices.Clone(f.q.IDs)
 		slices.Sort(ids)
+		if f.q.Backward {
+			slices.Reverse(ids)
+		}
 		return func(yield func(tribune.EntityID, error) bool) {
 			for _, id := range slices.Compact(ids) {
 				here := store.PartitionOf(f.q.Tenant, string(id), f.t.cfg.Store.Partitions())
@@ -89,14 +92,16 @@ func (f *pastFinder) merge(ctx context.Context, heads [][]byte) iter.Seq2[tribun
 		}
 		err := move(func(*walk) bool { return true })
 		for err == nil && len(walks) > 0 {
-			least := walks[0].id
+			next := walks[0].id
 			for _, w := range walks {
-				least = min(least, w.id)
+				if (w.id < next) != f.q.Backward {
+					next = w.id
+				}
 			}
-			if !yield(least, nil) {
+			if !yield(next, nil) {
 				return
 			}
-			err = move(func(w *walk) bool { return w.id == least })
+			err = move(func(w *walk) bool { return w.id == next })
 		}
 		if err != nil {
 			yield("", err)
@@ -107,7 +112,7 @@ func (f *pastFinder) merge(ctx context.Context, heads [][]byte) iter.Seq2[tribun
 // ids walks one index.
 func (f *pastFinder) ids(ctx context.Context, head []byte) iter.Seq2[tribune.EntityID, error] {
 	s := within(head, false)
-	s.KeysOnly = true
+	s.KeysOnly, s.Reverse = true, f.q.Backward
 	return func(yield func(tribune.EntityID, error) bool) {
 		for p, err := range f.r.Scan(ctx, s.Range) {
 			if err != nil {

@@ -13,10 +13,12 @@ import (
 )
 
 // plan is where the candidates of a query come from. walk is everything that may match, in order of ids; rows are spans of
-// an index that hold every match, in another order. Where there are both they race: see run.
+// an index that hold every match, in another order. Where there are both they race: see run. column is those rows in order of ids.
 type plan struct {
-	walk []*run
-	rows *harvest // nil = none
+	walk   []*run
+	rows   *harvest    // nil = none
+	column *columnWalk // nil = none
+	wants  columnKey   // the column that would help; of no type = none
 }
 
 // candidate is an entity that may match; sure where the index alone proves it.
@@ -59,6 +61,7 @@ func (f *finder) plan(ctx context.Context, k keys) (*plan, error) {
 	case equal != nil:
 	case rows != nil:
 		p.rows = rows
+		f.column(p, k, types)
 	default:
 		if p.rows = f.attrs(k, types, exact); p.rows == nil {
 			p.rows = f.scopes(k)

@@ -10,8 +10,8 @@ import (
 
 // Laps of a race.
 const (
-	stride  = 4  // rows of an index that are gathered for each document that is looked at
-	firstly = 64 // documents of the first lap
+	stride  = 16 // rows of an index that are gathered for each document that is looked at: what it costs where no cache has it
+	firstly = 32 // documents of the first lap
 )
 
 // run visits the candidates of a plan in order of their ids until the collector has enough.
@@ -21,10 +21,15 @@ const (
 // whichever ends first ends the query: it costs little more than the better of the two. What the walk has seen is not
 // looked at again.
 func (p *plan) run(ctx context.Context, f *finder, c *collector) error {
+	if p.column != nil {
+		return p.scan(ctx, c)
+	}
 	if p.rows != nil && (f.q.Count || f.q.Order != nil) { // all matches are needed: the index has fewer rows than there are entities
+		defer func() { f.miss(p, c.count/stride) }()
 		return p.rows.finish(ctx, c, "")
 	}
 	walk := &merge{runs: p.walk}
+	defer func() { f.miss(p, walk.unsure) }()
 	var last tribune.EntityID
 	for n := firstly; ; n *= 2 {
 		if p.rows != nil {
@@ -52,6 +57,35 @@ func (p *plan) run(ctx context.Context, f *finder, c *collector) error {
 		if walk.unsure > maxCandidates {
 			return tooMany(maxCandidates, "entities")
 		}
+	}
+}
+
+// Laps of a race between a column and its rows in the store.
+const (
+	cellsARow  = 16   // cells of a column that are looked at for each row that is gathered
+	firstCells = 2048 // of the first lap
+)
+
+// scan is run with a column: it is as quick to look through as a few of its rows are to gather.
+func (p *plan) scan(ctx context.Context, c *collector) error {
+	visit := func(cand candidate) (bool, error) { return c.visit(ctx, cand) }
+	for n := firstCells; ; n *= 2 {
+		if done, err := p.column.lap(n, visit); err != nil || done {
+			return err
+		}
+		switch done, err := p.rows.more(ctx, n/cellsARow); {
+		case err != nil:
+			return err
+		case done:
+			return p.rows.finish(ctx, c, p.column.after)
+		}
+	}
+}
+
+// miss notes what a query has cost for want of a column.
+func (f *finder) miss(p *plan, documents int) {
+	if p.wants.typ != "" && f.t.columns.missed(p.wants, documents) {
+		f.makes = append(f.makes, p.wants)
 	}
 }
 

@@ -3,6 +3,7 @@ package twin
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -22,6 +23,9 @@ type pastRow struct {
 	rowPlace
 	value []byte
 }
+
+// maxSeries bounds the series of one entity that a request walks through: each costs a seek.
+const maxSeries = 100_000
 
 // seriesOf visits the series of an entity, by seeking from one to the next, in order. attrs chooses attributes; empty = all.
 func seriesOf(ctx context.Context, r store.Reader, k keys, id tribune.EntityID, attrs []tribune.Name) ([]seriesKey, error) {
@@ -80,7 +84,9 @@ func seek(ctx context.Context, r store.Reader, k keys, kind string, id tribune.E
 			if s.dataset, rest, good = cut(rest); !ok || !good {
 				return nil, &tribune.IntegrityError{What: "a history key", Err: errDamaged}
 			}
-			found, out = true, append(out, s)
+			if found, out = true, append(out, s); len(out) > maxSeries {
+				return nil, tribune.Hint(fmt.Errorf("more than %d attributes and datasetIds of entity %s: %w", maxSeries, id, tribune.ErrTooLarge), "ask for fewer attributes")
+			}
 			rng.From = store.After(p.Key[:len(p.Key)-len(rest)])
 		}
 		if !found {

@@ -29,6 +29,8 @@
 //	H, B|id|attr|dataset|place        packed history: a block of up to 512 rows, in two rows (packed.go)
 //	i|id|attr|dataset|name            where a history row has been moved to (instanceid.go)
 //	w|id                              until when instances have been taken out of the history
+//	d|id                              the version of a document that is nothing but what the history says (follow.go)
+//	v|layout, v|rebuild               which of these rows there are (layout.go)
 //	c|hub|seq u64                     change log, by the last number in the row (logged.go)
 //	c|""|generation u64|hash16        change IDs seen, by week, but those of readings that rest in the clear
 package twin
@@ -45,8 +47,8 @@ import (
 	"tribune/internal/store"
 )
 
-// DefaultCacheBytes is the budget of the cache: enough for some 15,000 decoded entities with their rendered bytes.
-const DefaultCacheBytes = 48 << 20
+// DefaultCacheBytes is the budget of the cache: enough for some 20,000 decoded entities with their rendered bytes.
+const DefaultCacheBytes = 64 << 20
 
 // Config says what the twin stands on.
 type Config struct {
@@ -68,16 +70,21 @@ type Config struct {
 	// must not block, nor call the twin: it is for a queue of its own. Nil = nobody. What a crash keeps from it stands in Changes.
 	Observe func(Event)
 
+	// Tells reports whether events say what has just been sealed, too: while somebody is told of it under a standing act. nil =
+	// never. It is asked at every commit.
+	Tells func() bool
+
 	// MaxStale is how long another hub's write to the same store may go unseen; 0 = this is the only hub.
 	MaxStale time.Duration
 }
 
 // Twin is the broker's core. It is safe for concurrent use.
 type Twin struct {
-	cfg   Config
-	cache *cache
-	log   *changeLog
-	ends  *ends
+	cfg     Config
+	cache   *cache
+	columns *columns
+	log     *changeLog
+	ends    *ends
 
 	packs  *packs
 	packer *packer
@@ -87,7 +94,7 @@ type Twin struct {
 	counts counts // of discovery
 }
 
-// New opens the twin on a store. It reads where the change log ended.
+// New opens the twin on a store. It reads where the change log ended. A store of an older release needs Upgrade first.
 func New(cfg Config) (*Twin, error) {
 	if cfg.Store == nil {
 		return nil, fmt.Errorf("%w: the twin needs a store", tribune.ErrInvalid)
@@ -107,7 +114,10 @@ func New(cfg Config) (*Twin, error) {
 	if cfg.Hub == "" {
 		cfg.Hub = "hub"
 	}
-	t := &Twin{cfg: cfg, packer: newPacker(), cache: newCache(cfg.CacheBytes), ends: newEnds()}
+	if err := checkLayout(context.Background(), cfg.Store); err != nil {
+		return nil, err
+	}
+	t := &Twin{cfg: cfg, packer: newPacker(), cache: newCache(cfg.CacheBytes), columns: newColumns(), ends: newEnds()}
 	var err error
 	if t.packs, err = newPacks(); err != nil {
 		return nil, err

@@ -50,7 +50,10 @@ func actOf(r tribune.Reading, count int, now time.Time) (tribune.Act, protocol.I
 	if act.ID == "" {
 		act.ID = protocol.NewID()
 	}
-	return act, protocol.Inputs{Class: r.Class, Attrs: r.Attrs, LookUp: r.LookUp, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
+	if r.Standing {
+		act.Kind = tribune.ActStanding
+	}
+	return act, protocol.Inputs{Note: r.Note, Class: r.Class, Attrs: r.Attrs, LookUp: r.LookUp, From: protocol.Time(r.Window.From), Until: protocol.Time(r.Window.Until)}
 }
 
 // decide asks the gate; a denial is put on record and returned as an error.
@@ -70,6 +73,11 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 		return nil, tribune.Hint(fmt.Errorf("%w: personal data need a known caller", tribune.ErrUnknown), "Send Authorization: Bearer with a token of yours.")
 	}
 	now := w.cfg.Now()
+	if r.Standing {
+		if err := w.bounded(r, now); err != nil {
+			return nil, err
+		}
+	}
 	subjects, err := w.subjects(now, r)
 	if err != nil {
 		return nil, err
@@ -84,6 +92,9 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 	w.cfg.Vault.CloseSegments(r.Class, touched(s.subjects))
 	if err := w.number(ctx, s); err != nil {
 		return nil, err
+	}
+	if r.Standing { // nothing is released for it
+		return s, s.draw(act, inputs, nil)
 	}
 	if s.recipient, err = protocol.NewRecipient(); err != nil {
 		return nil, err
@@ -112,7 +123,7 @@ func (w *Way) subjects(now time.Time, r tribune.Reading) ([]protocol.Subject, er
 			subjects = append(subjects, protocol.Subject{P: p, IDs: []tribune.Identity{}})
 		}
 	}
-	if len(subjects) == 0 && r.LookUp == "" { // who is looked up by a value and not found is nobody: the act has no subject, and is one
+	if len(subjects) == 0 && r.LookUp == "" && !r.Standing { // who is looked up by a value and not found is nobody: the act has no subject, and is one
 		return nil, fmt.Errorf("%w: nothing to open and nobody named", tribune.ErrInvalid)
 	}
 	if len(subjects) > protocol.MaxTags {

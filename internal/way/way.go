@@ -31,6 +31,7 @@ import (
 // Gate decides, and knows the keys that appointments registered and what stands in the registers.
 type Gate interface {
 	tribune.Gate
+	Weigh(context.Context, tribune.Act) (tribune.Decision, tribune.Evidence, error) // Decide, but counting nothing
 	ActorKey(tribune.ActorID) (ed25519.PublicKey, error)
 	Set() *policy.Set
 	Mandates() []tribune.Mandate

@@ -43,6 +43,7 @@ type world struct {
 	vault  *watchedVault
 	keys   map[tribune.ActorID]ed25519.PrivateKey
 	words  *lockedBuffer // what was logged
+	dir    string        // of the law
 }
 
 func newWorld(t *testing.T) *world {
@@ -91,6 +92,7 @@ func (w *world) openGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "law")
+	w.dir = dir
 	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Keys: public, Now: w.clock.Now(), HourlyFactor: 100})
 	if err != nil {
 		t.Fatal(err)

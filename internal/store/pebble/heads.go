@@ -1,19 +1,29 @@
 package pebble
 
-import "tribune/internal/store"
+import (
+	"context"
+	"errors"
+	"hash/maphash"
 
-// heads remembers how the values begin that commits expect, so that the next expectation of the same key is checked without a
-// look-up in the tables: whoever compares and sets knows the value because they, or their neighbour, wrote it a moment ago.
+	"tribune"
+	"tribune/internal/store"
+)
+
+// heads remembers how the values begin that commits expect, and that were read, so that the next expectation of the same key is
+// checked without a look-up in the tables: whoever compares and sets knows the value because they read it, or they or their
+// neighbour wrote it, a moment ago.
 //
-// A slot is guarded by the latch of the keys that share it. Keys are told apart by 64 bits of a hash with a secret seed.
+// A slot is guarded by the latch of the keys that share it. Keys are told apart by 64 bits of a hash with a secret seed. epoch counts
+// the operations of all keys of a slot: what was read while it stood still is what the next commit will find.
 type heads [headSlots]head
 
-// headSlots is a multiple of stripes, so that one latch guards all keys of a slot; 2 MB in all.
+// headSlots is a multiple of stripes, so that one latch guards all keys of a slot; 2.5 MB in all.
 const headSlots = 64 * stripes
 
 // head is what is known of one key: empty, that it is absent, or the first bytes of its value.
 type head struct {
 	hash  uint64
+	epoch uint32
 	state headState
 	n     uint8
 	bytes [headBytes]byte
@@ -34,7 +44,7 @@ const headBytes = 16
 func (h *heads) slot(hash uint64) *head { return &h[hash%headSlots] }
 
 func (h *head) set(hash uint64, value []byte, found bool) {
-	*h = head{hash: hash, state: headAbsent}
+	*h = head{hash: hash, epoch: h.epoch, state: headAbsent}
 	if !found {
 		return
 	}
@@ -61,7 +71,9 @@ func (h *head) holds(hash uint64, e *store.Expect) (ok, known bool) {
 // apply keeps what is remembered in step with operations that are being applied.
 func (h *heads) apply(ops []store.Op, hashes []uint64) {
 	for i := range ops {
-		if s := h.slot(hashes[i]); s.hash == hashes[i] && s.state != headUnknown {
+		s := h.slot(hashes[i])
+		s.epoch++
+		if s.hash == hashes[i] && s.state != headUnknown {
 			s.set(hashes[i], ops[i].Value, !ops[i].Delete)
 		}
 	}
@@ -70,6 +82,26 @@ func (h *heads) apply(ops []store.Op, hashes []uint64) {
 // forget is for operations of which nobody knows whether they were applied.
 func (h *heads) forget(hashes []uint64) {
 	for _, hash := range hashes {
-		*h.slot(hash) = head{}
+		s := h.slot(hash)
+		*s = head{epoch: s.epoch + 1}
 	}
+}
+
+// Get returns a copy of the value of key, and remembers how it begins: who read it will expect it.
+func (s *Store) Get(ctx context.Context, key []byte) ([]byte, error) {
+	hash := maphash.Bytes(s.latches.seed, key)
+	latch, slot := &s.latches.mu[hash%stripes], s.heads.slot(hash)
+	latch.Lock()
+	epoch := slot.epoch
+	latch.Unlock()
+	value, err := s.view.Get(ctx, key)
+	if err != nil && !errors.Is(err, tribune.ErrNotFound) {
+		return nil, err
+	}
+	latch.Lock()
+	if slot.epoch == epoch {
+		slot.set(hash, value, err == nil)
+	}
+	latch.Unlock()
+	return value, err
 }

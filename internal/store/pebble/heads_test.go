@@ -1,10 +1,13 @@
 package pebble
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -60,6 +63,13 @@ func TestRememberedHeadsDecideAsTheTablesDo(t *testing.T) {
 				after[string(k)] = &v
 			}
 		}
+		if rng.IntN(2) == 0 {
+			k := keys[rng.IntN(len(keys))]
+			v, found := truth[string(k)]
+			if got, err := s.Get(t.Context(), k); found != (err == nil) || string(got) != v {
+				t.Fatalf("step %d: read %q (%v), want %q, found %v", step, got, err, v, found)
+			}
+		}
 		err := s.Commit(t.Context(), &b)
 		if want != (err == nil) || err != nil && !errors.Is(err, tribune.ErrConflict) {
 			t.Fatalf("step %d: got %v, want success %v", step, err, want)
@@ -73,6 +83,61 @@ func TestRememberedHeadsDecideAsTheTablesDo(t *testing.T) {
 			} else {
 				truth[k] = *v
 			}
+		}
+	}
+}
+
+// What a reader remembers must never be older than what a commit has written meanwhile, for keys that share a slot as well: each
+// success of a compare-and-set counts once.
+func TestWhatReadersRememberIsNeverOld(t *testing.T) {
+	s, err := Open(Config{Dir: "store", FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	keys := colliding(s, 2)
+	var wins [2]atomic.Uint64
+	var writers, readers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		readers.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					s.Get(t.Context(), keys[i%2])
+				}
+			}
+		})
+		writers.Go(func() {
+			for i := range 2000 {
+				var b store.Batch
+				k := keys[i%2]
+				was, err := s.Get(t.Context(), k)
+				next := store.Uint(nil, 1)
+				if err == nil {
+					next = store.Uint(nil, binary.BigEndian.Uint64(was)+1)
+					b.ExpectPrefix(k, was)
+				} else {
+					b.ExpectAbsent(k)
+				}
+				b.Put(k, next)
+				if err := s.Commit(t.Context(), &b); err == nil {
+					wins[i%2].Add(1)
+				} else if !errors.Is(err, tribune.ErrConflict) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	readers.Wait()
+	for i, k := range keys {
+		got, err := s.Get(t.Context(), k)
+		if err != nil || binary.BigEndian.Uint64(got) != wins[i].Load() {
+			t.Errorf("key %d counts %x (%v) after %d successes", i, got, err, wins[i].Load())
 		}
 	}
 }

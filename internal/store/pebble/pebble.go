@@ -33,9 +33,11 @@ import (
 	"tribune/internal/store"
 )
 
-// Defaults of Config. A hub that idles must stay under 250 MB with everything else it holds.
+// Defaults of Config. A hub that idles must stay under 250 MB with everything else it holds. The cache grows with what is read: that
+// of a small store stays small. A million entities have 16 MB of filters and as much of indexes: where these do not stay in it every
+// look-up of what is absent reads the disk.
 const (
-	DefaultCacheBytes    = 32 << 20
+	DefaultCacheBytes    = 128 << 20
 	DefaultMemtableBytes = 16 << 20
 )
 
@@ -172,7 +174,7 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	}
 	defer s.users.leave()
 	snap := &Snapshot{store: s, snap: s.db.NewSnapshot()}
-	snap.view = view{users: &snap.users, from: snap.snap}
+	snap.view = view{users: &snap.users, from: snap.snap, keeps: true}
 	s.mu.Lock()
 	s.snapshots[snap] = struct{}{}
 	s.mu.Unlock()
@@ -217,7 +219,11 @@ func (s *Snapshot) Close() error {
 	s.store.mu.Lock()
 	delete(s.store.snapshots, s)
 	s.store.mu.Unlock()
-	if err := s.snap.Close(); err != nil {
+	var err error
+	if it := s.spare.Swap(nil); it != nil {
+		err = it.Close()
+	}
+	if err = errors.Join(err, s.snap.Close()); err != nil {
 		return fmt.Errorf("closing snapshot: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -19,6 +20,9 @@ const scanStride = 64
 type view struct {
 	users *users
 	from  pebble.Reader
+
+	keeps bool // from does not move: an iterator serves one scan after the other
+	spare atomic.Pointer[pebble.Iterator]
 }
 
 // Get returns a copy of the value of key.
@@ -65,13 +69,13 @@ func (v *view) scan(ctx context.Context, r store.Range, yield func(store.Pair, e
 	if r.Empty() {
 		return nil
 	}
-	it, err := v.from.NewIterWithContext(ctx, bounds(r))
+	it, err := v.iterator(ctx, bounds(r))
 	if err != nil {
 		return readError(err)
 	}
 	stopped := false // a closing error after the loop was left has nobody to be told
 	defer func() {
-		if cerr := it.Close(); cerr != nil && err == nil && !stopped {
+		if cerr := v.done(it); cerr != nil && err == nil && !stopped {
 			err = readError(cerr)
 		}
 	}()
@@ -102,6 +106,25 @@ func (v *view) scan(ctx context.Context, r store.Range, yield func(store.Pair, e
 		return readError(err)
 	}
 	return nil
+}
+
+// iterator is the one that the last scan left, or a new one: to open it costs more than to read some rows.
+func (v *view) iterator(ctx context.Context, o *pebble.IterOptions) (*pebble.Iterator, error) {
+	it := v.spare.Swap(nil)
+	if it == nil {
+		return v.from.NewIterWithContext(ctx, o)
+	}
+	it.SetContext(ctx)
+	it.SetBounds(o.LowerBound, o.UpperBound)
+	return it, nil
+}
+
+// done leaves an iterator to the next scan, or closes it.
+func (v *view) done(it *pebble.Iterator) error {
+	if v.keeps && it.Error() == nil && v.spare.CompareAndSwap(nil, it) {
+		return nil
+	}
+	return it.Close()
 }
 
 func bounds(r store.Range) *pebble.IterOptions {

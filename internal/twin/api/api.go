@@ -7,7 +7,9 @@
 //   - With Tribune-Purpose (and Tribune-Mandate) the caller gets 428 and the act to sign: members act, actText (its
 //     canonical JSON), digest (what to sign, hex) and expires. The same request again with Tribune-Act and
 //     Tribune-Signature within a minute puts the act on record and answers with the opened values and Tribune-Receipt.
-//   - One act opens one class. A person is looked up by POST only: what stands in a URL ends in logs.
+//   - One act opens one class. A person is looked up by POST only, by what names them or by an attribute that its class lets be looked
+//     up for that purpose: what stands in a URL ends in logs. Nothing else can be asked of what is sealed.
+//   - A subscription with a purpose is a standing act, signed in the same two steps; it is told of values as they arrive.
 //
 // It promises: nothing a caller asked for is silently ignored (an unknown parameter is refused); what is sealed is in no
 // answer but the second of an act; no error or log line repeats a q, a token or a value.
@@ -93,6 +95,10 @@ type Config struct {
 	// Sources asks the registered sources; nil = they are only registered.
 	Sources *federation.Sources
 
+	// Legs takes subscriptions to the registered sources; nil = they are about what is here alone. What sources notify arrives at
+	// federation.NotifyPath.
+	Legs *federation.Legs
+
 	// TemporalPage is how many attribute instances an answer about the past holds at most; 0 = twin.MaxHistory. What is more
 	// comes with 206 and a Content-Range (clause 6.3.10).
 	TemporalPage int
@@ -174,6 +180,9 @@ func (a *api) routes() http.Handler {
 		}
 	}
 	mux.Handle(Prefix+"/{rest...}", a.resource(nil))
+	if a.Legs != nil {
+		mux.Handle(federation.NotifyPath, a.resource(map[string]action{"POST": a.arrived}))
+	}
 	mux.Handle("GET "+OpenAPIPath, a.serveOpenAPI(a.tokens))
 	return Present(a.problems, slashless(a.snapshots(mux)))
 }

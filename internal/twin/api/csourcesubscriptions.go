@@ -55,6 +55,9 @@ func (a *api) updateRegistrationSubscription(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
+	if err := a.free(tenant, id); err != nil {
+		return err
+	}
 	if err := a.RegistrySubscriptions.Update(r.Context(), tenant, id, in.doc, in.ctx); err != nil {
 		return err
 	}
@@ -75,6 +78,9 @@ func (a *api) deleteRegistrationSubscription(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
+	if err := a.free(tenant, id); err != nil {
+		return err
+	}
 	if err := a.RegistrySubscriptions.Delete(r.Context(), tenant, id); err != nil {
 		return err
 	}
@@ -92,7 +98,7 @@ func (a *api) retrieveRegistrationSubscription(w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return err
 	}
-	spec, err := a.RegistrySubscriptions.Get(s.tenant, id)
+	spec, err := a.registrationSubscription(s.tenant, id)
 	if err != nil {
 		return err
 	}
@@ -114,7 +120,7 @@ func (a *api) queryRegistrationSubscriptions(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	some, n := a.RegistrySubscriptions.List(s.tenant, page.Offset, page.Limit)
+	some, n := a.registrationSubscriptions(s.tenant, page.Offset, page.Limit)
 	if page.Count {
 		w.Header().Set(countHeader, strconv.Itoa(n))
 	}

@@ -80,8 +80,7 @@ func (a *api) divideOne(r *http.Request, x *exchange, op string, many bool, m *t
 	need := federation.Need{IDs: []tribune.EntityID{m.Entity.ID}, Attrs: attrs, Types: query.Type(types...)}
 	p.Division = federation.Divide(a.match(r, m.Tenant, need), attrs)
 	p.item.Attrs = attrs
-	p.keepPersonal(a, x, types)
-	p.here = a.changesHere(op, p, exists)
+	p.keepPersonal(a, x, slices.Concat(types, m.Entity.Types)) // a change may add types
 	if p.Taken && len(attrs) > 0 {
 		p.local.Entity.Attrs = make(map[tribune.Name][]model.Attr, len(p.Here))
 		for _, n := range p.Here {
@@ -94,10 +93,11 @@ func (a *api) divideOne(r *http.Request, x *exchange, op string, many bool, m *t
 		case many && federation.CanBatch(s.Registration, &federation.Writing{Op: op, Query: r.URL.RawQuery}), !many && s.Offers(op):
 			kept = append(kept, s)
 		case s.Mode.Proxied():
-			p.fails = append(p.fails, &federation.Failure{Source: s.ID, Err: federation.ErrMode})
+			p.fails = append(p.fails, &failing{&federation.Failure{Source: s.ID, Err: federation.ErrMode}, s.Attrs})
 		}
 	}
 	p.Shares = kept
+	p.here = a.changesHere(op, p, exists) // after sources that cannot make it: where nobody else does, it is known here that the entity is missing
 }
 
 // changesHere reports whether this broker makes the change as well. What is held elsewhere alone it does not; what it does not have, but
@@ -123,16 +123,22 @@ func (a *api) changesHere(op string, p *part, exists bool) bool {
 func (p *part) keepPersonal(a *api, x *exchange, types []tribune.Name) {
 	kept := p.Shares[:0]
 	for _, s := range p.Shares {
-		n := len(s.Attrs)
-		s.Attrs = slices.DeleteFunc(s.Attrs, func(name tribune.Name) bool { return a.withheld(types, name) })
-		if n == len(s.Attrs) {
+		var personal []tribune.Name
+		s.Attrs = slices.DeleteFunc(s.Attrs, func(name tribune.Name) bool {
+			if !a.withheld(types, name) {
+				return false
+			}
+			personal = append(personal, name)
+			return true
+		})
+		if len(personal) == 0 {
 			kept = append(kept, s)
 			continue
 		}
 		if s.Mode.Proxied() {
-			p.fails = append(p.fails, &federation.Failure{Source: s.ID, Err: tribune.ErrDenied, Detail: fmt.Sprintf("%d attributes are personal: they are not forwarded, as no purpose goes with them", n-len(s.Attrs))})
+			p.fails = append(p.fails, &failing{&federation.Failure{Source: s.ID, Err: tribune.ErrDenied, Detail: fmt.Sprintf("%d attributes are personal: they are not forwarded, as no purpose goes with them", len(personal))}, personal})
 		} else {
-			x.warn(fmt.Sprintf(`199 tribune "registration %s: %d personal attributes are not forwarded: no purpose goes with them"`, s.ID, n-len(s.Attrs)))
+			x.warn(fmt.Sprintf(`199 tribune "registration %s: %d personal attributes are not forwarded: no purpose goes with them"`, s.ID, len(personal)))
 		}
 		if len(s.Attrs) > 0 {
 			kept = append(kept, s)

@@ -41,7 +41,9 @@ func (a *api) entity(r *http.Request, f *found, id tribune.EntityID, types query
 		return e, err
 	case len(g.Entities) == 0:
 		return e, missing(id, g)
-	case g.Entities[0].Here:
+	}
+	f.held(&g.Entities[0])
+	if g.Entities[0].Here {
 		return e, nil
 	}
 	return twin.View{Entity: g.Entities[0].Entity}, nil
@@ -53,6 +55,28 @@ func missing(id tribune.EntityID, g federation.Gathered) error {
 		return fmt.Errorf("entity %s: %w: neither here nor at a context source", id, tribune.ErrNotFound)
 	}
 	return tribune.Hint(fmt.Errorf("entity %s: %w", id, tribune.ErrNotFound), "Context sources could not all be asked: %s.", strings.Join(g.Warnings, "; "))
+}
+
+// warned puts what went wrong with sources into the header of an answer that is an error, as into any other (clause 6.3.17).
+func (f *found) warned(w http.ResponseWriter, err error) error {
+	if warn := f.header[warningHeader]; warn != "" {
+		w.Header().Set(warningHeader, warn)
+	}
+	return err
+}
+
+// held notes who holds an entity, for entity maps (clause 5.2.39).
+func (f *found) held(p *federation.Piece) {
+	if len(p.Told) == 0 {
+		return
+	}
+	if f.sources == nil {
+		f.sources = map[tribune.EntityID][]string{}
+	}
+	if p.Local {
+		p.Told = append([]string{here}, p.Told...)
+	}
+	f.sources[p.Entity.ID] = p.Told
 }
 
 // gather asks the sources that a need matches; asked is false where there are none. Warnings go into the answer's header. Where one of the
@@ -117,6 +141,7 @@ func (a *api) page(r *http.Request, s *search, f *found) (twin.Page, error) {
 	all := make([]twin.View, 0, len(g.Entities))
 	for i := range g.Entities {
 		p := &g.Entities[i]
+		f.held(p)
 		switch {
 		case q.Split && !s.Query.Matches(&p.Entity):
 		case p.Here:

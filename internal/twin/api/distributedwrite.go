@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -114,7 +115,7 @@ func (a *api) changeHere(r *http.Request, parts []*part, lock *sync.Mutex) {
 	for i, p := range of {
 		res := results[i]
 		if res.Err != nil {
-			p.fails = append([]error{res.Err}, p.fails...)
+			p.fails = append([]error{&failing{res.Err, slices.Sorted(maps.Keys(p.local.Entity.Attrs))}}, p.fails...)
 			continue
 		}
 		p.done++
@@ -166,7 +167,7 @@ func (a *api) forward(r *http.Request, x *exchange, c *federation.Writing, many 
 // add notes what a source has made of its share.
 func (p *part) add(attrs []tribune.Name, o federation.Outcome) {
 	if o.Err != nil {
-		p.fails = append(p.fails, o.Err)
+		p.fails = append(p.fails, &failing{o.Err, attrs})
 		var f *federation.Failure
 		if errors.As(o.Err, &f) && f.Status == http.StatusMultiStatus {
 			p.done++ // some of it

@@ -19,7 +19,7 @@ import (
 const (
 	maxMaps    = 1000
 	maxMapped  = 100_000   // entities of one map
-	maxMapping = 2_000_000 // entities of all maps: some 150 MB
+	maxMapping = 192 << 20 // bytes of all maps, estimated: some two million entities with ids of the usual length
 	mapFor     = 5 * time.Minute
 	mapAtMost  = time.Hour
 
@@ -33,6 +33,7 @@ type entityMap struct {
 	tenant  tribune.Tenant
 	of      string // what was asked when it was made: whoever uses it asks the same (clause 5.5.14)
 	context string // in which context (clause 5.5.9.1)
+	size    int    // in memory, estimated when it was put
 
 	mu      sync.Mutex // guards what follows
 	expires time.Time
@@ -45,9 +46,9 @@ type entityMap struct {
 type entityMaps struct {
 	now func() time.Time
 
-	mu    sync.Mutex // guards byID and count
-	byID  map[string]*entityMap
-	count int // entities of all
+	mu   sync.Mutex // guards byID and size
+	byID map[string]*entityMap
+	size int // of all
 }
 
 func newEntityMaps(now func() time.Time) *entityMaps {
@@ -62,10 +63,11 @@ func (s *entityMaps) put(m *entityMap) error {
 	var name [16]byte
 	rand.Read(name[:])
 	m.id = "urn:ngsi-ld:EntityMap:" + hex.EncodeToString(name[:])
+	m.size = m.weight()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep()
-	for len(s.byID) >= maxMaps || s.count+len(m.ids) > maxMapping {
+	for len(s.byID) >= maxMaps || s.size+m.size > maxMapping {
 		var first *entityMap
 		for _, o := range s.byID {
 			if first == nil || o.end().Before(first.end()) {
@@ -78,8 +80,20 @@ func (s *entityMaps) put(m *entityMap) error {
 		s.remove(first)
 	}
 	s.byID[m.id] = m
-	s.count += len(m.ids)
+	s.size += m.size
 	return nil
+}
+
+// weight estimates what a map takes of the memory.
+func (m *entityMap) weight() int {
+	n := 1 << 10
+	for _, id := range m.ids {
+		n += 16 + len(id)
+	}
+	for _, held := range m.sources {
+		n += 100 + 16*len(held) // the names are the registrations' own
+	}
+	return n
 }
 
 // sweep takes away what has expired.
@@ -94,9 +108,7 @@ func (s *entityMaps) sweep() {
 
 func (s *entityMaps) remove(m *entityMap) {
 	delete(s.byID, m.id)
-	m.mu.Lock()
-	s.count -= len(m.ids)
-	m.mu.Unlock()
+	s.size -= m.size
 }
 
 // get is a map of a tenant, nil where there is none or it has expired.
@@ -130,22 +142,27 @@ func (s *entityMaps) drop(tenant tribune.Tenant, id string) bool {
 }
 
 // forget takes entities out of a map that are not what was asked for any more (clause 5.5.9.3).
-func (s *entityMaps) forget(m *entityMap, gone map[tribune.EntityID]bool) {
+func (m *entityMap) forget(gone map[tribune.EntityID]bool) {
 	if len(gone) == 0 {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before := len(m.ids)
 	m.ids = slices.DeleteFunc(slices.Clone(m.ids), func(id tribune.EntityID) bool { return gone[id] })
 	for id := range gone {
 		delete(m.sources, id)
 	}
-	if s.byID[m.id] == m {
-		s.count -= before - len(m.ids)
+}
+
+// heldBy notes the registrations that hold an entity of a map that nobody else knows yet; none of them: it is held here.
+func (m *entityMap) heldBy(id tribune.EntityID, sources []string) {
+	if len(sources) == 0 {
+		return
 	}
+	if m.sources == nil {
+		m.sources = map[tribune.EntityID][]string{}
+	}
+	m.sources[id] = sources
 }
 
 func (m *entityMap) end() time.Time {

@@ -85,6 +85,7 @@ func (a *api) mapOne(r *http.Request, f *found, id tribune.EntityID, p params) e
 			return err
 		}
 		m = &entityMap{tenant: f.tenant, context: f.ctx.Key(), of: string(id), expires: a.Now().Add(lifetime), ids: []tribune.EntityID{id}}
+		m.heldBy(id, f.sources[id])
 		if err := a.maps.put(m); err != nil {
 			return err
 		}
@@ -98,6 +99,9 @@ func (a *api) mapOne(r *http.Request, f *found, id tribune.EntityID, p params) e
 
 // newMap makes the map of a search: it holds the ids of all that match.
 func (a *api) newMap(r *http.Request, s *search, p params, run runner) (*entityMap, error) {
+	if err := noMap(r); err != nil {
+		return nil, err
+	}
 	lifetime, err := mapLifetime(p["entityMapLifetime"])
 	if err != nil {
 		return nil, err
@@ -111,7 +115,9 @@ func (a *api) newMap(r *http.Request, s *search, p params, run runner) (*entityM
 			return nil, err
 		}
 		for i := range f.entities {
-			m.ids = append(m.ids, f.entities[i].ID)
+			id := f.entities[i].ID
+			m.ids = append(m.ids, id)
+			m.heldBy(id, f.sources[id])
 		}
 		if len(f.entities) == 0 || len(f.entities) < all.Limit && !f.temporal || len(m.ids) > maxMapped {
 			break
@@ -178,7 +184,7 @@ func (a *api) pageOf(s *search, m *entityMap, run runner) (*found, error) {
 		maps.Copy(f.header, page.header)
 		rest = rest[n:]
 	}
-	a.maps.forget(m, gone)
+	m.forget(gone)
 	if f.temporal && len(f.entities) > 0 { // the page has its own part of the time
 		some := *s
 		some.IDs, some.Limit, some.Offset, some.Count = idsOf(f.entities), len(f.entities), 0, false

@@ -32,6 +32,7 @@ type found struct {
 
 	aggregates []map[tribune.Name][]temporal.Aggregated // of each entity, where histories are aggregated
 	header     map[string]string                        // of the answer: count, pages
+	sources    map[tribune.EntityID][]string            // registrations that hold an entity, and here; those not in it are held here alone
 	class      tribune.ClassID                          // where the request names a person: the class of what it asks
 	subjects   []tribune.Pseudonym
 	lookUp     tribune.Name // where the request names people: the attribute by which it does

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -22,28 +20,8 @@ func acceptsGeo(r *http.Request) bool {
 	if !slices.ContainsFunc(headers, func(h string) bool { return strings.Contains(h, "geo") }) {
 		return false
 	}
-	best, geo := 0.0, 0.0
-	for _, h := range headers {
-		for part := range strings.SplitSeq(h, ",") {
-			media, params, err := mime.ParseMediaType(part)
-			if err != nil {
-				continue
-			}
-			q := 1.0
-			if s, ok := params["q"]; ok {
-				if q, err = strconv.ParseFloat(s, 64); err != nil {
-					continue
-				}
-			}
-			switch media {
-			case typeGeoJSON:
-				geo = max(geo, q)
-			case typeJSON, typeLD, "application/*", "*/*":
-				best = max(best, q)
-			}
-		}
-	}
-	return geo > best
+	a := readAccept(headers)
+	return a.geo.q > max(a.json.q, a.ld.q)
 }
 
 // prefers is what the Prefer headers say about something (RFC 7240): Prefer: body=json, ngsi-ld=1.5. "" where nothing.

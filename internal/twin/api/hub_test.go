@@ -69,6 +69,8 @@ type city struct {
 	prepared map[string]tribune.Reading
 	acts     map[string]protocol.Act
 	readings []tribune.Reading
+
+	delivered []tribune.Pseudonym // of whom subscriptions were told
 }
 
 func newCity(t testing.TB, amend ...func(*tribune.Class)) *city {

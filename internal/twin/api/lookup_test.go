@@ -142,6 +142,11 @@ func TestEntityMapAnswersNoRequestWithAPurpose(t *testing.T) {
 	if made.status != 201 || made.header.Get("NGSILD-EntityMap") == "" {
 		t.Fatalf("got %d %s", made.status, made.body)
 	}
+	for _, x := range [][3]string{{"POST", "/entityMaps", byDriver(driver)}, {"POST", "/entityMaps", byPlate}, {"GET", "/entityMaps?type=ParkingSession", ""}, {"POST", "/temporal/entityMaps", cars}} {
+		if a := c.do(t, x[0], x[1], x[2], enforce...); a.status != 400 && a.status != 404 && a.status != 405 {
+			t.Errorf("%s %s with a purpose: got %d %s", x[0], x[1], a.status, a.body)
+		}
+	}
 	a := c.do(t, "POST", query, cars, append([]string{"NGSILD-EntityMap: " + made.header.Get("NGSILD-EntityMap")}, enforce...)...)
 	if a.status != 400 || strings.Contains(a.body, "ParkingSession:1") {
 		t.Errorf("got %d %s", a.status, a.body)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"tribune"
@@ -73,11 +72,14 @@ func mediaOf(r *http.Request) (string, error) {
 		return "", errLength
 	}
 	header := r.Header.Get("Content-Type")
-	if header == typeJSON || header == typeLD { // nearly always
+	switch header {
+	case typeJSON, typeLD: // nearly always
 		return header, nil
+	case "": // no media type is none that is unsupported: the precondition as such is not met, which 400 can explain (docs/decisions/0018)
+		return "", tribune.Hint(fmt.Errorf("%w: the Content-Type header is missing (clause 6.3.4)", errInvalidRequest), "Set Content-Type: %s.", typeJSON)
 	}
 	media, params, err := mime.ParseMediaType(header)
-	if err != nil && header != "" {
+	if err != nil {
 		return "", fmt.Errorf("%w: the Content-Type header cannot be read", errMediaType)
 	}
 	if set, ok := params["charset"]; ok && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
@@ -158,33 +160,11 @@ func acceptsLD(r *http.Request) (bool, error) {
 	if len(headers) == 0 || len(headers) == 1 && (headers[0] == "*/*" || headers[0] == typeJSON) {
 		return false, nil
 	}
-	plain, ld := 0.0, 0.0
-	for _, h := range headers {
-		for part := range strings.SplitSeq(h, ",") {
-			media, params, err := mime.ParseMediaType(part)
-			if err != nil {
-				continue // a range that cannot be read accepts nothing
-			}
-			q := 1.0
-			if s, ok := params["q"]; ok {
-				if q, err = strconv.ParseFloat(s, 64); err != nil {
-					continue
-				}
-			}
-			switch media {
-			case typeJSON:
-				plain = max(plain, q)
-			case typeLD:
-				ld = max(ld, q)
-			case "*/*", "application/*":
-				plain, ld = max(plain, q), max(ld, q/2)
-			}
-		}
-	}
-	if plain <= 0 && ld <= 0 {
+	a := readAccept(headers)
+	if a.json.q <= 0 && a.ld.q <= 0 {
 		return false, tribune.Hint(fmt.Errorf("%w: answers are %s or %s", errNotAcceptable, typeJSON, typeLD), "Set Accept: %s.", typeJSON)
 	}
-	return ld > plain, nil
+	return a.ld.q > a.json.q, nil
 }
 
 // acceptsJSON is for answers that no @context belongs to.

@@ -14,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"tribune"
+	"tribune/internal/store"
 	"tribune/internal/store/pebble"
 	"tribune/internal/twin"
 	"tribune/internal/twin/federation"
@@ -24,6 +25,14 @@ import (
 
 // whole is an API with all its parts, on a store in memory; who calls is not asked.
 func whole(t *testing.T) *api {
+	t.Helper()
+	cfg, _ := parts(t)
+	cfg.MayWrite = func(tribune.Caller) error { return nil }
+	return open(cfg)
+}
+
+// parts are all that an API can be made of, and the store below them.
+func parts(t *testing.T) (Config, store.Store) {
 	t.Helper()
 	st, err := pebble.Open(pebble.Config{Dir: "store", FS: vfs.NewMem()})
 	if err != nil {
@@ -56,10 +65,7 @@ func whole(t *testing.T) *api {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { watching.Close() })
-	return open(Config{
-		Twin: tw, Notify: notifier, Registry: registry, RegistrySubscriptions: watching, Contexts: contexts, Log: log,
-		MayWrite: func(tribune.Caller) error { return nil },
-	})
+	return Config{Twin: tw, Notify: notifier, Registry: registry, RegistrySubscriptions: watching, Contexts: contexts, Log: log}, st
 }
 
 // nameless are routes that only say that an id is missing.

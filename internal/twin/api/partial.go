@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"tribune"
+	"tribune/internal/twin"
 	"tribune/internal/twin/federation"
 	"tribune/internal/web"
 )
@@ -23,6 +24,35 @@ func (p *partial) Error() string {
 }
 
 func (p *partial) Unwrap() []error { return p.failures }
+
+// failing is what somebody has not changed, and why.
+type failing struct {
+	error
+	attrs []tribune.Name
+}
+
+func (f *failing) Unwrap() error { return f.error }
+
+// partlyUpdated is an UpdateResult that names the attributes that somebody who holds them has not changed (clause 6.6.3).
+func (a *api) partlyUpdated(res twin.Result, p *partial, why string) updates {
+	out := updateResult(res, why)
+	for _, err := range p.failures {
+		var at *failing
+		if !errors.As(err, &at) {
+			continue
+		}
+		not := notUpdated{Reason: a.problems.Of(err).Detail}
+		var f *federation.Failure
+		if errors.As(err, &f) {
+			not.RegistrationID = f.Source
+		}
+		for _, name := range at.attrs {
+			not.AttributeName = string(name)
+			out.NotUpdated = append(out.NotUpdated, not)
+		}
+	}
+	return out
+}
 
 // errorsOf are the errors of one entity in a BatchOperationResult (clause 5.2.17), and whether something of it was done.
 func (a *api) errorsOf(id string, err error) (out []batchError, done bool) {

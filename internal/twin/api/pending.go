@@ -25,6 +25,8 @@ type frame struct {
 	caller  tribune.Caller
 	request [sha256.Size]byte // fingerprint of the request
 	until   time.Time
+
+	standing *tribune.Standing // of a subscription; nil = of a reading
 }
 
 // pending holds frames by act id, bounded in number, size and time.

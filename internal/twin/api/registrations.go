@@ -137,10 +137,15 @@ func registrationID(w http.ResponseWriter, r *http.Request) (tribune.Tenant, str
 	return t, string(id), nil
 }
 
+// reads reports whether the caller may read alone.
+func (a *api) reads(r *http.Request) bool {
+	caller := web.CallerOf(r.Context())
+	return !caller.Known() || a.MayWrite(caller) != nil
+}
+
 // shown is how the caller sees registrations: what opens a source is for those who may register one.
 func (a *api) shown(r *http.Request, ctx *jsonld.Context, ld bool) federation.Shown {
-	caller := web.CallerOf(r.Context())
-	s := federation.Shown{Names: ctx, Discreet: !caller.Known() || a.MayWrite(caller) != nil}
+	s := federation.Shown{Names: ctx, Discreet: a.reads(r)}
 	if ld {
 		s.Context = ctx.JSON()
 	}
@@ -200,10 +205,14 @@ func (a *api) noEntity(r *http.Request, t tribune.Tenant, info *federation.Infor
 	if len(some) == 0 {
 		some = make([]federation.EntityInfo, 1)
 	}
-	for _, e := range some {
-		q.Types, q.IDs, q.IDPattern = query.Type(e.Types...), nil, e.IDPattern
-		if e.ID != "" {
-			q.IDs, q.IDPattern = []tribune.EntityID{e.ID}, nil
+	for all := range slices.Chunk(some, twin.MaxSelectors) { // a query for each would look at all entities as often
+		q.Selectors = nil
+		for _, e := range all {
+			one := twin.Selector{Types: query.Type(e.Types...), IDPattern: e.IDPattern}
+			if e.ID != "" {
+				one.IDs, one.IDPattern = []tribune.EntityID{e.ID}, nil
+			}
+			q.Selectors = append(q.Selectors, one)
 		}
 		page, err := a.Twin.Find(r.Context(), q)
 		if err != nil {

@@ -61,10 +61,10 @@ func (a *api) retrieveEntity(w http.ResponseWriter, r *http.Request) error {
 	return a.answer(w, r, nil, func() (*found, error) {
 		e, err := a.entity(r, f, id, types, p["type"])
 		if err != nil {
-			return nil, err
+			return nil, f.warned(w, err)
 		}
 		if !hasOne(e, f.view.Attrs, caller.Purpose != "") || !shown(e, f.view, caller.Purpose != "") {
-			return nil, fmt.Errorf("%w: the entity has none of the members asked for", tribune.ErrNotFound)
+			return nil, f.warned(w, fmt.Errorf("%w: the entity has none of the members asked for", tribune.ErrNotFound))
 		}
 		f.entities = []twin.View{e}
 		if mapped {

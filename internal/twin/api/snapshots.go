@@ -135,6 +135,9 @@ func (a *api) sendSnapshot(w http.ResponseWriter, r *http.Request, st snapshot.S
 		return err
 	}
 	st.ReceiverInfo = nil // it may hold secrets
+	if a.reads(r) {
+		st.Endpoint = "" // so may this, and it is nobody else's business
+	}
 	out := struct {
 		snapshot.Status
 		Context json.RawMessage `json:"@context,omitempty"`

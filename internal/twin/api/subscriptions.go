@@ -13,14 +13,14 @@ import (
 )
 
 // Subscribing makes the hub call others, and a subscription shows what its endpoint is sent (receiverInfo may hold a token): all
-// of it is for those who may write.
+// of it is for those who may write, and for who has the law's leave for a standing act (standing.go).
 func (a *api) subscriptionRoutes() table {
 	if a.Notify == nil {
 		return nil
 	}
 	return table{
-		"/subscriptions":      {"POST": a.write(a.createSubscription), "GET": a.write(a.querySubscriptions)},
-		"/subscriptions/{id}": {"GET": a.write(a.retrieveSubscription), "PATCH": a.write(a.updateSubscription), "DELETE": a.write(a.deleteSubscription)},
+		"/subscriptions":      {"POST": a.subscribe, "GET": a.write(a.querySubscriptions)},
+		"/subscriptions/{id}": {"GET": a.writeOrOwn(a.retrieveSubscription), "PATCH": a.write(a.updateSubscription), "DELETE": a.writeOrOwn(a.deleteSubscription)},
 	}
 }
 
@@ -34,7 +34,7 @@ func (a *api) createSubscription(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id, err := a.Notify.Create(r.Context(), tenant, doc, in.ctx)
+	id, err := a.subscribed(r, tenant, doc, in.ctx)
 	if err != nil {
 		return err
 	}
@@ -48,16 +48,19 @@ func (a *api) createSubscription(w http.ResponseWriter, r *http.Request) error {
 
 // subscription reads a body that is a subscription or a fragment of one.
 func (a *api) subscription(w http.ResponseWriter, r *http.Request) (tribune.Tenant, payload, error) {
+	if web.CallerOf(r.Context()).Purpose != "" {
+		return "", payload{}, tribune.Hint(fmt.Errorf("%w: a change of a subscription has no purpose", tribune.ErrInvalid), "A subscription to personal data is made with its purpose, and can be deleted.")
+	}
+	return a.subscriptionBody(w, r)
+}
+
+func (a *api) subscriptionBody(w http.ResponseWriter, r *http.Request) (tribune.Tenant, payload, error) {
 	if _, err := readParams(r, "local"); err != nil {
 		return "", payload{}, err
 	}
 	tenant, err := tenant(w, r)
 	if err != nil {
 		return "", payload{}, err
-	}
-	if web.CallerOf(r.Context()).Purpose != "" {
-		return "", payload{}, tribune.Hint(fmt.Errorf("%w: subscriptions to personal data", tribune.ErrUnsupported),
-			"Subscribe without a purpose: sealed attributes are absent from notifications. Personal data are read by request.")
 	}
 	in, err := a.read(r)
 	if err == nil && in.ctx == nil {

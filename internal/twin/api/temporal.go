@@ -153,7 +153,7 @@ func (a *api) evolutions(r *http.Request, s *pastSearch) (*found, error) {
 			return nil, err
 		}
 	}
-	out, err := a.Twin.Evolutions(r.Context(), twin.EvolutionQuery{Query: s.Query, Time: s.time, Datasets: s.view.Datasets, Page: a.TemporalPage, Sealed: true, Aggregate: s.aggregate})
+	out, err := a.Twin.Evolutions(r.Context(), twin.EvolutionQuery{Query: s.Query, Time: s.time, Datasets: s.view.Datasets, Page: a.TemporalPage, Sealed: true, Backward: s.backward, Aggregate: s.aggregate})
 	if err != nil {
 		return nil, tooComplex(err)
 	}

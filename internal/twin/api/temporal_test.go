@@ -9,13 +9,15 @@ import (
 const carPast = `{"id":"urn:t:1","type":"Car","speed":[{"type":"Property","value":10,"observedAt":"2026-01-01T00:00:00Z"},{"type":"Property","value":20,"observedAt":"2026-01-01T00:30:00Z"},{"type":"Property","value":60,"observedAt":"2026-01-01T01:30:00Z"}],
 "scope":[{"type":"Property","value":"/a","observedAt":"2026-01-01T00:00:00Z"},{"type":"Property","value":["/b","/c"],"observedAt":"2026-01-01T01:00:00Z"}],"name":[{"type":"LanguageProperty","languageMap":{"en":"x"},"observedAt":"2026-01-01T00:10:00Z"}]}`
 
-// What is written about the past is read back in every representation, and only there: the present knows nothing of it.
+// What is written about the past is read back in every representation, and what is newest of it is the present.
 func TestTemporalProvisionAndRepresentations(t *testing.T) {
 	c := newCity(t)
 	if a := c.must(t, 201, "POST", "/temporal/entities", carPast); a.header.Get("Location") != "/ngsi-ld/v1/temporal/entities/urn:t:1" {
 		t.Errorf("Location %q", a.header.Get("Location"))
 	}
-	c.must(t, 404, "GET", "/entities/urn:t:1", "")
+	if a := c.must(t, 200, "GET", "/entities/urn:t:1?format=simplified", ""); !strings.Contains(a.body, `"speed":60`) || !strings.Contains(a.body, `"scope":["/b","/c"]`) {
+		t.Errorf("the present: %s", a.body)
+	}
 	c.must(t, 204, "POST", "/temporal/entities", `{"id":"urn:t:1","type":"Truck"}`)
 	c.must(t, 204, "POST", "/temporal/entities/urn:t:1/attrs", `{"speed":{"type":"Property","values":[[90,"2026-01-02T00:00:00Z"]]}}`)
 	for query, want := range map[string][]string{
@@ -129,7 +131,16 @@ func TestTemporalQueries(t *testing.T) {
 	if strings.Contains(a.body, `"value":20`) || !strings.Contains(a.body, `"value":60`) {
 		t.Errorf("instances from before the scope was valid: %s", a.body)
 	}
-	for _, query := range []string{"type=Car", window, window + "id=urn:t:1", window + "type=Car&orderBy=speed", window + "attrs=createdAt"} {
+	for query, want := range map[string]string{"id": "13", "id;asc": "13", "id;desc": "31", "id;desc&local=true": "31", "id;desc&limit=1": "3", "id;desc&limit=1&offset=1": "1", "id&collation=de": "13"} {
+		a, got := c.must(t, 200, "GET", "/temporal/entities?"+window+"type=Car,Bus&attrs=speed&orderBy="+query, ""), ""
+		for _, part := range strings.Split(a.body, `"id":"urn:t:`)[1:] {
+			got += part[:1]
+		}
+		if got != want {
+			t.Errorf("orderBy=%s: got %q, want %q: %s", query, got, want, a.body)
+		}
+	}
+	for _, query := range []string{"type=Car", window, window + "id=urn:t:1", window + "type=Car&orderBy=speed", window + "attrs=createdAt", window + "type=Car&orderBy=id,speed", window + "type=Car&orderBy=id&local=false", window + "type=Car&orderBy=id&collation=!!"} {
 		c.must(t, 400, "GET", "/temporal/entities?"+query, "")
 	}
 	a = c.must(t, 200, "POST", "/temporal/entityOperations/query?count=true", `{"type":"Query","entities":[{"type":"Car"},{"type":"Bus","id":"urn:t:3"}],"temporalQ":{"timerel":"after","timeAt":"2026-01-01T00:00:00Z","lastN":1},"attrs":["speed"]}`)

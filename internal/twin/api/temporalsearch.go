@@ -10,7 +10,9 @@ import (
 
 	"tribune"
 	"tribune/internal/twin"
+	"tribune/internal/twin/federation"
 	"tribune/internal/twin/jsonld"
+	"tribune/internal/twin/query"
 	"tribune/internal/twin/temporal"
 )
 
@@ -19,6 +21,7 @@ type pastSearch struct {
 	search
 	time      temporal.Query
 	aggregate *twin.Aggregation // nil = instances
+	backward  bool              // entities come in descending order of their ids
 	named     bool              // attributes are chosen: each must be one that can be aggregated
 }
 
@@ -55,7 +58,7 @@ func (a *api) pastQuery(w http.ResponseWriter, r *http.Request, ctx *jsonld.Cont
 	if err := s.reach(); err != nil {
 		return nil, err
 	}
-	return s, p.orderedByID(s.local)
+	return s, a.orderedByID(r, s, p["orderBy"], p["collation"])
 }
 
 // selected reads which entities are asked for, from the URL or from selectors in a body.
@@ -70,18 +73,39 @@ func (s *pastSearch) selected(p params, selectors []selectorBody) error {
 	return s.selector(p["type"], ids, p["idPattern"])
 }
 
-// orderedByID refuses every order but that of the ids, in which answers come anyway (clause 5.7.4.4).
-func (p params) orderedByID(local bool) error {
-	if _, ok := p["orderBy"]; !ok {
+// orderedByID reads the order: that of the ids is the only one (clause 5.7.4.4). As with the present, what is held here can be ordered, and
+// what comes from several sources cannot.
+func (a *api) orderedByID(r *http.Request, s *pastSearch, by, collation string) error {
+	if collation != "" {
+		if err := (&search{ctx: s.ctx}).order([]string{"id"}, "", nil, collation); err != nil {
+			return err
+		}
+	}
+	if by == "" {
 		return nil
 	}
-	if !local {
-		return tribune.Hint(fmt.Errorf("%w: orderBy is for local queries (clause 5.7.4.4)", tribune.ErrInvalid), "Add local=true.")
+	for part := range strings.SplitSeq(by, ",") {
+		name, direction, _ := strings.Cut(part, ";")
+		if name != "id" || direction != "" && direction != "asc" && direction != "desc" {
+			return tribune.Hint(fmt.Errorf("%w: evolutions are ordered by id (clause 5.7.4.4)", tribune.ErrInvalid), "Write orderBy=id, or orderBy=id;desc.")
+		}
 	}
-	if by := p["orderBy"]; by != "id" && by != "id;asc" {
-		return fmt.Errorf("%w: evolutions are ordered by id (clause 5.7.4.4)", tribune.ErrInvalid)
+	first, _, _ := strings.Cut(by, ",") // an id said again decides nothing
+	s.backward = strings.HasSuffix(first, ";desc")
+	if s.wide || a.distributes(r, s.Tenant) && len(a.match(r, s.Tenant, s.needOfPast())) > 0 {
+		return ordersHere()
 	}
 	return nil
+}
+
+// needOfPast is what the query needs of context sources, as far as it decides who is asked.
+func (s *pastSearch) needOfPast() federation.Need {
+	n := federation.Need{Op: "queryTemporal", IDs: s.IDs, Pattern: s.IDPattern, Types: s.Types, Attrs: s.looksAt(), Datasets: s.view.Datasets,
+		Past: &federation.Past{Managed: s.time.Property != temporal.ObservedAt && s.time.Property != ""}}
+	if len(s.Selectors) > 0 {
+		n.Types, n.IDs, n.Pattern = query.Type(s.types...), s.search.selected(), nil
+	}
+	return n
 }
 
 // read reads what a query and a retrieval have in common: the time, the attributes, how they are shown.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -246,6 +247,10 @@ func (a *api) changeAttrs(w http.ResponseWriter, r *http.Request, mode twin.Mode
 		return err
 	}
 	res := a.mutate(r, m)
+	var p *partial
+	if errors.As(res.Err, &p) {
+		return sendJSON(w, http.StatusMultiStatus, a.partlyUpdated(res, p, why))
+	}
 	if res.Err != nil {
 		return res.Err
 	}
@@ -257,22 +262,27 @@ func (a *api) changeAttrs(w http.ResponseWriter, r *http.Request, mode twin.Mode
 }
 
 // updateResult is clause 5.2.18. Names are fully qualified: the answer carries no @context that would say what a short one means.
-func updateResult(res twin.Result, why string) any {
-	type notUpdated struct {
-		AttributeName string `json:"attributeName"`
-		Reason        string `json:"reason"`
-	}
-	out := struct {
-		Updated    []string     `json:"updated"`
-		NotUpdated []notUpdated `json:"notUpdated"`
-	}{Updated: []string{}}
+func updateResult(res twin.Result, why string) updates {
+	out := updates{Updated: []string{}, NotUpdated: []notUpdated{}}
 	for _, name := range res.Updated {
 		out.Updated = append(out.Updated, string(name))
 	}
 	for _, name := range res.Ignored {
-		out.NotUpdated = append(out.NotUpdated, notUpdated{string(name), why})
+		out.NotUpdated = append(out.NotUpdated, notUpdated{AttributeName: string(name), Reason: why})
 	}
 	return out
+}
+
+// updates is an UpdateResult (clauses 5.2.18 and 5.2.19).
+type updates struct {
+	Updated    []string     `json:"updated"`
+	NotUpdated []notUpdated `json:"notUpdated"`
+}
+
+type notUpdated struct {
+	AttributeName  string `json:"attributeName"`
+	Reason         string `json:"reason"`
+	RegistrationID string `json:"registrationId,omitempty"`
 }
 
 func sendJSON(w http.ResponseWriter, status int, v any) error {

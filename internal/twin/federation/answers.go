@@ -27,6 +27,21 @@ type keptAnswer struct {
 	until time.Time
 }
 
+// keptOverhead is what an answer costs beside its bytes: an empty one must not be free.
+const keptOverhead = 1 << 10
+
+// cost in bytes.
+func (k *keptAnswer) cost() int {
+	n := keptOverhead + len(k.reply.Body)
+	for name, values := range k.reply.Header {
+		n += len(name)
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return n
+}
+
 func newAnswers() *answers { return &answers{byKey: map[string]*list.Element{}, order: list.New()} }
 
 // keyOf is everything that an answer may depend on.
@@ -69,8 +84,9 @@ func (a *answers) put(key string, reply Reply, until time.Time) {
 	if e, ok := a.byKey[key]; ok {
 		a.drop(e)
 	}
-	a.byKey[key] = a.order.PushFront(&keptAnswer{key, reply, until})
-	a.bytes += len(reply.Body)
+	k := &keptAnswer{key, reply, until}
+	a.byKey[key] = a.order.PushFront(k)
+	a.bytes += k.cost()
 	for a.bytes > maxKept {
 		a.drop(a.order.Back())
 	}
@@ -79,5 +95,5 @@ func (a *answers) put(key string, reply Reply, until time.Time) {
 func (a *answers) drop(e *list.Element) {
 	k := a.order.Remove(e).(*keptAnswer)
 	delete(a.byKey, k.key)
-	a.bytes -= len(k.reply.Body)
+	a.bytes -= k.cost()
 }

@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ type Gathered struct {
 type Piece struct {
 	Entity model.Entity
 	Here   bool // it is one of the given ones, unchanged
+
+	Local bool     // this broker holds something of it
+	Told  []string // ids of the registrations whose sources hold something of it
 }
 
 // Gather asks all sources at once and puts their entities together with those found here (clauses 5.7.1 and 5.7.2). withhold names
@@ -56,12 +60,12 @@ func (s *Sources) Gather(ctx context.Context, matches []Match, q *Question, here
 	}
 	for i, m := range matches {
 		if m.Mode != Auxiliary {
-			b.answer(m.Mode, answers[i].Entities, s)
+			b.answer(m.Registration, answers[i].Entities, s)
 		}
 	}
 	for i, m := range matches { // what they add depends on all others
 		if m.Mode == Auxiliary {
-			b.answer(m.Mode, answers[i].Entities, s)
+			b.answer(m.Registration, answers[i].Entities, s)
 		}
 		out.More = out.More || answers[i].More
 		if failures[i] != nil {
@@ -71,10 +75,10 @@ func (s *Sources) Gather(ctx context.Context, matches []Match, q *Question, here
 			warn(StaleWarning(m.Registration))
 		}
 	}
+	out.Entities = b.pieces()
 	if b.withheld > 0 {
 		warn(fmt.Sprintf(`199 tribune "%d personal attributes that context sources told are left out"`, b.withheld))
 	}
-	out.Entities = b.pieces()
 	return out
 }
 
@@ -88,7 +92,10 @@ type blend struct {
 
 type blended struct {
 	Merged
-	here *model.Entity // the only version so far, and unchanged
+	here  *model.Entity         // the only version so far, and unchanged
+	local *model.Entity         // the version of this broker
+	told  map[tribune.Name]bool // attributes that a source has told
+	by    []string              // ids of the registrations of these sources
 }
 
 func (b *blend) of(id tribune.EntityID) *blended {
@@ -107,18 +114,23 @@ func (b *blend) local(e *model.Entity, s *Sources) {
 		return
 	}
 	x := b.of(e.ID)
-	if len(lost) == 0 {
+	if x.local = e; len(lost) == 0 {
 		x.here = e // most stay as they are
 		return
 	}
-	x.Add(e, s.cfg.Now())
-	x.Drop(lost...)
+	rest := *e
+	rest.Attrs = maps.Clone(e.Attrs)
+	for _, n := range lost {
+		delete(rest.Attrs, n)
+	}
+	x.local = &rest
+	x.Add(&rest, s.cfg.Now())
 }
 
-func (b *blend) answer(mode Mode, entities []model.Entity, s *Sources) {
+func (b *blend) answer(r *Registration, entities []model.Entity, s *Sources) {
 	for i := range entities {
 		e := &entities[i]
-		lost, whole := b.claimed(mode, e)
+		lost, whole := b.claimed(r.Mode, e)
 		if whole {
 			continue
 		}
@@ -136,10 +148,40 @@ func (b *blend) answer(mode Mode, entities []model.Entity, s *Sources) {
 			x.Add(x.here, s.cfg.Now())
 			x.here = nil
 		}
-		if mode == Auxiliary {
+		x.tells(e)
+		if !slices.Contains(x.by, r.ID) {
+			x.by = append(x.by, r.ID)
+		}
+		if r.Mode == Auxiliary {
 			x.Supplement(e, s.cfg.Now())
 		} else {
 			x.Add(e, s.cfg.Now())
+		}
+	}
+}
+
+func (x *blended) tells(e *model.Entity) {
+	if x.told == nil {
+		x.told = make(map[tribune.Name]bool, len(e.Attrs))
+	}
+	for n := range e.Attrs {
+		x.told[n] = true
+	}
+}
+
+// untell takes out what sources told that is personal for what the entity is by all who know it: a source says itself of which
+// types its version is, and could name one for which the law has nothing to hide.
+func (b *blend) untell(x *blended) {
+	if b.withhold == nil {
+		return
+	}
+	for n := range x.told {
+		if _, there := x.Entity.Attrs[n]; !there || !b.withhold(x.Entity.Types, n) {
+			continue
+		}
+		b.withheld++
+		if x.Drop(n); x.local != nil && x.local.Attrs[n] != nil {
+			x.attrs()[n] = x.local.Attrs[n]
 		}
 	}
 }
@@ -171,9 +213,10 @@ func (b *blend) pieces() []Piece {
 	for _, x := range b.byID {
 		switch {
 		case x.here != nil:
-			out = append(out, Piece{*x.here, true})
+			out = append(out, Piece{Entity: *x.here, Here: true, Local: true})
 		case !x.Empty():
-			out = append(out, Piece{x.Entity, false})
+			b.untell(x)
+			out = append(out, Piece{Entity: x.Entity, Local: x.local != nil, Told: x.by})
 		}
 	}
 	slices.SortFunc(out, func(a, b Piece) int { return strings.Compare(string(a.Entity.ID), string(b.Entity.ID)) })

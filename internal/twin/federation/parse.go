@@ -10,7 +10,6 @@ import (
 
 	"tribune"
 	"tribune/internal/twin/jsonld"
-	"tribune/internal/twin/query"
 )
 
 // Bounds of one registration.
@@ -240,8 +239,13 @@ func (r *Registration) consistent() error {
 			}
 		}
 	case Auxiliary:
-		if r.doc.get("operations") == nil || r.operations&^retrieveOps != 0 {
-			return bad("operations", "an auxiliary registration offers retrieveOps, retrieveEntity or queryEntity, and says so (clause 5.9.2.4)")
+		// Clause 5.9.2.4 names what operations may say; where they are not there clause 4.3.6.2 holds, by which auxiliary registrations
+		// are always accepted: clients leave them out (docs/decisions/0018).
+		if r.doc.get("operations") == nil {
+			r.operations = retrieveOps
+		}
+		if r.operations&^retrieveOps != 0 {
+			return bad("operations", "an auxiliary registration offers retrieveOps, retrieveEntity or queryEntity, nothing else (clause 5.9.2.4)")
 		}
 	}
 	return nil
@@ -254,6 +258,9 @@ func endpoint(raw json.RawMessage) (string, error) {
 		return "", err
 	}
 	u, err := endpointURL(s)
+	if err == nil && u.User != nil { // registrations are shown to everybody
+		return "", tribune.Hint(bad("endpoint", "it must not carry a name or password"), "Put what opens the source into contextSourceInfo, as Authorization: it is shown only to those who may write.")
+	}
 	if err != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", tribune.Hint(bad("endpoint", "it must be an http or https URI that can be dereferenced (clause 5.2.9)"), "Write like https://broker.example.org:1026, without /ngsi-ld/v1.")
 	}
@@ -283,14 +290,6 @@ func (r *Registration) due(now time.Time) error {
 		return bad("expiresAt", "it is in the past (clause 5.9.2.4)")
 	}
 	return nil
-}
-
-func geometry(name string, raw json.RawMessage) (*query.Geometry, error) {
-	g, err := query.ParseGeometry(raw)
-	if err != nil {
-		return nil, tribune.Hint(bad(name, "it must be a GeoJSON geometry (clause 4.7)"), "%s", tribune.HintOf(err))
-	}
-	return g, nil
 }
 
 func bad(member, rule string) error {

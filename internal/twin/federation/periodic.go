@@ -70,6 +70,10 @@ func (s *Subscriptions) untilDue() time.Duration {
 	return max(first, 0)
 }
 
+// leastEvery bounds how often all that a subscription matches is written for it: timeInterval is a stranger's choice, and nobody
+// can register meanwhile.
+const leastEvery = 100 * time.Millisecond
+
 // send posts what is due: the periodic notifications, and what has waited for throttling to end.
 func (s *Subscriptions) send() {
 	s.cfg.Registry.writing.Lock()
@@ -77,7 +81,7 @@ func (s *Subscriptions) send() {
 	now := s.now()
 	for _, w := range s.each(func(w *watcher) bool { return !w.due.IsZero() && !now.Before(w.due) }) {
 		if every := w.spec.Interval(); every > 0 {
-			w.due = now.Add(every)
+			w.due = now.Add(max(every, leastEvery))
 			s.all(w, "updated")
 			continue
 		}

@@ -52,3 +52,12 @@ func ParseScope(text string) (func(scopes []string) bool, error) {
 	}
 	return x.Match, nil
 }
+
+// geometry reads a geometry of a registration.
+func geometry(name string, raw json.RawMessage) (*query.Geometry, error) {
+	g, err := query.ParseGeometry(raw)
+	if err != nil {
+		return nil, tribune.Hint(bad(name, "it must be a GeoJSON geometry (clause 4.7)"), "%s", tribune.HintOf(err))
+	}
+	return g, nil
+}

@@ -10,6 +10,7 @@
 //
 //	r|id   a registration: its document with expanded names, and its status (row)
 //	s|id   a registration subscription, in the same way
+//	l|id   a source's copy of a subscription (legRow), by the copy's ID
 package federation
 
 import (
@@ -45,11 +46,13 @@ type Registry struct {
 	count atomic.Int64 // of all registrations
 
 	writing sync.Mutex   // held by whoever changes a registration, from its check to its last watcher; before mu
-	mu      sync.RWMutex // guards what tenants holds
+	mu      sync.RWMutex // guards what tenants holds, and weight
 	tenants map[tribune.Tenant]*index
+	weight  int       // of all, in bytes
 	ends    time.Time // no registration expires before; zero = none does
 
 	watch func(Change) // under writing, in the order of the changes; it does not block
+	legs  func(Change) // the same, for distributed subscriptions; nil = there are none
 	wake  chan struct{}
 	stop  context.CancelFunc
 	done  chan struct{}
@@ -148,28 +151,30 @@ func (g *Registry) admit(ctx context.Context, old, r *Registration, free func() 
 			return err
 		}
 	}
-	if old == nil {
-		if err := g.room(r.Tenant); err != nil {
-			return err
-		}
+	if err := g.room(r, old); err != nil {
+		return err
 	}
 	if err := g.save(ctx, r); err != nil {
 		return err
 	}
 	g.keep(r)
-	g.watch(Change{Before: old, After: r})
+	g.tell(Change{Before: old, After: r})
 	return nil
 }
 
-// room refuses one registration too many.
-func (g *Registry) room(tenant tribune.Tenant) error {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	t := g.tenants[tenant]
-	if g.count.Load() < MaxEverywhere && (t == nil || len(t.byID) < MaxRegistrations) {
-		return nil
+// tell tells who watches of a change. The caller holds writing.
+func (g *Registry) tell(c Change) {
+	g.watch(c)
+	if g.legs != nil {
+		g.legs(c)
 	}
-	return tribune.Hint(fmt.Errorf("%w: %d context source registrations are enough for one tenant", tribune.ErrTooLarge, MaxRegistrations), "Delete some that are not needed, or register patterns.")
+}
+
+// follow has distributed subscriptions told of each change.
+func (g *Registry) follow(each func(Change)) {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	g.legs = each
 }
 
 // keep puts a stored registration into memory.
@@ -181,9 +186,12 @@ func (g *Registry) keep(r *Registration) {
 		t = newIndex()
 		g.tenants[r.Tenant] = t
 	}
-	if t.byID[r.ID] == nil {
+	if old := t.byID[r.ID]; old != nil {
+		g.weight -= old.weight()
+	} else {
 		g.count.Add(1)
 	}
+	g.weight += r.weight()
 	t.put(r)
 	if !r.Expires.IsZero() && (g.ends.IsZero() || r.Expires.Before(g.ends)) {
 		g.ends = r.Expires
@@ -213,11 +221,12 @@ func (g *Registry) drop(ctx context.Context, r *Registration) error {
 	t := g.tenants[r.Tenant]
 	t.remove(r)
 	g.count.Add(-1)
+	g.weight -= r.weight()
 	if len(t.byID) == 0 {
 		delete(g.tenants, r.Tenant)
 	}
 	g.mu.Unlock()
-	g.watch(Change{Before: r})
+	g.tell(Change{Before: r})
 	return nil
 }
 

@@ -130,6 +130,9 @@ func (c *Context) Expand(term string) (tribune.Name, error) {
 	}
 	pre, suffix, ok := strings.Cut(term, ":")
 	if !ok {
+		if strings.IndexByte(term, '%') >= 0 { // only IRIs have it
+			return "", fmt.Errorf("%w: name %q holds a character that names may not have (clause 4.6.2)", tribune.ErrInvalid, short(term))
+		}
 		return tribune.Name(c.vocab + term), nil
 	}
 	if !strings.HasPrefix(suffix, "//") {
@@ -152,7 +155,7 @@ func (c *Context) Compact(iri tribune.Name) string {
 	if term, ok := c.terms[s]; ok {
 		return term
 	}
-	if rest, ok := strings.CutPrefix(s, c.vocab); ok && rest != "" && !strings.Contains(rest, ":") && checkName(rest) == nil {
+	if rest, ok := strings.CutPrefix(s, c.vocab); ok && rest != "" && !strings.ContainsAny(rest, ":%") && checkName(rest) == nil {
 		if _, taken := c.iris[rest]; !taken {
 			return rest
 		}

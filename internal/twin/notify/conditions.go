@@ -2,6 +2,7 @@ package notify
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 
 	"tribune"
@@ -28,7 +29,14 @@ func readConditions(r *reader, writtenIn *jsonld.Context) (c conditions) {
 				terms.Coerce = append(terms.Coerce, tribune.Name(name))
 			}
 		}
-		if c.q, err = terms.Parse(q); err != nil {
+		if c.q, err = terms.Parse(q); err != nil && strings.Contains(q, "%22") {
+			if plain, bad := url.QueryUnescape(strings.ReplaceAll(q, "+", "%2B")); bad == nil { // as it would stand in a URL: some clients write it so
+				if c.q, err = terms.Parse(plain); err == nil {
+					r.d["q"] = quoted(plain)
+				}
+			}
+		}
+		if err != nil {
 			r.fail("q", "it does not follow the query language (clause 4.9)")
 		}
 	}

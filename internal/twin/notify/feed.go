@@ -14,6 +14,7 @@ const feedLength = 1 << 14
 // load while nobody subscribes, and never blocks.
 type Feed struct {
 	open   atomic.Bool   // somebody subscribes
+	tells  atomic.Bool   // somebody under a standing act: events say what arrives sealed, too
 	lost   atomic.Uint64 // the queue was full: the change log has what is missing, up to here; 0 = nothing is
 	events chan event
 }
@@ -26,6 +27,9 @@ type event struct {
 
 // NewFeed is an empty feed.
 func NewFeed() *Feed { return &Feed{events: make(chan event, feedLength)} }
+
+// Tells is for twin.Config: whether events are to say what arrives sealed.
+func (f *Feed) Tells() bool { return f.tells.Load() }
 
 // Observe takes a change.
 func (f *Feed) Observe(e twin.Event) {

@@ -26,6 +26,7 @@ type town struct {
 	contexts *jsonld.Contexts
 	classOf  func([]tribune.Name, tribune.Name) tribune.Class
 	sealer   tribune.Sealer
+	way      Standings
 
 	feed     *Feed
 	twin     *twin.Twin
@@ -108,11 +109,11 @@ func (w *town) open() {
 	w.t.Helper()
 	w.feed = NewFeed()
 	var err error
-	if w.twin, err = twin.New(twin.Config{Store: w.store, Now: w.now, Observe: w.feed.Observe, ClassOf: w.classOf, Sealer: w.sealer}); err != nil {
+	if w.twin, err = twin.New(twin.Config{Store: w.store, Now: w.now, Observe: w.feed.Observe, Tells: w.feed.Tells, ClassOf: w.classOf, Sealer: w.sealer}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.sender = NewSender(SenderConfig{Reach: Reach{Anywhere: true}, Now: w.now})
-	w.notifier, err = Open(w.t.Context(), Config{Store: w.store, Twin: w.twin, Feed: w.feed, Sender: w.sender, Contexts: w.contexts, Now: w.now, ClassOf: w.classOf})
+	w.notifier, err = Open(w.t.Context(), Config{Store: w.store, Twin: w.twin, Feed: w.feed, Sender: w.sender, Contexts: w.contexts, Now: w.now, ClassOf: w.classOf, Standings: w.way})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (s *Sender) post(ctx context.Context, to Endpoint, n Notification) error {
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)) // bounded by ctx as well
-	if resp.StatusCode < 200 || resp.StatusCode > 299 { // clause 5.8.6 says 200; see docs/decisions/0020
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {       // clause 5.8.6 says 200; see docs/decisions/0020
 		return fmt.Errorf("it answered %d, which says that it did not take it", resp.StatusCode)
 	}
 	return nil

@@ -12,6 +12,8 @@ type index struct {
 	all    map[string]*subscription // by id
 	byID   map[idKey][]*subscription
 	byType map[typeKey][]*subscription
+
+	standing []*subscription // those that are standing acts, in a slice that is never changed
 }
 
 type idKey struct {
@@ -81,6 +83,9 @@ func (x *index) add(s *subscription) {
 		x.remove(old)
 	}
 	x.all[s.id] = s
+	if s.standing != nil {
+		x.standing = append(slices.Clone(x.standing), s)
+	}
 	x.keys(s, func(list *[]*subscription) {
 		if n := len(*list); n == 0 || (*list)[n-1] != s { // two selectors may lead here
 			*list = append(*list, s)
@@ -90,6 +95,7 @@ func (x *index) add(s *subscription) {
 
 func (x *index) remove(s *subscription) {
 	delete(x.all, s.id)
+	x.standing = slices.DeleteFunc(slices.Clone(x.standing), func(o *subscription) bool { return o == s })
 	x.keys(s, func(list *[]*subscription) {
 		*list = slices.DeleteFunc(*list, func(o *subscription) bool { return o == s })
 	})

@@ -22,6 +22,7 @@ func (n *Notifier) match(ctx context.Context) error {
 		if len(n.cfg.Feed.events) == 0 {
 			if lost := n.cfg.Feed.lost.Swap(0); lost > 0 {
 				n.cfg.Log.Warn("changes came faster than they could be looked at: reading them from the change log", "after", n.safe.Load(), "to", lost)
+				n.unheard()
 				n.catchUpSurely(ctx, n.safe.Load(), lost)
 			}
 		}
@@ -58,6 +59,7 @@ func (n *Notifier) look(ctx context.Context, e event) {
 		}
 		return
 	}
+	n.hear(ctx, &e.Event)
 	c := deltaOf(&e.Event)
 	if c.whole == 0 && len(c.attrs) == 0 {
 		return
@@ -82,7 +84,10 @@ func (n *Notifier) consider(ctx context.Context, tenant tribune.Tenant, id tribu
 		if only != nil && s != only || seq <= s.start.Load() || s.status(now) != statusActive {
 			continue
 		}
-		if s.fires(c) && s.selects(c.entity()) && n.meets(ctx, s, c.entity()) {
+		if !s.fires(c) || !s.selects(c.entity()) || n.piece(s, c) {
+			continue
+		}
+		if n.meets(ctx, s, c.entity()) {
 			n.hold(ctx, s, c, now, kept)
 		}
 	}
@@ -122,13 +127,15 @@ func (n *Notifier) hold(ctx context.Context, s *subscription, c *changed, now ti
 
 // wait keeps what a later notification needs of a change; s.mu is held.
 func (n *Notifier) wait(s *subscription, c *changed, now time.Time) {
-	id := c.entity().ID
+	id := c.key()
 	if before := s.waiting[id]; before != nil {
+		n.afar.Add(c.size - before.size)
+		before.size = c.size
 		before.merge(c)
 		before.lighten(s)
 		return
 	}
-	if len(s.waiting) >= pageSize || n.waiting.Load() >= maxWaitingAll {
+	if len(s.waiting) >= pageSize || n.waiting.Load() >= maxWaitingAll || c.size > 0 && n.afar.Load()+c.size > maxAfar {
 		s.counts.Failed++ // the counters say that this change was not told of
 		s.counts.Failure, s.counts.LastFailed, s.dirty = now, true, true
 		return
@@ -141,6 +148,7 @@ func (n *Notifier) wait(s *subscription, c *changed, now time.Time) {
 	own.lighten(s)
 	s.waiting[id] = &own
 	n.waiting.Add(1)
+	n.afar.Add(own.size)
 	if s.behind == 0 {
 		s.behind, s.dirty = n.safe.Load()+1, true
 	}
@@ -148,6 +156,9 @@ func (n *Notifier) wait(s *subscription, c *changed, now time.Time) {
 
 // lighten lets go of entities that the notification will not need: it reads them again.
 func (c *changed) lighten(s *subscription) {
+	if c.from != "" { // there is nobody to ask again
+		return
+	}
 	if c.after != nil {
 		c.after = &model.Entity{ID: c.after.ID}
 		if !s.changes && s.on&attributeDeleted == 0 {

@@ -249,7 +249,7 @@ func (b *brokers) dial(ctx context.Context, to Endpoint) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return impatient{conn}, nil
+	return impatient{&acknowledged{Conn: conn}}, nil
 }
 
 // impatient ends writes that the other side does not take: the clients would wait for ever.

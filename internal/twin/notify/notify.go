@@ -11,7 +11,8 @@
 //     log, from a position that is kept in the store, and the state of that moment is notified; a change may be notified twice,
 //     not never. What an endpoint does not take is counted at its subscription (timesFailed, lastFailure, status).
 //   - A slow or dead endpoint delays no other, and costs a bounded amount of memory.
-//   - Sealed attributes are absent: they are in no message, match no query, and a change of nothing but them triggers nothing.
+//   - Sealed attributes are absent: they are in no message, match no query, and a change of nothing but them triggers nothing. Only
+//     a subscription that is a standing act is told of some, as they arrive, and after it is on record of whom (standing.go).
 //   - Only addresses within Reach are called.
 package notify
 
@@ -64,6 +65,8 @@ type Config struct {
 	// everything is public.
 	ClassOf func(types []tribune.Name, attr tribune.Name) tribune.Class
 
+	Standings Standings // personal data; nil = no subscription is told of any
+
 	Now func() time.Time // nil = time.Now
 	Log *slog.Logger     // nil = silent
 }
@@ -88,12 +91,19 @@ type Notifier struct {
 
 	changing sync.Mutex // one subscription is created, updated or deleted at a time
 
-	mu      sync.RWMutex // guards tenants and what is in them, and count
+	mu      sync.RWMutex // guards tenants and what is in them, count and weight
 	tenants map[tribune.Tenant]*index
 	count   int
+	weight  int // of all, in bytes
 
 	safe    atomic.Uint64 // everything up to here has been looked at
 	waiting atomic.Int64  // changed entities that wait for throttling
+	afar    atomic.Int64  // bytes of those of which sources have notified
+
+	watcher atomic.Pointer[Watcher]
+
+	tellings chan telling  // values for standing subscriptions
+	retry    time.Duration // between tries to put them on record
 
 	absent []kept // subscriptions whose context cannot be had; guarded by changing
 	from   uint64 // where the matcher begins
@@ -114,7 +124,7 @@ func Open(ctx context.Context, cfg Config) (*Notifier, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Notifier{cfg: cfg, shelf: shelf{cfg.Store}, clock: newClock(), tenants: map[tribune.Tenant]*index{}}
+	n := &Notifier{cfg: cfg, shelf: shelf{cfg.Store}, clock: newClock(), tenants: map[tribune.Tenant]*index{}, tellings: make(chan telling, maxTellings), retry: tellRetry}
 	all, err := n.shelf.all(ctx)
 	if err != nil {
 		return nil, err
@@ -152,6 +162,11 @@ func (n *Notifier) restore(ctx context.Context, k *kept) error {
 	if err != nil {
 		return err
 	}
+	if s.standing != nil {
+		if s.told.day, s.told.subjects, err = n.shelf.toldOn(ctx, s.tenant, s.id); err != nil {
+			return err
+		}
+	}
 	n.put(s)
 	return nil
 }
@@ -164,13 +179,18 @@ func (n *Notifier) put(s *subscription) {
 		x = newIndex()
 		n.tenants[s.tenant] = x
 	}
-	if x.all[s.id] == nil {
+	if old := x.all[s.id]; old != nil {
+		n.weight -= old.weight()
+	} else {
 		n.count++
 	}
+	n.weight += s.weight()
 	x.add(s)
+	n.telling()
 	n.mu.Unlock()
 	n.clock.forget(s.line)
 	n.schedule(s)
+	n.changed(s)
 }
 
 // take makes a subscription unknown to the matcher.
@@ -179,10 +199,25 @@ func (n *Notifier) take(s *subscription) {
 	if x := n.tenants[s.tenant]; x != nil && x.all[s.id] == s {
 		x.remove(s)
 		n.count--
+		n.weight -= s.weight()
+		if len(x.all) == 0 {
+			delete(n.tenants, s.tenant)
+		}
 	}
 	n.cfg.Feed.open.Store(n.count > 0)
+	n.telling()
 	n.mu.Unlock()
 	n.clock.forget(s.line)
+	n.changed(s)
+}
+
+// telling has events say what arrives sealed while somebody is told of it; n.mu is held.
+func (n *Notifier) telling() {
+	any := false
+	for _, x := range n.tenants {
+		any = any || len(x.standing) > 0
+	}
+	n.cfg.Feed.tells.Store(any)
 }
 
 func (n *Notifier) find(tenant tribune.Tenant, id string) *subscription {
@@ -212,6 +247,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	group.Go(func() error { return n.match(inner) })
 	group.Go(func() error { return n.periodic(inner) })
 	group.Go(func() error { return n.saving(inner) })
+	group.Go(func() error { return n.tell(inner) })
 	err := group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeFor)
 	defer cancel()

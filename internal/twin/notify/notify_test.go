@@ -217,6 +217,12 @@ func TestTimeIntervalTellsEverythingThatMatches(t *testing.T) {
 	w := newTown(t)
 	w.subscribe(cars+`"timeInterval":60,"q":"speed>5",`, `"format":"keyValues",`, "")
 	w.later(61 * time.Second)
+	eventually(t, "what is due has been looked at", func() bool {
+		c := w.notifier.clock
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.due) == 1 && c.due[0].at.After(w.notifier.cfg.Now())
+	})
 	w.quiet(0) // no entity matches: no notification
 	for i := range 10 {
 		w.write(twin.Create, fmt.Sprintf(`{"id":"urn:c:%d","type":"Car","speed":%d}`, i, i))

@@ -40,17 +40,21 @@ func ParseReach(ranges []string) (Reach, error) {
 }
 
 // reserved are the ranges that are not the public internet and that netip does not name (RFC 6890 and IANA's registries). Those
-// that carry an IPv4 address inside an IPv6 one are among them: a translator would turn them into any inner address.
+// that carry an IPv4 address inside an IPv6 one are among them, or outside of global unicast: a translator would turn them into
+// any inner address.
 func reserved() []netip.Prefix {
 	var out []netip.Prefix
 	for _, text := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 	} {
 		out = append(out, netip.MustParsePrefix(text))
 	}
 	return out
 }
+
+// globalUnicast6 is all that is handed out of IPv6 (RFC 4291, 2.4).
+func globalUnicast6() netip.Prefix { return netip.MustParsePrefix("2000::/3") }
 
 // allows decides about one address.
 func (r *Reach) allows(a netip.Addr) bool {
@@ -63,7 +67,7 @@ func (r *Reach) allows(a netip.Addr) bool {
 			return true
 		}
 	}
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+	if a.Is6() && !globalUnicast6().Contains(a) || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
 		return false
 	}
 	for _, p := range reserved() {

@@ -55,6 +55,9 @@ func TestInnerAddressesAreOutOfReachUnlessAllowed(t *testing.T) {
 		{"64:ff9b::7f00:1", false, false},
 		{"2002:7f00:1::", false, false},
 		{"fec0::1", false, false},
+		{"::ffff:0:7f00:1", false, false}, // an IPv4 address as translators write it
+		{"64:ff9b:1::7f00:1", false, false},
+		{"5f00::1", false, false},
 	} {
 		a := netip.MustParseAddr(test.address)
 		if got := public.allows(a); got != test.public {

@@ -16,6 +16,7 @@ import (
 //
 //	s|id   a subscription: row as JSON
 //	n|id   its counters and where it must go on: progress as JSON; written behind, a crash loses some seconds of it
+//	d|id   of whom a standing subscription has been told on a day (telling.go)
 //	p|hub  the change log's position up to which everything has been looked at, u64 as JSON; in the default tenant
 const room = "notify"
 
@@ -26,6 +27,9 @@ type row struct {
 	Created   time.Time       `json:"created"`
 	Modified  time.Time       `json:"modified"`
 	Since     uint64          `json:"since"`
+
+	Standing *tribune.Standing `json:"standing,omitempty"`
+	Via      []string          `json:"via,omitempty"`
 }
 
 type progress struct {
@@ -46,7 +50,7 @@ func (s shelf) key(kind string, tenant tribune.Tenant, id string) []byte {
 
 // put writes a subscription; fresh where it must not be there yet.
 func (s shelf) put(ctx context.Context, sub *subscription, fresh bool) error {
-	val, err := json.Marshal(row{sub.doc.bytes(), sub.writtenIn, sub.sentIn, sub.created, sub.modified, sub.since})
+	val, err := json.Marshal(row{sub.doc.bytes(), sub.writtenIn, sub.sentIn, sub.created, sub.modified, sub.since, sub.standing, sub.via})
 	if err != nil {
 		return fmt.Errorf("writing subscription: %w", err)
 	}
@@ -55,6 +59,9 @@ func (s shelf) put(ctx context.Context, sub *subscription, fresh bool) error {
 	if fresh {
 		b.ExpectAbsent(key)
 		b.Delete(s.key("n", sub.tenant, sub.id)) // of one before it with its id
+		if err := s.forgetTold(ctx, &b, sub.tenant, sub.id); err != nil {
+			return err
+		}
 	}
 	b.Put(key, val)
 	if err := s.Commit(ctx, &b); err != nil {
@@ -67,6 +74,9 @@ func (s shelf) remove(ctx context.Context, tenant tribune.Tenant, id string) err
 	var b store.Batch
 	b.Delete(s.key("s", tenant, id))
 	b.Delete(s.key("n", tenant, id))
+	if err := s.forgetTold(ctx, &b, tenant, id); err != nil {
+		return err
+	}
 	if err := s.Commit(ctx, &b); err != nil {
 		return fmt.Errorf("removing subscription: %w", err)
 	}
@@ -195,7 +205,7 @@ func (k *kept) restore(ctx context.Context, contexts Contexts) (*subscription, e
 	if err != nil {
 		return nil, err
 	}
-	s.tenant, s.created, s.modified, s.since = k.tenant, k.row.Created, k.row.Modified, k.row.Since
+	s.tenant, s.created, s.modified, s.since, s.standing, s.via = k.tenant, k.row.Created, k.row.Modified, k.row.Since, k.row.Standing, k.row.Via
 	s.line = lineOf(s.tenant, s.id)
 	s.state = &state{counts: k.Counts, behind: k.Behind, catching: true, posted: k.Counts.Notification}
 	s.start.Store(max(k.Behind, 1) - 1)

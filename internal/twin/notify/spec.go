@@ -98,7 +98,7 @@ func (v *Spec) Row() ([]byte, error) {
 	return json.Marshal(struct {
 		row
 		Counts counts `json:"counts"`
-	}{row{v.s.doc.bytes(), v.s.writtenIn, v.s.sentIn, v.s.created, v.s.modified, 0}, v.s.counts})
+	}{row{v.s.doc.bytes(), v.s.writtenIn, v.s.sentIn, v.s.created, v.s.modified, 0, nil, nil}, v.s.counts})
 }
 
 // RestoreSpec reads a Row. It fails with jsonld.ErrContext while a context of it cannot be had.

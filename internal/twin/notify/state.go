@@ -24,6 +24,8 @@ type state struct {
 	start    atomic.Uint64 // changes up to here are not this subscription's, or have been looked at for it
 	catching bool          // the change log is being read for it: its position stays
 
+	told told // of whom a standing subscription has been told today
+
 	posted  time.Time                     // of the last notification that was sent off, for throttling
 	waiting map[tribune.EntityID]*changed // for throttling to end
 }
@@ -44,6 +46,9 @@ type changed struct {
 	whole         trigger       // entityCreated, entityDeleted or 0
 	at            time.Time
 	attrs         []change
+
+	from string // the context source that notified of it; "" = here
+	size int64  // of what came from there, in bytes
 }
 
 // change is one attribute's.

@@ -17,6 +17,15 @@ import (
 
 // Create makes a subscription (clause 5.8.1) and returns its id.
 func (n *Notifier) Create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context) (string, error) {
+	return n.create(ctx, tenant, body, in, nil, nil)
+}
+
+// CreateVia makes a subscription that has passed other brokers on its way here (clause 4.3.6.4): those are not sent a copy of it.
+func (n *Notifier) CreateVia(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, via []string) (string, error) {
+	return n.create(ctx, tenant, body, in, nil, via)
+}
+
+func (n *Notifier) create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, act *tribune.Standing, via []string) (string, error) {
 	doc, err := read(body)
 	if err != nil {
 		return "", err
@@ -48,14 +57,11 @@ func (n *Notifier) Create(ctx context.Context, tenant tribune.Tenant, body jsonl
 	}
 	n.changing.Lock()
 	defer n.changing.Unlock()
-	n.mu.RLock()
-	full := n.count >= MaxSubscriptions
-	n.mu.RUnlock()
-	if full {
-		return "", tribune.Hint(fmt.Errorf("%w: there are %d subscriptions", tribune.ErrBusy, MaxSubscriptions), "Delete those that nobody needs.")
+	if err := n.room(s, nil); err != nil {
+		return "", err
 	}
 	n.cfg.Feed.open.Store(true) // before the position is read: no change may fall between
-	s.tenant, s.created, s.modified, s.line = tenant, now, now, lineOf(tenant, s.id)
+	s.tenant, s.created, s.modified, s.line, s.standing, s.via = tenant, now, now, lineOf(tenant, s.id), act, via
 	s.since = n.cfg.Twin.Position()
 	s.state = &state{}
 	s.start.Store(s.since)
@@ -104,8 +110,14 @@ func (n *Notifier) Update(ctx context.Context, tenant tribune.Tenant, id string,
 	if err != nil {
 		return err
 	}
+	if err := old.unchanged(fragment); err != nil {
+		return err
+	}
 	s, err := n.updated(ctx, old, fragment, in)
 	if err != nil {
+		return err
+	}
+	if err := n.room(s, old); err != nil {
 		return err
 	}
 	if err := n.shelf.put(ctx, s, false); err != nil {
@@ -145,7 +157,7 @@ func (n *Notifier) updated(ctx context.Context, old *subscription, fragment docu
 	if err != nil {
 		return nil, err
 	}
-	s.tenant, s.created, s.modified, s.line, s.state = old.tenant, old.created, now, old.line, old.state
+	s.tenant, s.created, s.modified, s.line, s.state, s.standing, s.via = old.tenant, old.created, now, old.line, old.state, old.standing, old.via
 	s.since = n.cfg.Twin.Position()
 	if !until && s.status(now) == statusExpired { // it may be changed in other ways, and stays so
 		return s, n.cfg.Sender.Check(s.endpoint)
@@ -184,7 +196,7 @@ func (n *Notifier) Delete(ctx context.Context, tenant tribune.Tenant, id string)
 // drop forgets what waits for a subscription.
 func (n *Notifier) drop(s *subscription) {
 	s.mu.Lock()
-	n.waiting.Add(int64(-len(s.waiting)))
+	n.release(s.waiting)
 	s.waiting = nil
 	s.mu.Unlock()
 	n.cfg.Sender.Forget(s.line)

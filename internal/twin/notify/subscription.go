@@ -53,9 +53,8 @@ const (
 
 // subscription is one, ready to be matched. It is immutable but for state, which an update takes over.
 //
-// It has no purpose and no mandate, so that sealed attributes are absent from all it matches and sends. A subscription to
-// personal data will be a standing act: made with both, ended with the mandate, and its entities opened through the way between
-// the matching and the rendering (see message.go); nothing else here would change.
+// Sealed attributes are absent from all it matches and sends, also where it is a standing act: what such a one is told besides goes
+// another way (standing.go).
 type subscription struct {
 	tenant            tribune.Tenant
 	id                string
@@ -73,6 +72,8 @@ type subscription struct {
 	interval   time.Duration // 0 = on changes
 	expires    time.Time     // zero = never
 	active     bool
+	standing   *tribune.Standing // nil = no personal data
+	via        []string          // brokers that it has passed on its way here
 
 	endpoint    Endpoint
 	contentType string
@@ -121,7 +122,7 @@ func (s *subscription) watches(attr tribune.Name) bool {
 // status is clause 5.8.1.4: time alone makes it expired.
 func (s *subscription) status(now time.Time) string {
 	switch {
-	case !s.expires.IsZero() && !now.Before(s.expires):
+	case !s.expires.IsZero() && !now.Before(s.expires), s.standing != nil && s.standing.Ended(now):
 		return statusExpired
 	case !s.active:
 		return statusPaused

@@ -155,11 +155,9 @@ func (in *Status) check() error {
 
 // endpoint is where its status is told.
 func (in *Status) endpoint() (notify.Endpoint, error) {
-	raw, err := json.Marshal(map[string]any{"uri": in.Endpoint, "accept": "application/json"})
+	raw, err := json.Marshal(map[string]any{"uri": in.Endpoint, "accept": "application/json", "receiverInfo": in.ReceiverInfo})
 	if err != nil {
 		return notify.Endpoint{}, bad("endpoint", "it is a URI")
 	}
-	to, err := notify.ParseEndpoint(raw)
-	to.ReceiverInfo = in.ReceiverInfo
-	return to, err
+	return notify.ParseEndpoint(raw)
 }

@@ -1,6 +1,7 @@
 package temporal
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -50,8 +51,20 @@ func (g *Aggregate) Add(a *model.Attr, methods Methods) {
 	if g.distinct.others == nil {
 		g.distinct.others = map[string]struct{}{}
 	}
-	g.distinct.others[string(a.Kind)+canonical(a.Value)] = struct{}{}
+	g.distinct.others[digest(string(a.Kind)+canonical(a.Value))] = struct{}{}
 }
+
+// digest stands for a value, however long it is.
+func digest(value string) string {
+	if len(value) <= sha256.Size {
+		return value
+	}
+	sum := sha256.Sum256([]byte(value))
+	return string(sum[:])
+}
+
+// Distinct is how many values are remembered.
+func (g *Aggregate) Distinct() int { return len(g.distinct.numbers) + len(g.distinct.others) }
 
 // AddNumber is Add for an instance that is known to be a Property with a number.
 func (g *Aggregate) AddNumber(x float64, methods Methods) {
@@ -91,7 +104,7 @@ func (g *Aggregate) Append(b []byte, m Methods) ([]byte, bool) {
 	case TotalCount:
 		return strconv.AppendInt(b, int64(g.Total), 10), true
 	case DistinctCount:
-		return strconv.AppendInt(b, int64(len(g.distinct.numbers)+len(g.distinct.others)), 10), true
+		return strconv.AppendInt(b, int64(g.Distinct()), 10), true
 	}
 	if x, ok := g.numbers.of(m); ok {
 		return appendNumber(b, x), true

@@ -103,6 +103,32 @@ func TestPeriods(t *testing.T) {
 	}
 }
 
+// Whoever asks says where periods begin and how long they are; times of entities are somebody else's.
+func TestPeriodsFarFromTheirOriginCostNoMore(t *testing.T) {
+	began := time.Now()
+	far := []time.Time{time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1823, 7, 31, 23, 59, 59, 999, time.UTC), time.Date(2026, 11, 22, 12, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}
+	for _, every := range []string{"PT0.000000001S", "PT1H", "P1D", "P250Y", "P1M", "P7M", "P1MT0.000000001S", "P1Y300D", "P1M200D"} {
+		d, err := ParseDuration(every)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, origin := range far {
+			for _, moment := range far {
+				p := Periods{Origin: origin, Every: d}
+				for range 100 {
+					p.Of(moment)
+				}
+				if one := p.Of(moment); moment.Before(one.From) || !moment.Before(one.To) || !p.Of(one.From).From.Equal(one.From) {
+					t.Errorf("%v in periods of %s from %v: got %v to %v", moment, every, origin, one.From, one.To)
+				}
+			}
+		}
+	}
+	if took := time.Since(began); took > 2*time.Second { // 14,400 of them; a walk through the years takes milliseconds for each
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestDurations(t *testing.T) {
 	for text, want := range map[string]Duration{
 		"PT1H": {Span: time.Hour}, "P1D": {Span: 24 * time.Hour}, "P3Y6M4DT12H30M5S": {42, 4*24*time.Hour + 12*time.Hour + 30*time.Minute + 5*time.Second},

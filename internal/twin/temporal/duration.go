@@ -105,7 +105,7 @@ func (d *Duration) add(whole, fraction int64, unit byte, clock bool) bool {
 	return true
 }
 
-// after is the time n durations later. A day that its month does not have is the month's last.
+// after is the time n durations later, for durations with months in them. A day that its month does not have is the month's last.
 func (d Duration) after(t time.Time, n int64) time.Time {
 	if d.Months != 0 {
 		months := int64(t.Year())*12 + int64(t.Month()) - 1 + n*int64(d.Months)
@@ -113,7 +113,8 @@ func (d Duration) after(t time.Time, n int64) time.Time {
 		last := time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day()
 		t = time.Date(year, month, min(t.Day(), last), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 	}
-	return t.Add(time.Duration(n) * d.Span)
+	seconds, rest := int64(d.Span/time.Second), int64(d.Span%time.Second) // together they may be more than a Duration holds
+	return time.Unix(t.Unix()+n*seconds, int64(t.Nanosecond())+n*rest).UTC()
 }
 
 func floorDiv(a, b int64) int64 {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes spine.tar.gz: the directory of a small city as the release at commit c855b98 left it. See README.md.
+# Makes spine.tar.gz: the directory of a small city as the release at commit 3e4a2ee left it. See README.md.
 # usage: make.sh PATH-TO-A-CHECKOUT-OF-THAT-COMMIT   (it is changed and built in)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +22,7 @@ for n in 1 2 3; do
   post POST /ngsi-ld/v1/entities "{\"id\":\"urn:ngsi-ld:ParkingSession:upgrade:$n\",\"type\":\"ParkingSession\",\"synthetic\":true,\"licensePlate\":\"UP26 GRD\",\"driver\":\"Una Upgrade $n\"}"
 done
 park=urn:ngsi-ld:OffStreetParking:upgrade:1
-post POST /ngsi-ld/v1/entities "{\"id\":\"$park\",\"type\":\"OffStreetParking\",\"name\":\"Upgrade\",\"availableSpotNumber\":{\"type\":\"Property\",\"value\":40,\"observedAt\":\"2026-11-22T08:00:00Z\"}}"
+post POST /ngsi-ld/v1/entities "{\"id\":\"$park\",\"type\":\"OffStreetParking\",\"name\":\"Upgrade\",\"category\":{\"type\":\"Property\",\"value\":[\"public\",\"underground\"]},\"location\":{\"type\":\"GeoProperty\",\"value\":{\"type\":\"Point\",\"coordinates\":[-1.5,52.1]}},\"availableSpotNumber\":{\"type\":\"Property\",\"value\":40,\"observedAt\":\"2026-11-22T08:00:00Z\"}}"
 for n in 41 42 43; do
   post PATCH "/ngsi-ld/v1/entities/$park/attrs" "{\"availableSpotNumber\":{\"type\":\"Property\",\"value\":$n,\"observedAt\":\"2026-11-22T09:$n:00Z\"}}"
 done
