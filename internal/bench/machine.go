@@ -36,8 +36,11 @@ func machine() Machine {
 	return m
 }
 
-// residentMB is a process's resident set, 0 where the system does not tell.
+// residentMB is a process's resident set, 0 where the system does not tell or the process is not known (0).
 func residentMB(pid int) (float64, error) {
+	if pid == 0 {
+		return 0, nil
+	}
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		if runtime.GOOS != "linux" {
