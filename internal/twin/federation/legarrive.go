@@ -151,7 +151,7 @@ func (l *Legs) relay(g *leg, reg *Registration, elements []*Information, one let
 		if err != nil {
 			return fmt.Errorf("%w: an entity in it is not valid NGSI-LD", tribune.ErrInvalid)
 		}
-		if l.permitted(&a, elements) {
+		if l.permitted(ctx, g.sub.tenant, &a, elements) {
 			all = append(all, a)
 		}
 	}
@@ -182,7 +182,8 @@ func (l *Legs) learn(sub subKey, e *model.Entity) {
 }
 
 // permitted leaves out of an arrival what the source is not registered for, and what is personal; false where it is not about this entity.
-func (l *Legs) permitted(a *notify.Arrival, elements []*Information) bool {
+// What an entity that is here is, counts as well: a source cannot call a parking session a bench to tell whose it is.
+func (l *Legs) permitted(ctx context.Context, tenant tribune.Tenant, a *notify.Arrival, elements []*Information) bool {
 	e := a.After
 	if e == nil {
 		e = a.Before
@@ -196,8 +197,12 @@ func (l *Legs) permitted(a *notify.Arrival, elements []*Information) bool {
 	if covering == nil {
 		return false
 	}
+	types := e.Types
+	if here, err := l.cfg.Twin.Get(ctx, tenant, e.ID); err == nil {
+		types = slices.Concat(types, here.Types)
+	}
 	may := func(name tribune.Name) bool {
-		return !l.cfg.Withhold(e.Types, name) && slices.ContainsFunc(covering, func(i *Information) bool { return !i.named() || i.names(name) })
+		return !l.cfg.Withhold(types, name) && slices.ContainsFunc(covering, func(i *Information) bool { return !i.named() || i.names(name) })
 	}
 	for _, e := range []*model.Entity{a.Before, a.After} {
 		if e == nil {
