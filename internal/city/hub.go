@@ -65,7 +65,7 @@ type Config struct {
 	TraceMandate tribune.MandateID // under which the hub enrols people in the trace
 
 	ContextMap       string // JSON file {context URL: file beside it}, besides the shipped ones; "" = none
-	DownloadContexts bool   // other contexts are downloaded, from public addresses and those of Notify
+	DownloadContexts bool   // other contexts are downloaded, from public addresses alone
 
 	Demo        string           // "" = not a demo; else the sentence every page carries
 	DeviceClock func() time.Time // what devices' clocks are held against; nil = the time. A demo's devices live in demo time
@@ -116,7 +116,8 @@ type Hub struct {
 	feed      *notify.Feed // changes of the twin, for notifications
 	notifier  *notify.Notifier
 	sender    *notify.Sender
-	peers     peers // context sources
+	reach     notify.Reach // where it, and context sources, may be
+	peers     peers        // context sources
 	snapshots *snapshot.Snapshots
 	intake    edges
 	devices   *device.Register
@@ -200,9 +201,12 @@ func (h *Hub) rooms(ctx context.Context) error {
 	if err = h.upgrade(ctx); err != nil {
 		return err
 	}
+	if h.reach, err = notify.ParseReach(h.cfg.Notify); err != nil {
+		return fmt.Errorf("reading where notifications may go: %w", err)
+	}
 	h.feed = notify.NewFeed()
 	h.twin, err = twin.New(twin.Config{
-		Store: h.store, Sealer: h.vault, Now: h.now, Observe: h.feed.Observe, Tells: h.feed.Tells,
+		Store: h.store, Sealer: h.vault, Now: h.now, Observer: h.feed,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 	})
 	if err != nil {

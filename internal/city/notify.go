@@ -11,12 +11,8 @@ import (
 )
 
 // openNotifier reads the subscriptions. Notifications go to public addresses, and to those inside that the city allows.
-func (h *Hub) openNotifier(ctx context.Context, contexts *jsonld.Contexts) error {
-	reach, err := notify.ParseReach(h.cfg.Notify)
-	if err != nil {
-		return fmt.Errorf("reading where notifications may go: %w", err)
-	}
-	h.sender = notify.NewSender(notify.SenderConfig{Reach: reach, Now: h.now})
+func (h *Hub) openNotifier(ctx context.Context, contexts *jsonld.Contexts) (err error) {
+	h.sender = notify.NewSender(notify.SenderConfig{Reach: h.reach, Now: h.now})
 	h.notifier, err = notify.Open(ctx, notify.Config{
 		Store: h.store, Twin: h.twin, Feed: h.feed, Sender: h.sender, Contexts: contexts, Now: h.now, Log: h.log, Standings: gated{h},
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },

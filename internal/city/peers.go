@@ -33,11 +33,7 @@ func (h *Hub) openPeers(ctx context.Context, contexts *jsonld.Contexts) (err err
 	if err != nil {
 		return err
 	}
-	reach, err := notify.ParseReach(h.cfg.Notify)
-	if err != nil {
-		return fmt.Errorf("reading where context sources may be: %w", err)
-	}
-	h.peers.sources = federation.NewSources(federation.SourcesConfig{Contexts: contexts, Self: self, Now: h.now, Dialer: reach.Dialer(federation.DefaultTimeout)})
+	h.peers.sources = federation.NewSources(federation.SourcesConfig{Contexts: contexts, Self: self, Now: h.now, Dialer: h.reach.Dialer(federation.DefaultTimeout)})
 	h.peers.legs, err = federation.OpenLegs(ctx, federation.LegsConfig{
 		Registry: h.peers.registry, Sources: h.peers.sources, Notifier: h.notifier, Contexts: contexts, Store: h.store, Twin: h.twin, URL: h.Public, Withhold: h.withheld, Now: h.now, Log: h.log,
 	})
@@ -73,10 +69,6 @@ func (h *Hub) withheld(types []tribune.Name, attr tribune.Name) bool {
 // reaches refuses a context source that is plainly inside, as openNotifier does with endpoints of notifications: whoever may
 // register one would have the hub call what only the inside can reach.
 func (h *Hub) reaches(endpoint string) error {
-	reach, err := notify.ParseReach(h.cfg.Notify)
-	if err != nil {
-		return fmt.Errorf("reading where context sources may be: %w", err)
-	}
 	raw, err := json.Marshal(map[string]string{"uri": endpoint})
 	if err != nil {
 		return fmt.Errorf("reading an endpoint: %w", err)
@@ -85,5 +77,5 @@ func (h *Hub) reaches(endpoint string) error {
 	if err != nil {
 		return err
 	}
-	return reach.Check(e)
+	return h.reach.Check(e)
 }

@@ -60,7 +60,7 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	feed := notify.NewFeed()
-	t, err := twin.New(twin.Config{Store: s, Observe: feed.Observe})
+	t, err := twin.New(twin.Config{Store: s, Observer: feed})
 	if err != nil {
 		return err
 	}
@@ -83,17 +83,18 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer sources.Close()
-	notifier, end, err := openNotifier(ctx, notify.Config{Store: s, Twin: t, Feed: feed, Contexts: contexts, Log: cfg.Log})
+	sender := notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
+	watching, err := federation.NewSubscriptions(ctx, federation.SubscriptionsConfig{Registry: registry, Sender: sender, Contexts: contexts, Log: cfg.Log})
+	if err != nil {
+		return errors.Join(err, sender.Close())
+	}
+	defer func() { err = errors.Join(err, sender.Close(), watching.Close()) }()
+	notifier, end, err := openNotifier(ctx, notify.Config{Store: s, Twin: t, Feed: feed, Sender: sender, Contexts: contexts, Log: cfg.Log})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, end()) }()
-	watching, unwatch, err := openRegistrySubscriptions(ctx, registry, contexts, cfg.Log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unwatch()) }()
-	var at atomic.Value // the address, once there is one
+	defer func() { err = errors.Join(err, end()) }() // what it still sends is sent before the sender ends
+	var at atomic.Value                              // the address, once there is one
 	legs, err := federation.OpenLegs(ctx, federation.LegsConfig{
 		Registry: registry, Sources: sources, Notifier: notifier, Contexts: contexts, Store: s, Twin: t, Log: cfg.Log,
 		URL: func() string { url, _ := at.Load().(string); return url },
@@ -102,8 +103,6 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer legs.Close()
-	sender := notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
-	defer func() { err = errors.Join(err, sender.Close()) }()
 	snapshots, err := snapshot.Open(ctx, snapshot.Config{Store: s, Twin: t, Sender: sender, Log: cfg.Log})
 	if err != nil {
 		return err
@@ -136,27 +135,17 @@ func openSources(ctx context.Context, s store.Store, contexts *jsonld.Contexts) 
 	return federation.NewSources(federation.SourcesConfig{Contexts: contexts, Self: self, PassCredentials: true, Dialer: &net.Dialer{Timeout: connectTime, KeepAlive: keepAlive}}), nil
 }
 
-// openRegistrySubscriptions notifies of registrations, at any endpoint, as openNotifier does of entities.
-func openRegistrySubscriptions(ctx context.Context, registry *federation.Registry, contexts *jsonld.Contexts, log *slog.Logger) (s *federation.Subscriptions, end func() error, err error) {
-	sender := notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
-	if s, err = federation.NewSubscriptions(ctx, federation.SubscriptionsConfig{Registry: registry, Sender: sender, Contexts: contexts, Log: log}); err != nil {
-		return nil, nil, errors.Join(err, sender.Close())
-	}
-	return s, func() error { return errors.Join(sender.Close(), s.Close()) }, nil
-}
-
-// openNotifier notifies any endpoint, until it is ended.
+// openNotifier notifies until it is ended.
 func openNotifier(ctx context.Context, cfg notify.Config) (n *notify.Notifier, end func() error, err error) {
-	cfg.Sender = notify.NewSender(notify.SenderConfig{Reach: notify.Reach{Anywhere: true}})
 	if n, err = notify.Open(ctx, cfg); err != nil {
-		return nil, nil, errors.Join(err, cfg.Sender.Close())
+		return nil, nil, err
 	}
 	running, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- n.Run(running) }()
 	return n, func() error {
 		stop()
-		return errors.Join(<-done, cfg.Sender.Close())
+		return <-done
 	}, nil
 }
 

@@ -70,7 +70,8 @@ func (t *Twin) commit(ctx context.Context, at tribune.Place, all []draft, secret
 	}
 	for _, d := range drafts {
 		t.packer.wrote(d.key, len(d.past))
-		t.cache.commit(d.key, d.hash, d.entry(now))
+		d.kept = d.entry(now)
+		t.cache.commit(d.key, d.hash, d.kept)
 		if !d.soon.IsZero() {
 			t.ends.note(at, d.soon)
 		}
@@ -106,7 +107,8 @@ func (t *Twin) report(b *store.Batch, k keys, drafts []*draft, seq uint64, now t
 	w := t.log.writer(b, k, seq, now)
 	for _, d := range drafts {
 		slices.Sort(d.touched)
-		c := Logged{Entity: d.key.id, Attrs: slices.Compact(d.touched), Created: d.old == nil, Deleted: d.e == nil, Version: d.version, Source: d.source}
+		d.touched = slices.Compact(d.touched)
+		c := Logged{Entity: d.key.id, Attrs: d.touched, Created: d.old == nil, Deleted: d.e == nil, Version: d.version, Source: d.source}
 		if d.e != nil {
 			c.Types = d.e.Types
 		} else if d.old != nil {

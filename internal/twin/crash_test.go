@@ -125,7 +125,7 @@ type batchOf struct {
 // What a release wrote that knew nothing that expires is read as it was written.
 func TestOldDocumentsAreRead(t *testing.T) {
 	const old = "\x01\x01\x03Car\x01\x02/a\x01\x14\x00\x01\x16\x00\x01\x01a\x01\x39\x01d\x01\x14\x00\x01\x16\x00\x00\x011\x01u\x01\x0a\x06\x01\x01s\x01\x00\x01\x14\x00\x01\x16\x00\x06\x05\"b:c\""
-	e, err := decodeEntity("urn:1", []byte(old))
+	e, _, err := decodeEntity("urn:1", []byte(old))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,11 +148,11 @@ func FuzzDecodeEntity(f *testing.F) {
 	e.Attrs["x"][0].Rare = &model.Rare{ExpiresAt: time.Unix(3, 4), ValueType: "T", Plain: true}
 	f.Add(encodeEntity(nil, &e))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := decodeEntity("urn:1", b)
+		e, _, err := decodeEntity("urn:1", b)
 		if err != nil {
 			return
 		}
-		again, err := decodeEntity("urn:1", encodeEntity(nil, e))
+		again, _, err := decodeEntity("urn:1", encodeEntity(nil, e))
 		if err != nil || fmt.Sprintf("%+v", again) == "" {
 			t.Fatalf("what decodes does not encode: %v", err)
 		}

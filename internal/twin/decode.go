@@ -15,14 +15,8 @@ const maxSubDepth = 8
 
 var errDamaged = errors.New("does not decode")
 
-// decodeEntity keeps b: values point into it.
-func decodeEntity(id tribune.EntityID, b []byte) (*model.Entity, error) {
-	e, _, err := decodeTransient(id, b)
-	return e, err
-}
-
-// decodeTransient says besides when the entity, or the first of its attributes, expires; zero = never.
-func decodeTransient(id tribune.EntityID, b []byte) (*model.Entity, time.Time, error) {
+// decodeEntity keeps b: values point into it. It says besides when the entity, or the first of its attributes, expires; zero = never.
+func decodeEntity(id tribune.EntityID, b []byte) (*model.Entity, time.Time, error) {
 	d := &decoder{b: b, id: id}
 	format := d.byte()
 	if format != docFormat && format != docFormatExpire {

@@ -30,6 +30,7 @@ type draft struct {
 	doc     []byte
 	version uint64
 	with    *store.Batch // what is committed besides; nil = nothing
+	kept    *entry       // once committed; nil = deleted
 
 	series    []series // those of old until ownSeries
 	ownSeries bool

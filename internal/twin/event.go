@@ -8,6 +8,19 @@ import (
 	"tribune/internal/twin/model"
 )
 
+// Observer is told of every entity that this hub has changed, after it is durable and before whoever changed it is answered. What a
+// crash keeps from it stands in Changes.
+type Observer interface {
+	// Watches reports whether anybody wants events: while nobody does none is made.
+	Watches() bool
+
+	// Tells reports whether events say what has just been sealed, too: while somebody is told of it under a standing act.
+	Tells() bool
+
+	// Observe must not block, nor call the twin: it is for a queue of its own.
+	Observe(Event)
+}
+
 // Event is one entity changed, and durable. Before and After are shared with the cache: do not change them. Sealed
 // attributes are in them as everywhere in the twin: sealed.
 type Event struct {
@@ -19,7 +32,7 @@ type Event struct {
 	Touched []tribune.Name // attributes written or deleted, sorted, each once
 	At      time.Time
 	Source  string
-	Arrived []Arrived // what was sealed of it just now, in the clear, where Config.Tells; whoever has handled it forgets it
+	Arrived []Arrived // what was sealed of it just now, in the clear, where the Observer tells; whoever has handled it forgets it
 }
 
 // Arrived is an attribute instance on its way into the vault.
@@ -54,7 +67,7 @@ func (d *draft) arrived(secrets map[*tribune.Sealed][]byte) (out []Arrived) {
 
 // told are the secrets of a commit where somebody is told of them.
 func (t *Twin) told(secrets []secret) map[*tribune.Sealed][]byte {
-	if len(secrets) == 0 || t.cfg.Tells == nil || !t.cfg.Tells() {
+	if len(secrets) == 0 || !t.cfg.Observer.Tells() {
 		return nil
 	}
 	out := make(map[*tribune.Sealed][]byte, len(secrets))
@@ -70,29 +83,22 @@ func (t *Twin) Position() uint64 { return t.log.done() }
 
 // observe tells the observer of a commit, under the locks of its entities: events of one entity come in order.
 func (t *Twin) observe(drafts []*draft, secrets []secret, seq uint64, now time.Time) {
-	if t.cfg.Observe == nil {
+	if t.cfg.Observer == nil || !t.cfg.Observer.Watches() {
 		return
 	}
 	told := t.told(secrets)
 	for i, d := range drafts {
 		e := Event{Seq: seq + uint64(i), Tenant: d.key.tenant, Entity: d.key.id, At: now, Source: d.source}
-		e.Touched = slices.Clone(d.touched)
-		slices.Sort(e.Touched)
-		e.Touched = slices.Compact(e.Touched)
+		e.Touched = slices.Clone(d.touched) // the draft's may be the caller's
 		if d.old != nil {
 			e.Before = d.old.entity
 		}
-		if d.e != nil {
-			e.After = d.e
-			if c := t.cache.get(d.key, d.hash); c != nil && c.version == d.version {
-				e.After = c.entity
-			} else if !d.plain { // its memory is the caller's
-				e.After = d.entry(now).entity
-			}
+		if d.kept != nil {
+			e.After = d.kept.entity
 		}
 		if told != nil {
 			e.Arrived = d.arrived(told)
 		}
-		t.cfg.Observe(e)
+		t.cfg.Observer.Observe(e)
 	}
 }

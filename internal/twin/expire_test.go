@@ -74,7 +74,7 @@ func TestSweepTakesWhatHasExpiredAlsoAfterRestart(t *testing.T) {
 	c.at = c.at.Add(2 * time.Hour)
 
 	var events []Event
-	tw = open(t, Config{Store: st, Now: c.now, Observe: func(e Event) { events = append(events, e) }})
+	tw = open(t, Config{Store: st, Now: c.now, Observer: observer(func(e Event) { events = append(events, e) })})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- tw.Sweep(ctx, slog.New(slog.DiscardHandler)) }()

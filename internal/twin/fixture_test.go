@@ -125,6 +125,13 @@ func (s *safe) open(t *testing.T, sealed *tribune.Sealed) model.Attr {
 	return a
 }
 
+// observer watches always.
+type observer func(Event)
+
+func (o observer) Watches() bool   { return true }
+func (o observer) Tells() bool     { return false }
+func (o observer) Observe(e Event) { o(e) }
+
 func open(t testing.TB, cfg Config) *Twin {
 	t.Helper()
 	if cfg.Store == nil {

@@ -106,11 +106,11 @@ func TestCurrentStateFollowsThePast(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{}
-			w.Twin = open(t, Config{Observe: func(e Event) {
+			w.Twin = open(t, Config{Observer: observer(func(e Event) {
 				if e.Entity == "urn:1" {
 					w.events++
 				}
-			}})
+			})})
 			c.do(t, w)
 			v, err := w.Get(t.Context(), "", "urn:1")
 			got := "-"

@@ -66,13 +66,7 @@ type Config struct {
 	CacheBytes int64            // 0 = DefaultCacheBytes
 	Hub        string           // names this hub's change log; "" = "hub"
 
-	// Observe is told of every entity that this hub has changed, after it is durable and before whoever changed it is answered. It
-	// must not block, nor call the twin: it is for a queue of its own. Nil = nobody. What a crash keeps from it stands in Changes.
-	Observe func(Event)
-
-	// Tells reports whether events say what has just been sealed, too: while somebody is told of it under a standing act. nil =
-	// never. It is asked at every commit.
-	Tells func() bool
+	Observer Observer // of changes; nil = nobody
 
 	// MaxStale is how long another hub's write to the same store may go unseen; 0 = this is the only hub.
 	MaxStale time.Duration
@@ -210,7 +204,7 @@ func decodeDocument(id tribune.EntityID, b []byte) (*entry, error) {
 	if len(b) < versionSize {
 		return nil, &tribune.IntegrityError{What: "document of " + string(id), Err: errDamaged}
 	}
-	ent, soon, err := decodeTransient(id, b[versionSize:])
+	ent, soon, err := decodeEntity(id, b[versionSize:])
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func notifying(t *testing.T, personal tribune.Name) *broker {
 			t.Fatal(err)
 		}
 		feed := notify.NewFeed()
-		tw, err := twin.New(twin.Config{Store: st, Observe: feed.Observe})
+		tw, err := twin.New(twin.Config{Store: st, Observer: feed})
 		if err != nil {
 			t.Fatal(err)
 		}

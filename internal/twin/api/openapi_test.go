@@ -40,7 +40,7 @@ func parts(t *testing.T) (Config, store.Store) {
 	}
 	t.Cleanup(func() { st.Close() })
 	feed := notify.NewFeed()
-	tw, err := twin.New(twin.Config{Store: st, Observe: feed.Observe})
+	tw, err := twin.New(twin.Config{Store: st, Observer: feed})
 	if err != nil {
 		t.Fatal(err)
 	}

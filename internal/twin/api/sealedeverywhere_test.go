@@ -89,7 +89,7 @@ func newWhole(t *testing.T) *whole {
 		t.Fatal(err)
 	}
 	feed := notify.NewFeed()
-	tw, err := twin.New(twin.Config{Store: st, Sealer: c, ClassOf: lawOfSessions, Observe: feed.Observe, Tells: feed.Tells})
+	tw, err := twin.New(twin.Config{Store: st, Sealer: c, ClassOf: lawOfSessions, Observer: feed})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func subscribers(t *testing.T, anywhere bool) func(method, path, body string, he
 	}
 	t.Cleanup(func() { st.Close() })
 	feed := notify.NewFeed()
-	tw, err := twin.New(twin.Config{Store: st, Observe: feed.Observe})
+	tw, err := twin.New(twin.Config{Store: st, Observer: feed})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 // change log later.
 const feedLength = 1 << 14
 
-// Feed is the queue between the twin's writers and the notifier: give its Observe to twin.Config. It costs a writer one atomic
-// load while nobody subscribes, and never blocks.
+// Feed is the queue between the twin's writers and the notifier: a twin.Observer. It costs a writer one atomic load while nobody
+// subscribes, and never blocks.
 type Feed struct {
 	open   atomic.Bool   // somebody subscribes
 	tells  atomic.Bool   // somebody under a standing act: events say what arrives sealed, too
@@ -28,7 +28,10 @@ type event struct {
 // NewFeed is an empty feed.
 func NewFeed() *Feed { return &Feed{events: make(chan event, feedLength)} }
 
-// Tells is for twin.Config: whether events are to say what arrives sealed.
+// Watches reports whether anybody subscribes.
+func (f *Feed) Watches() bool { return f.open.Load() }
+
+// Tells reports whether events are to say what arrives sealed.
 func (f *Feed) Tells() bool { return f.tells.Load() }
 
 // Observe takes a change.

@@ -109,7 +109,7 @@ func (w *town) open() {
 	w.t.Helper()
 	w.feed = NewFeed()
 	var err error
-	if w.twin, err = twin.New(twin.Config{Store: w.store, Now: w.now, Observe: w.feed.Observe, Tells: w.feed.Tells, ClassOf: w.classOf, Sealer: w.sealer}); err != nil {
+	if w.twin, err = twin.New(twin.Config{Store: w.store, Now: w.now, Observer: w.feed, ClassOf: w.classOf, Sealer: w.sealer}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.sender = NewSender(SenderConfig{Reach: Reach{Anywhere: true}, Now: w.now})

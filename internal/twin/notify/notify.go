@@ -2,7 +2,7 @@
 // changes for what they match, and delivers notifications over HTTP and MQTT. twin/api calls it for /subscriptions; context
 // source registration subscriptions (twin/federation) use its Endpoint and Sender.
 //
-// The way of a change: Feed (a bounded queue behind twin.Config.Observe) -> one matcher, which finds the subscriptions by type
+// The way of a change: Feed (a bounded queue behind twin.Config.Observer) -> one matcher, which finds the subscriptions by type
 // and attribute and makes the messages -> Sender, with a bounded queue and a worker for each subscription.
 //
 // It promises:
@@ -57,7 +57,7 @@ var (
 type Config struct {
 	Store    store.Store
 	Twin     Twin
-	Feed     *Feed // the one that the twin's Observe feeds
+	Feed     *Feed // the twin's Observer
 	Sender   *Sender
 	Contexts Contexts
 	Hub      string // names whose change log is followed; "" = "hub", as in twin.Config
