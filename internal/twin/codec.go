@@ -12,7 +12,8 @@ import (
 
 // The document of an entity, value of its e row: version u64 big-endian, then the entity as bytes that are ready to be
 // decoded without copying. Strings and values are uvarint length || bytes, lists are uvarint count || items, times are
-// 0x00 or 0x01 || varint seconds || uvarint nanoseconds; names are in order, so one entity has one spelling.
+// 0x00, or 0x01 plus the digits it was written with (model.Digits) || varint seconds || uvarint nanoseconds; names are in order, so one
+// entity has one spelling.
 //
 //	entity = ( 0x01 types scope createdAt modifiedAt / 0x02 types scope createdAt modifiedAt expiresAt ) count ( name instances )*
 //	attr   = flags u8 [dataset] createdAt modifiedAt [expiresAt]
@@ -183,7 +184,7 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0)
 	}
-	b = binary.AppendVarint(append(b, 1), t.Unix())
+	b = binary.AppendVarint(append(b, byte(1+model.Digits(t))), t.Unix())
 	return binary.AppendUvarint(b, uint64(t.Nanosecond()))
 }
 

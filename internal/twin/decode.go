@@ -119,14 +119,9 @@ func (d *decoder) names() []tribune.Name {
 }
 
 func (d *decoder) time() time.Time {
-	switch d.byte() {
-	case 0:
-		return time.Time{}
-	case 1:
-	default:
-		d.bad = true
-	}
-	if d.bad {
+	kind := d.byte()
+	d.bad = d.bad || kind > 10
+	if d.bad || kind == 0 {
 		return time.Time{}
 	}
 	sec, n := binary.Varint(d.b[d.at:])
@@ -140,7 +135,7 @@ func (d *decoder) time() time.Time {
 		d.bad = true
 		return time.Time{}
 	}
-	return time.Unix(sec, int64(nano)).UTC()
+	return model.WithDigits(time.Unix(sec, int64(nano)), int(kind)-1)
 }
 
 func (d *decoder) attrs(depth int) map[tribune.Name][]model.Attr {

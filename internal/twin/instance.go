@@ -107,8 +107,8 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
 
-// stamp writes a time as values carry it: RFC 3339 with nanoseconds, UTC.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+// stamp writes a time as values carry it.
+func stamp(t time.Time) string { return string(model.AppendMoment(nil, t)) }
 
 // OpenAttr reads the clear text of a sealed instance, or the Value of a change. The caller adds what stays outside:
 // Dataset, CreatedAt and ModifiedAt. Where "type" is missing it follows from the member that holds the value. Errors name
@@ -146,11 +146,11 @@ func parseInstance(raw []byte, depth int) (a model.Attr, err error) {
 	}
 	moment := func(member string) (t time.Time) {
 		if s := text(member); s != "" && err == nil {
-			if t, err = time.Parse(time.RFC3339Nano, s); err != nil {
+			if t, err = model.ParseMoment(s); err != nil {
 				err = badInstance("%s is not a date-time", member)
 			}
 		}
-		return t.UTC()
+		return t
 	}
 	a.Kind, a.UnitCode, a.Dataset = model.Kind(text("type")), text("unitCode"), text("datasetId")
 	a.ObservedAt = moment("observedAt")

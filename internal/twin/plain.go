@@ -3,7 +3,6 @@ package twin
 import (
 	"bytes"
 	"encoding/json"
-	"time"
 
 	"tribune/internal/twin/model"
 )
@@ -49,11 +48,11 @@ func openPlain(b []byte) (a model.Attr, ok bool) {
 			}
 			units, a.UnitCode = true, string(text)
 		case "observedAt":
-			t, err := time.Parse(time.RFC3339Nano, string(text))
+			t, err := model.ParseMoment(string(text))
 			if observed || err != nil {
 				return a, false
 			}
-			observed, a.ObservedAt = true, t.UTC()
+			observed, a.ObservedAt = true, t
 		default:
 			return a, false
 		}

@@ -51,7 +51,7 @@ func (x *edit) put(name tribune.Name, a model.Attr, was *model.Attr, now time.Ti
 func (x *edit) own(name *tribune.Name, a, was *model.Attr) {
 	a.Value = slices.Clone(a.Value)
 	if !a.ObservedAt.IsZero() {
-		a.ObservedAt = a.ObservedAt.UTC() // as it is read back
+		a.ObservedAt = model.WithDigits(a.ObservedAt, model.Digits(a.ObservedAt)) // as it is read back
 	}
 	if was == nil || a.UnitCode != was.UnitCode || a.Kind != was.Kind || len(a.Sub) > 0 || len(a.ObjectType) > 0 || a.Rare != nil {
 		x.plain = false

@@ -109,7 +109,7 @@ func TestNegotiation(t *testing.T) {
 		{"broken q", "GET", "/entities?type=Car&q=a==", "", nil, 400},
 		{"nothing to be within", "GET", "/entities?type=Car&georel=within&geometry=Polygon&coordinates=[]", "", nil, 400},
 		{"near without distance", "GET", "/entities?type=Car&georel=near&geometry=Point&coordinates=[0,0]", "", nil, 400},
-		{"coordinates", "GET", "/entities?type=Car&georel=near;maxDistance==5&geometry=Point&coordinates=[0,91]", "", nil, 400},
+		{"coordinates", "GET", "/entities?type=Car&georel=near;maxDistance==5&geometry=Point&coordinates=[181,0]", "", nil, 400},
 		{"timerel", "GET", "/temporal/entities/urn:c:1?timerel=after", "", nil, 400},
 		{"time", "GET", "/temporal/entities/urn:c:1?timerel=after&timeAt=yesterday", "", nil, 400},
 		{"query type", "POST", "/entityOperations/query", `{"entities":[{"type":"Car"}]}`, nil, 400},

@@ -197,3 +197,25 @@ func TestSealedAttributesOfLinkedEntitiesStaySealed(t *testing.T) {
 		t.Errorf("an opened pick: got %d %s", a.status, a.body)
 	}
 }
+
+func TestMomentsAreAnsweredAsTheyWereWritten(t *testing.T) {
+	c := newCity(t)
+	const entity = "/entities/urn:ngsi-ld:Car:1"
+	c.must(t, 201, "POST", "/entities", `{"id":"urn:ngsi-ld:Car:1","type":"Car","speed":{"type":"Property","value":3,"observedAt":"2026-11-22T12:00:00.000Z",
+		"by":{"type":"Property","value":1,"observedAt":"2026-11-22T12:00:00.50Z"}},"rpm":{"type":"Property","value":1,"observedAt":"2026-11-22T12:00:00Z"}}`)
+	for path, want := range map[string][]string{
+		entity:               {`"2026-11-22T12:00:00.000Z"`, `"2026-11-22T12:00:00.50Z"`, `"2026-11-22T12:00:00Z"`},
+		"/temporal" + entity: {`"2026-11-22T12:00:00.000Z"`, `"2026-11-22T12:00:00.50Z"`, `"2026-11-22T12:00:00Z"`},
+		"/temporal" + entity + "?format=temporalValues": {`[3,"2026-11-22T12:00:00.000Z"]`},
+	} {
+		for _, text := range want {
+			if a := c.must(t, 200, "GET", path, ""); !strings.Contains(string(a.body), text) {
+				t.Errorf("%s: got %s, want %s in it", path, a.body, text)
+			}
+		}
+	}
+	c.must(t, 204, "PATCH", entity+"/attrs/speed", `{"value":4,"observedAt":"2026-11-22T12:00:00Z"}`)
+	if a := c.must(t, 200, "GET", entity, ""); strings.Contains(string(a.body), ".000Z") {
+		t.Errorf("got %s, want the moment as it was written last", a.body)
+	}
+}

@@ -115,8 +115,14 @@ func ID(s string) (tribune.EntityID, error) {
 	return tribune.EntityID(s), nil
 }
 
-// Time reads a date and time as clause 4.6.3 wants it: UTC, with a trailing Z.
+// Time reads a date and time as clause 4.6.3 wants it: UTC, with a trailing Z. How many digits it was written with is forgotten.
 func Time(s string) (time.Time, bool) {
+	t, ok := written(s)
+	return t.UTC(), ok
+}
+
+// written reads a date and time that is written again as it was.
+func written(s string) (time.Time, bool) {
 	if !strings.HasSuffix(s, "Z") {
 		return time.Time{}, false
 	}
@@ -127,14 +133,9 @@ func Time(s string) (time.Time, bool) {
 	if s[whole-1] == ',' { // forgiven in requests
 		s = s[:whole-1] + "." + s[whole:]
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
+	t, err := model.ParseMoment(s)
 	if err != nil || t.Year() < 1 {
 		return time.Time{}, false
 	}
-	return t.UTC(), true
-}
-
-// appendTime writes t as clause 4.6.3 wants it, with as many digits of the second as it has.
-func appendTime(b []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05.999999999Z07:00")
+	return t, true
 }

@@ -78,7 +78,7 @@ func TestConciseAndNormalizedMeanTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	concise, err := parse(t, `{"id":"urn:a:b","type":"T","n":1,"list":[{"x":1},{"y":2}],"o":{"street":"High Street"},
-		"u":{"value":5,"unitCode":"KMH","observedAt":"2026-01-01T00:00:00.000Z","acc":0.5},
+		"u":{"value":5,"unitCode":"KMH","observedAt":"2026-01-01T00:00:00Z","acc":0.5},
 		"r":{"object":"urn:a:c"},"l":{"type":"Point","coordinates":[1.5,2]},"g":{"languageMap":{"en":"x"}},"v":{"vocab":"Word"},
 		"j":{"json":{"a":null}},"m":[{"value":1},{"value":2,"datasetId":"urn:d:2"}],"rr":{"objectList":["urn:a:c"]}}`, jsonld.Form{})
 	if err != nil {

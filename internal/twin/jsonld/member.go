@@ -54,7 +54,7 @@ func (p *parser) expires(e *model.Entity, val []byte) error {
 // moment reads a date and time.
 func moment(path string, val []byte) (time.Time, error) {
 	s, ok := text(val)
-	t, valid := Time(s)
+	t, valid := written(s)
 	if !ok || !valid {
 		return t, fault(path, "it must be a date and time in UTC, like 2026-01-02T03:04:05Z (clause 4.6.3)")
 	}

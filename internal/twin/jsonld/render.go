@@ -60,7 +60,7 @@ func (w *writer) time(key string, t time.Time) {
 	}
 	w.next()
 	w.lit(`"` + key + `":"`)
-	w.b = appendTime(w.b, t)
+	w.b = model.AppendMoment(w.b, t)
 	w.lit(`"`)
 }
 

@@ -156,7 +156,7 @@ func (w *writer) series(all []model.Attr, otherwise model.Kind) {
 			w.lit(separator(j) + "[")
 			w.paired(a)
 			w.lit(`,"`)
-			w.b = appendTime(w.b, timeOf(a, w.view.Time))
+			w.b = model.AppendMoment(w.b, timeOf(a, w.view.Time))
 			w.lit(`"]`)
 		}
 		w.lit("]}")
@@ -210,7 +210,7 @@ func (w *writer) aggregated(s *temporal.Aggregated, methods temporal.Methods) {
 			w.b = append(w.b, value...)
 			for _, t := range [...]time.Time{s.Periods[i].From, s.Periods[i].To} {
 				w.lit(`,"`)
-				w.b = appendTime(w.b, t)
+				w.b = model.AppendMoment(w.b, t)
 				w.lit(`"`)
 			}
 			w.lit("]")
@@ -228,7 +228,7 @@ func timeOf(a *model.Attr, property string) time.Time {
 }
 
 // FormatTime writes a time as clause 4.6.3 wants it.
-func FormatTime(t time.Time) string { return string(appendTime(nil, t)) }
+func FormatTime(t time.Time) string { return string(model.AppendMoment(nil, t)) }
 
 // ShownTemporal is Shown for a temporal evolution, in which the scope is an attribute.
 func ShownTemporal(e *model.Entity, v View) bool {

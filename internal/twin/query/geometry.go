@@ -198,8 +198,10 @@ func (r *reader) position(b []byte) at {
 	if r.count++; r.count > r.most {
 		r.wrong = fmt.Sprintf("more than %d positions", r.most)
 	}
-	if r.wrong == "" && (n < 2 || n > 4 || math.Abs(c[0]) > 180 || math.Abs(c[1]) > 90) {
+	if r.wrong == "" && (n < 2 || n > 4 || math.Abs(c[0]) > 180) {
 		r.wrong = "a position is not [longitude, latitude]"
 	}
-	return at{c[0], c[1]}
+	// The standard's own example of a subscription (clause C.4) asks for what is near [-1,100]: past a pole is the pole. What is
+	// stored has been checked.
+	return at{c[0], max(-90, min(90, c[1]))}
 }

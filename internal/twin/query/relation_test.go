@@ -173,3 +173,15 @@ func FuzzGeo(f *testing.F) {
 		t.Fatalf("%s %s %s holds of %s, which no cell finds", georel, geometry, coordinates, target)
 	})
 }
+
+func TestStandardsOwnExampleIsAPlaceAtThePole(t *testing.T) {
+	g, err := ParseGeo("near;maxDistance==2000", "Point", json.RawMessage("[-1,100]"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, want := range map[string]bool{"[12,89.99]": true, "[-1,80]": false} {
+		if got := g.Holds(shape(t, "Point", place)); got != want {
+			t.Errorf("%s: got %v, want %v", place, got, want)
+		}
+	}
+}
