@@ -51,7 +51,7 @@ type past struct {
 func (t *Twin) attempt(ctx context.Context, at tribune.Place, tasks []*task, names map[subjectName]pseudonym, fresh bool) ([]subjectName, error) {
 	t.locks.lock(tasks)
 	defer t.locks.unlock(tasks)
-	now, k := t.cfg.Now().UTC(), keysAt(at)
+	now, k := t.moment(), keysAt(at)
 	var (
 		drafts  = make([]draft, len(tasks))
 		secrets []secret

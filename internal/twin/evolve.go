@@ -140,7 +140,7 @@ func (e *evolver) attempt(ctx context.Context) (more bool, err error) {
 	tasks := []*task{e.w}
 	e.t.locks.lock(tasks)
 	defer e.t.locks.unlock(tasks)
-	e.now = e.t.cfg.Now().UTC()
+	e.now = e.t.moment()
 	id := e.p.Entity.ID
 	if cur, err := read(ctx, e.t.cfg.Store, e.t.key(e.w.key), id); err == nil {
 		e.old, e.cur = cur, cur.entity

@@ -85,7 +85,8 @@ type Twin struct {
 	locks  locks
 	spare  sync.Pool // of *scratch
 
-	counts counts // of discovery
+	counts  counts // of discovery
+	tenants tenants
 }
 
 // New opens the twin on a store. It reads where the change log ended. A store of an older release needs Upgrade first.
@@ -121,6 +122,9 @@ func New(cfg Config) (*Twin, error) {
 	}
 	return t, nil
 }
+
+// moment is the time as a change carries it. Microseconds: many clients read no more digits of createdAt and modifiedAt.
+func (t *Twin) moment() time.Time { return t.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // Get returns an entity or ErrNotFound. The view is shared: do not change it.
 func (t *Twin) Get(ctx context.Context, tenant tribune.Tenant, id tribune.EntityID) (View, error) {
