@@ -183,6 +183,9 @@ func (h *Hub) openStore(ctx context.Context) (store.Store, error) {
 		if err != nil {
 			return nil, err // and not a nil *pg.Store, which would pass for a store
 		}
+		if err := s.Alone(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 		return s, nil
 	}
 	s, err := pebble.Open(pebble.Config{Dir: h.cfg.Dir.Store(), Log: h.log})

@@ -1,5 +1,5 @@
-// Package pg is the implementation of store.Store on PostgreSQL 15 or newer, for several hubs on one database. City opens
-// it; rooms see only store.Store.
+// Package pg is the implementation of store.Store on PostgreSQL 15 or newer. The store itself may be shared by several processes; a hub
+// may not yet be (Alone). City opens it; rooms see only store.Store.
 //
 // All pairs are rows of one table, tribune_kv, that is list-partitioned by the partition in the key; bytea orders by
 // bytes, as the contract does. It promises what storetest demands, and in particular:
@@ -62,6 +62,7 @@ type Store struct {
 
 	mu        sync.Mutex
 	snapshots map[*Snapshot]struct{} // open; Close closes them
+	alone     *pgx.Conn              // holds the lock of Alone; nil = not asked for
 }
 
 var _ store.Store = (*Store)(nil)
@@ -154,8 +155,12 @@ func (s *Store) Close() error {
 	for snap := range s.snapshots {
 		open = append(open, snap)
 	}
+	alone := s.alone
 	s.mu.Unlock()
 	var errs []error
+	if alone != nil {
+		errs = append(errs, alone.Close(context.Background()))
+	}
 	for _, snap := range open {
 		errs = append(errs, snap.Close())
 	}

@@ -141,6 +141,31 @@ func TestNoErrorHoldsTheUrlsPassword(t *testing.T) {
 	}
 }
 
+func TestSecondHubIsRefusedUntilTheFirstHasGone(t *testing.T) {
+	url := storetest.StartPostgres(t).Database(t)
+	open := func() *pg.Store {
+		s, err := pg.Open(t.Context(), pg.Config{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	first, second := open(), open()
+	if err := first.Alone(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Alone(t.Context()); !errors.Is(err, tribune.ErrBusy) || tribune.HintOf(err) == "" {
+		t.Errorf("beside the first: got %v, want %v with a hint", err, tribune.ErrBusy)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Alone(t.Context()); err != nil {
+		t.Errorf("after the first: %v", err)
+	}
+}
+
 func TestServerThatDoesNotSyncIsRefused(t *testing.T) {
 	server := storetest.StartPostgres(t)
 	url := server.Database(t)
