@@ -23,6 +23,7 @@ type Set struct {
 	classes      []ClassEntry // in the order of the file
 	classByID    map[tribune.ClassID]*ClassEntry
 	index        classIndex
+	named        map[tribune.Name]bool // attributes that personal classes list by name, for whatever type
 	unclassified tribune.Class
 	purposes     map[tribune.PurposeID]*purposeFacts
 	purposeList  []Purpose
@@ -110,6 +111,7 @@ func build(files map[string][]byte, texts map[string]string) (*Set, Problems) {
 	s.classes, bad = readClasses(texts[FileClasses])
 	all = append(all, bad...)
 	s.index, bad = indexClasses(s.classes)
+	s.named = namedPersonal(s.classes)
 	all = append(all, bad...)
 	s.purposeList, bad = readPurposes(texts[FilePurposes])
 	all = append(all, bad...)

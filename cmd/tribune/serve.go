@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -57,24 +56,8 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	if *mqtt == "" {
 		cfg.MQTT, cfg.MQTTNext = "127.0.0.1:1883", 50
 	}
-	steady()
+	steady(ctx)
 	return city.RunDemo(ctx, cfg)
-}
-
-// Memory is let grow further between collections than Go's default would: a hub's heap is small, and collections that follow each
-// other closely are what others wait for when one device floods it (docs/decisions/0015). GOGC and GOMEMLIMIT in the environment win.
-const (
-	gcPercent   = 400
-	memoryLimit = 2 << 30 // bytes, from which the collector works harder instead
-)
-
-func steady() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
 }
 
 // profileCPU writes where the processor's time goes until stop.
@@ -117,7 +100,7 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	if *dir == "" || f.NArg() > 0 {
 		return tribune.Hint(fmt.Errorf("%w: name the city's directory", errUsage), "tribune serve --dir /var/lib/tribune")
 	}
-	steady()
+	steady(ctx)
 	if *open {
 		return lab.Serve(ctx, lab.Config{Dir: *dir, HTTP: cmp.Or(*address, "127.0.0.1:8080"), MQTT: *mqtt, ContextMap: *contexts, TemporalPage: *temporalPage, Out: out, Log: logger(log, *verbose)})
 	}

@@ -56,6 +56,7 @@ type Result struct {
 	P99         float64 `json:"p99_ms"`
 	RSS         float64 `json:"rss_mb"`      // of the hub's process, after the run
 	RSSIdle     float64 `json:"rss_idle_mb"` // seeded, before the run
+	RSSPeak     float64 `json:"rss_peak_mb"` // the most since the process started
 	Fdatasync   float64 `json:"fdatasync_p50_ms"`
 	Ceiling     float64 `json:"ceiling_per_s"`
 	Share       float64 `json:"share"`
@@ -72,6 +73,8 @@ type Result struct {
 
 	Entities int     `json:"entities,omitempty"` // that the broker holds
 	StartS   float64 `json:"start_s,omitempty"`  // seconds that a restart with them took
+	Disk     float64 `json:"disk_mb,omitempty"`  // that they take
+	Soak     *Soak   `json:"soak,omitempty"`
 }
 
 // CPU is how many cores were busy during the run, and with what. Others are programs that have nothing to do with it.
@@ -151,17 +154,25 @@ func Open(ctx context.Context, cfg Config) (b *Bench, err error) {
 		cfg.Log = io.Discard
 	}
 	b = &Bench{cfg: cfg}
-	if b.cfg.Dir == "" {
-		if b.temp, err = os.MkdirTemp("", "tribune-bench-"); err != nil {
-			return nil, fmt.Errorf("making a scratch directory: %w", err)
-		}
-		b.cfg.Dir = b.temp
+	if err := b.scratch(); err != nil {
+		return nil, err
 	}
 	if b.city, err = startCity(ctx, b.cfg); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	b.pid = b.city.proc.pid()
 	return b, nil
+}
+
+// scratch makes a scratch directory where none is given.
+func (b *Bench) scratch() (err error) {
+	if b.cfg.Dir == "" {
+		if b.temp, err = os.MkdirTemp("", "tribune-bench-"); err != nil {
+			return fmt.Errorf("making a scratch directory: %w", err)
+		}
+		b.cfg.Dir = b.temp
+	}
+	return nil
 }
 
 // Close ends the city and removes the scratch directory where it is temporary.
@@ -208,6 +219,9 @@ func (b *Bench) run(ctx context.Context, k Kind) (Result, error) {
 		return r, err
 	}
 	if r.RSS, err = residentMB(b.pid); err != nil {
+		return r, err
+	}
+	if r.RSSPeak, err = peakMB(b.pid); err != nil {
 		return r, err
 	}
 	t := &m.tally
@@ -266,7 +280,7 @@ func (r Result) bound() string {
 // round drops digits that say nothing.
 func (r *Result) round() {
 	for _, v := range []*float64{
-		&r.OpsPerS, &r.P50, &r.P99, &r.RSS, &r.RSSIdle, &r.Fdatasync, &r.Ceiling, &r.Seconds, &r.CPU.Hub, &r.CPU.Guardians, &r.CPU.Bench, &r.CPU.Others, &r.CPUPerOp,
+		&r.OpsPerS, &r.P50, &r.P99, &r.RSS, &r.RSSIdle, &r.RSSPeak, &r.Disk, &r.Fdatasync, &r.Ceiling, &r.Seconds, &r.CPU.Hub, &r.CPU.Guardians, &r.CPU.Bench, &r.CPU.Others, &r.CPUPerOp,
 	} {
 		*v = math.Round(*v*1000) / 1000
 	}

@@ -10,9 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"tribune"
@@ -24,28 +25,33 @@ type BrokerConfig struct {
 	Config          // Binary, Dir, Duration, Connections, Profile, Log
 	URL    string   // http://HOST:PORT of a broker that runs already and is empty; "" = this program's laboratory
 	PID    int      // of that broker; 0 = its memory and processor are not looked at
-	Sizes  []int    // entities it holds, growing; none = 100,000
-	Rows   []string // which; none = all
+	Sizes  []int    // entities it holds, growing; none = 100,000. A laboratory is a fresh one for each, so that it holds no more than that
+	Rows   []string // which; none = all, or with several sizes those whose cost may grow with them
 	Points int      // values of the attribute that row aggregate is about; 0 = 1,000,000
 
 	Soak time.Duration // of row soak; 0 = that row is left out
 }
 
-// BrokerRows are the rows of `tribune bench broker`, in the order in which they are measured at each size.
+// BrokerRows are the rows of `tribune bench broker`, in the order in which they are measured at each size: what leaves more behind
+// comes later.
 func BrokerRows() []Kind {
 	return []Kind{
+		{"broker-load", "create all the entities, 500 in a request", "entities", nil},
+		{"broker-start", "start again with them", "starts", nil},
 		{"broker-update", "change one attribute of an entity", "requests", nil},
-		{"broker-create", "create an entity", "requests", nil},
 		{"broker-get", "retrieve an entity", "requests", nil},
 		{"broker-query", "20 entities by one comparison", "requests", nil},
 		{"broker-equal", "20 entities by an equality that a thousandth fulfils", "requests", nil},
 		{"broker-near", "20 entities within 1 km of a point", "requests", nil},
+		{"broker-create", "create an entity", "requests", nil},
 		{"broker-aggregate", "hourly averages of an attribute's whole history", "requests", nil},
 		{"broker-notify", "1,000 updates a second under 1,000 subscriptions, every tenth with a dead endpoint", "notifications", nil},
 		{"broker-soak", "a mix at 70% of what the broker can, for a long time: memory stays flat", "requests", nil},
-		{"broker-start", "start again with everything in it", "starts", nil},
 	}
 }
+
+// apart are the rows that several sizes are not measured in unless they are named: their cost does not grow with entities.
+var apart = []string{"broker-aggregate", "broker-notify", "broker-soak"}
 
 // broker is a broker under measurement. Entities are numbered from 0; each is about 1 KB.
 type broker struct {
@@ -55,7 +61,8 @@ type broker struct {
 	address string   // host:port
 	http    *client.Client
 	held    int // entities loaded
-	tz      int // history loaded
+	soaked  *Soak
+	points  int // values of the history that row aggregate is about, written
 }
 
 // MeasureBroker measures the rows at each size and hands each result to take as it is there.
@@ -66,28 +73,27 @@ func MeasureBroker(ctx context.Context, bc BrokerConfig, take func(Result) error
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	var failed []error
-	for _, n := range b.bc.Sizes {
-		if err := b.load(ctx, n); err != nil {
-			return err
+	for i, n := range b.bc.Sizes {
+		if i > 0 {
+			if err := b.empty(ctx); err != nil {
+				return err
+			}
 		}
 		for _, k := range BrokerRows() {
-			if len(bc.Rows) > 0 && !slices.Contains(bc.Rows, k.Name) || !b.can(k.Name) {
+			if !b.wanted(k.Name) && (k.Name != "broker-load" || n <= b.held) {
 				continue
 			}
-			k.run = b.row(k.Name)
-			b.calls++
 			fmt.Fprintf(b.cfg.Log, "%s with %d entities\n", k.Name, n)
-			r, err := b.run(ctx, k)
+			r, err := b.measure(ctx, k, n)
 			if err != nil { // the other rows say something all the same
 				failed = append(failed, fmt.Errorf("bench %s with %d entities: %w", k.Name, n, err))
-				if ctx.Err() != nil || k.Name == "broker-start" {
+				if ctx.Err() != nil || k.Name == "broker-start" || k.Name == "broker-load" {
 					return errors.Join(failed...)
 				}
 				continue
 			}
-			r.Entities = n
-			if k.Name == "broker-start" {
-				r.StartS = r.P50 / 1000
+			if !b.wanted(k.Name) {
+				continue
 			}
 			if err := take(r); err != nil {
 				return err
@@ -97,13 +103,42 @@ func MeasureBroker(ctx context.Context, bc BrokerConfig, take func(Result) error
 	return errors.Join(failed...)
 }
 
-// can reports whether a row can be measured: only who started a broker can start it again.
-func (b *broker) can(name string) bool {
-	return (name != "broker-start" || b.proc != nil) && (name != "broker-soak" || b.bc.Soak > 0)
+// measure measures one row with n entities.
+func (b *broker) measure(ctx context.Context, k Kind, n int) (Result, error) {
+	k.run = b.row(k.Name, n)
+	b.calls++
+	r, err := b.run(ctx, k)
+	if err != nil {
+		return r, err
+	}
+	r.Entities = n
+	switch {
+	case k.Name == "broker-start":
+		r.StartS = r.P50 / 1000
+	case k.Name == "broker-load" && b.proc != nil:
+		if r.Disk, err = diskMB(b.lab()); err != nil {
+			return r, err
+		}
+	case k.Name == "broker-soak":
+		r.Soak = b.soaked
+	}
+	return r, nil
 }
 
-func (b *broker) row(name string) func(context.Context, *Bench) (measured, error) {
+// wanted reports whether a row was asked for and can be measured: only who started a broker can start it again.
+func (b *broker) wanted(name string) bool {
+	switch {
+	case name == "broker-start" && b.proc == nil, name == "broker-soak" && b.bc.Soak == 0:
+		return false
+	case len(b.bc.Rows) > 0:
+		return slices.Contains(b.bc.Rows, name)
+	}
+	return len(b.bc.Sizes) == 1 || !slices.Contains(apart, name)
+}
+
+func (b *broker) row(name string, n int) func(context.Context, *Bench) (measured, error) {
 	f := map[string]func(context.Context) (measured, error){
+		"broker-load":   func(ctx context.Context) (measured, error) { return b.load(ctx, n) },
 		"broker-update": b.updates, "broker-create": b.creates, "broker-get": b.gets, "broker-query": b.comparisons, "broker-equal": b.equalities,
 		"broker-near": b.circles, "broker-aggregate": b.aggregates, "broker-notify": b.notifications, "broker-soak": b.soak, "broker-start": b.restarts,
 	}[name]
@@ -124,15 +159,12 @@ func openBroker(ctx context.Context, bc BrokerConfig) (b *broker, err error) {
 	if bc.Log == nil {
 		bc.Log = io.Discard
 	}
-	if bc.Connections < 1 || bc.Points < 1 || bc.Duration < 0 || bc.Duration > maxDuration || !slices.IsSorted(bc.Sizes) || bc.Sizes[0] < bc.Connections {
-		return nil, fmt.Errorf("%w: sizes grow and hold an entity a connection at least; a row lasts at most %s", tribune.ErrInvalid, maxDuration)
+	if err := bc.check(); err != nil {
+		return nil, err
 	}
 	b = &broker{Bench: &Bench{cfg: bc.Config, pid: bc.PID}, bc: bc}
-	if b.cfg.Dir == "" {
-		if b.temp, err = os.MkdirTemp("", "tribune-bench-"); err != nil {
-			return nil, fmt.Errorf("making a scratch directory: %w", err)
-		}
-		b.cfg.Dir = b.temp
+	if err := b.scratch(); err != nil {
+		return nil, err
 	}
 	if bc.URL == "" {
 		err = b.start(ctx)
@@ -149,64 +181,39 @@ func openBroker(ctx context.Context, bc BrokerConfig) (b *broker, err error) {
 	return b, nil
 }
 
-// start starts the laboratory, on what an earlier one has left, and waits until it answers.
-func (b *broker) start(ctx context.Context) (err error) {
-	dir := filepath.Join(b.cfg.Dir, "lab")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making a laboratory: %w", err)
-	}
-	if b.address == "" {
-		if b.address, err = freeAddress(); err != nil {
-			return err
-		}
-	}
-	args := []string{"serve", "--lab", "--dir", dir, "--http", b.address}
-	if b.cfg.Profile != "" {
-		args = append(args, "--cpuprofile", b.cfg.Profile)
-	}
-	if b.proc, err = spawn(ctx, b.cfg.Binary, filepath.Join(b.cfg.Dir, "lab.log"), args...); err != nil {
-		return err
-	}
-	b.pid = b.proc.pid()
-	lean := make([]byte, 0, 256)
-	return b.proc.until(ctx, startFor, "the laboratory to answer", func() error {
-		c, err := dial(ctx, b.address)
-		if err != nil {
-			return err
-		}
-		defer c.close()
-		c.nc.SetDeadline(time.Now().Add(callFor))
-		status, _, err := c.do(appendRequest(lean[:0], http.MethodGet, entities+"?type=Sensor&limit=1", "", nil))
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("%w: it answers %d", tribune.ErrBusy, status)
-		}
-		return err
-	})
-}
+// maxHeld bounds the disk that a run takes: a million entities take half a gigabyte or so.
+const (
+	maxHeld = 5_000_000
+	maxSoak = 24 * time.Hour
+)
 
-func (b *broker) close() error {
-	var err error
-	if b.proc != nil {
-		err = b.proc.stop()
+func (bc *BrokerConfig) check() error {
+	if bc.Connections < 1 || bc.Points < 1 || bc.Duration < 0 || bc.Duration > maxDuration || bc.Soak < 0 || bc.Soak > maxSoak {
+		return fmt.Errorf("%w: a row lasts at most %s, row soak %s, and takes a connection and a value", tribune.ErrInvalid, maxDuration, maxSoak)
 	}
-	if b.temp != "" {
-		err = errors.Join(err, os.RemoveAll(b.temp))
+	if !slices.IsSorted(bc.Sizes) || bc.Sizes[0] < bc.Connections || bc.Sizes[len(bc.Sizes)-1] > maxHeld {
+		return fmt.Errorf("%w: sizes grow, from an entity a connection to %d", tribune.ErrInvalid, maxHeld)
 	}
-	return err
+	for _, name := range bc.Rows {
+		if !slices.ContainsFunc(BrokerRows(), func(k Kind) bool { return k.Name == name }) {
+			return tribune.Hint(fmt.Errorf("%w: there is no row %q", tribune.ErrNotFound, strings.TrimPrefix(name, "broker-")), "The rows are listed by tribune bench broker -h.")
+		}
+	}
+	return nil
 }
 
 func (b *broker) meter() *meter { return &meter{hub: b.pid} }
 
-// batch is how many entities one request of the preparation creates.
+// batch is how many entities one request of row load creates.
 const batch = 500
 
-// load fills the broker up to n entities.
-func (b *broker) load(ctx context.Context, n int) error {
-	if n <= b.held {
-		return nil
-	}
-	fmt.Fprintf(b.cfg.Log, "creating %d entities\n", n-b.held)
-	began, from := time.Now(), b.held
+// load fills the broker up to n entities, and then waits until it has nothing left to do for them.
+func (b *broker) load(ctx context.Context, n int) (measured, error) {
+	m := measured{per: batch, connections: preparing, ceiling: none}
+	from, most := b.held, b.meter()
+	var mu sync.Mutex // guards m
+	began := time.Now()
+	most.start()
 	err := each(ctx, (n-from+batch-1)/batch, func(i int) error {
 		body := []byte{'['}
 		for j := from + i*batch; j < min(n, from+(i+1)*batch); j++ {
@@ -215,15 +222,22 @@ func (b *broker) load(ctx context.Context, n int) error {
 			}
 			body = appendSensor(body, "Sensor", sensorID+strconv.Itoa(j), j)
 		}
+		sent := time.Now()
 		_, err := ok(b.http.Do(ctx, http.MethodPost, "/ngsi-ld/v1/entityOperations/create", append(body, ']'), nil))
+		mu.Lock()
+		defer mu.Unlock()
+		m.tally.note(time.Since(sent), 0, err)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("creating entities: %w", err)
+		return m, fmt.Errorf("creating entities: %w", err)
 	}
+	m.tally.elapsed, m.tally.within, m.tally.cpu = time.Since(began), -1, most.stop()
+	m.per = float64(n-from) / float64(m.tally.ops())
 	b.held = n
-	fmt.Fprintf(b.cfg.Log, "%.0f a second\n", float64(n-from)/time.Since(began).Seconds())
-	return nil
+	fmt.Fprintf(b.cfg.Log, "%.0f a second\n", float64(n-from)/m.tally.elapsed.Seconds())
+	b.settle(ctx)
+	return m, nil
 }
 
 const (

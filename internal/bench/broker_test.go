@@ -15,6 +15,9 @@ func TestBrokerSmoke(t *testing.T) {
 	defer cancel()
 	bc := BrokerConfig{Config: Config{Binary: built(t), Dir: t.TempDir(), Duration: 500 * time.Millisecond, Connections: 4, Log: t.Output()},
 		Sizes: []int{1100, 1300}, Points: 12_000, Soak: 2 * time.Second}
+	for _, k := range BrokerRows() { // those of a single size, too
+		bc.Rows = append(bc.Rows, k.Name)
+	}
 	seen := map[string]int{}
 	err := MeasureBroker(ctx, bc, func(r Result) error {
 		seen[r.Bench]++
@@ -23,6 +26,9 @@ func TestBrokerSmoke(t *testing.T) {
 		}
 		if (r.StartS > 0) != (r.Bench == "broker-start") {
 			t.Errorf("%s took %v s to start", r.Bench, r.StartS)
+		}
+		if (r.Disk > 0) != (r.Bench == "broker-load") || (r.Soak != nil) != (r.Bench == "broker-soak") || r.RSSPeak < r.RSS {
+			t.Errorf("disk, soak or memory of %s: %+v", r.Bench, r)
 		}
 		return nil
 	})
@@ -48,7 +54,7 @@ func TestBrokerBenchKnowsWrongAnswers(t *testing.T) {
 	defer b.close()
 	b.held = 100 // as if
 	for _, name := range []string{"broker-get", "broker-update", "broker-query", "broker-near"} {
-		if _, err := b.run(t.Context(), Kind{Name: name, run: b.row(name)}); err == nil {
+		if _, err := b.run(t.Context(), Kind{Name: name, run: b.row(name, 100)}); err == nil {
 			t.Errorf("%s has a figure although every answer was wrong", name)
 		}
 	}

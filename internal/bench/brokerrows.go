@@ -122,7 +122,7 @@ func (b *broker) aggregates(ctx context.Context) (measured, error) {
 
 // past writes the history, once.
 func (b *broker) past(ctx context.Context, from time.Time) error {
-	if b.tz > 0 {
+	if b.points > 0 {
 		return nil
 	}
 	fmt.Fprintf(b.cfg.Log, "writing %d values of one attribute\n", b.bc.Points)
@@ -144,7 +144,7 @@ func (b *broker) past(ctx context.Context, from time.Time) error {
 			return fmt.Errorf("writing history: %w", err)
 		}
 	}
-	b.tz = b.bc.Points
+	b.points = b.bc.Points
 	fmt.Fprintf(b.cfg.Log, "%.0f a second\n", float64(b.bc.Points)/time.Since(began).Seconds())
 	return nil
 }

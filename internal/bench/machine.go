@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -37,7 +38,12 @@ func machine() Machine {
 }
 
 // residentMB is a process's resident set, 0 where the system does not tell or the process is not known (0).
-func residentMB(pid int) (float64, error) {
+func residentMB(pid int) (float64, error) { return memoryMB(pid, "VmRSS:") }
+
+// peakMB is the most that it has been since the process started.
+func peakMB(pid int) (float64, error) { return memoryMB(pid, "VmHWM:") }
+
+func memoryMB(pid int, field string) (float64, error) {
 	if pid == 0 {
 		return 0, nil
 	}
@@ -49,12 +55,33 @@ func residentMB(pid int) (float64, error) {
 		return 0, fmt.Errorf("reading the hub's memory: %w", err)
 	}
 	for line := range strings.Lines(string(data)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
 			return kb * 1024 / 1e6, err
 		}
 	}
 	return 0, fmt.Errorf("reading the hub's memory: %w", errNoField)
+}
+
+// diskMB is how much the files below dir take.
+func diskMB(dir string) (float64, error) {
+	var sum int64
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			var info fs.FileInfo
+			if info, err = e.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) { // a running store replaces its files
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("looking how much disk is used: %w", err)
+	}
+	return float64(sum) / 1e6, nil
 }
 
 var errNoField = errors.New("the system's account lacks a field")

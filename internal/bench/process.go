@@ -35,6 +35,11 @@ type process struct {
 
 // spawn starts the binary; what it writes goes to the file output. It is killed when ctx ends.
 func spawn(ctx context.Context, binary, output string, args ...string) (*process, error) {
+	return spawnWith(ctx, nil, binary, output, args...)
+}
+
+// spawnWith adds to the environment.
+func spawnWith(ctx context.Context, environment []string, binary, output string, args ...string) (*process, error) {
 	out, err := os.OpenFile(output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", args[0], err)
@@ -42,6 +47,9 @@ func spawn(ctx context.Context, binary, output string, args ...string) (*process
 	defer out.Close() // the child has its own
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = out, out
+	if len(environment) > 0 {
+		cmd.Env = append(os.Environ(), environment...)
+	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", args[0], err)

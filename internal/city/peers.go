@@ -60,9 +60,10 @@ func (p *peers) close() (err error) {
 	return err
 }
 
-// withheld reports whether the law calls an attribute personal: no context source is told of such, nor tells of it.
+// withheld reports whether the law calls an attribute personal for what a context source may call its entity: none is asked for
+// such, nor tells of it.
 func (h *Hub) withheld(types []tribune.Name, attr tribune.Name) bool {
-	c := h.gate.Set().ClassOf(types, attr)
+	c := h.gate.Set().ClassTold(types, attr)
 	return c.Personal || c.ID == tribune.ClassUnclassified
 }
 

@@ -67,7 +67,10 @@ func (h *Hub) api() (http.Handler, error) {
 	return api.New(api.Config{
 		Twin: h.twin, Snapshots: h.snapshots, Notify: h.notifier, Registry: h.peers.registry, Sources: h.peers.sources, RegistrySubscriptions: h.peers.subscriptions, Legs: h.peers.legs, Reaches: h.reaches, Contexts: contexts, Way: gated{h}, Names: h.vault, URL: h.Public(), Log: h.log, Now: h.now,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
-		Class:   func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
+		ClassTold: func(types []tribune.Name, attr tribune.Name) tribune.Class {
+			return h.gate.Set().ClassTold(types, attr)
+		},
+		Class: func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
 	}), nil
 }
 

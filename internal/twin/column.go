@@ -23,6 +23,7 @@ type column struct {
 	born uint64        // snapshots of an earlier clock may hold what is not here
 	used atomic.Uint64 // by which queries, counted; of the columns the least recently used goes first
 	dead atomic.Bool   // it is not kept up to date any more: new queries do without
+	made chan struct{} // closed once it is ready, or never will be
 
 	mu     sync.RWMutex // guards all below
 	ready  bool         // what there was before is here, too

@@ -107,6 +107,46 @@ func TestColumnsAreBounded(t *testing.T) {
 	}
 }
 
+// While a column is made many queries that look at documents would keep it from the processor. They wait, but not for ever.
+func TestQueriesWaitForAColumnThatIsBeingMade(t *testing.T) {
+	tw := open(t, Config{})
+	for i := range 10 {
+		must(t, tw.do(t, Create, ent(fmt.Sprintf("urn:%d", i), "Car", map[tribune.Name][]model.Attr{"v": prop("1")})))
+	}
+	find := func() <-chan int {
+		found := make(chan int, 1)
+		go func() {
+			p, err := tw.Find(t.Context(), Query{Types: query.Type("Car"), Q: q(t, "v>0")})
+			if err != nil {
+				t.Error(err)
+			}
+			found <- len(p.Views)
+		}()
+		return found
+	}
+	c := &column{columnKey: columnKey{typ: "Car", name: "v"}, made: make(chan struct{})}
+	tw.columns.all, tw.columns.wait = append(tw.columns.all, c), time.Hour
+	found := find()
+	select {
+	case <-found:
+		t.Fatal("a query did not wait")
+	case <-time.After(50 * time.Millisecond):
+	}
+	c.born = tw.cache.now()
+	if err := c.load(t.Context(), tw.cfg.Store); err != nil {
+		t.Fatal(err)
+	}
+	close(c.made)
+	if n := <-found; n != 10 || c.used.Load() == 0 {
+		t.Errorf("%d found, the column used %d times", n, c.used.Load())
+	}
+	never := &column{columnKey: c.columnKey, made: make(chan struct{})}
+	tw.columns.all, tw.columns.wait = []*column{never}, 10*time.Millisecond
+	if n := <-find(); n != 10 {
+		t.Errorf("%d found without the column", n)
+	}
+}
+
 func BenchmarkColumn(b *testing.B) {
 	c := &column{}
 	cells := make([]cell, 100_000)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tribune"
 	"tribune/internal/store"
@@ -20,12 +21,18 @@ const (
 
 	// columnAfter is how many documents queries must have looked at for want of a column before it is made.
 	columnAfter = 4000
-	maxWanted   = 1024 // columns that are missed; when there are more, all are forgotten
+
+	// columnWait is how long a query waits for a column that is being made. Were many to look at documents meanwhile they would keep
+	// from the processor what is to spare them that: with a million entities for a minute.
+	columnWait = 2 * time.Second
+
+	maxWanted = 1024 // columns that are missed; when there are more, all are forgotten
 )
 
 // columns are those of a twin.
 type columns struct {
 	after int
+	wait  time.Duration
 
 	// gate is held for reading from before a commit until the columns know of it, and for writing while a column is added: so it
 	// hears of every commit that its first snapshot may not have.
@@ -40,7 +47,9 @@ type columns struct {
 
 const making = -1 << 62
 
-func newColumns() *columns { return &columns{after: columnAfter, wanted: map[columnKey]int{}} }
+func newColumns() *columns {
+	return &columns{after: columnAfter, wait: columnWait, wanted: map[columnKey]int{}}
+}
 
 // begin marks what a commit is about to change; end or fail must follow.
 func (cs *columns) begin(at tribune.Place, drafts []*draft) {
@@ -86,24 +95,24 @@ func (cs *columns) forget(tenant tribune.Tenant) {
 	}
 }
 
-// get is a column that can be trusted with a snapshot taken after the clock showed since; nil = none. known says that there is one, or
-// will be soon.
-func (cs *columns) get(k columnKey, since uint64) (c *column, known bool) {
+// get is a column that can be trusted with a snapshot taken after the clock showed since; nil = none. Where one is being made, or is
+// younger than the snapshot, made is closed once a new snapshot can go with it.
+func (cs *columns) get(k columnKey, since uint64) (c *column, made <-chan struct{}) {
 	cs.gate.RLock()
 	defer cs.gate.RUnlock()
 	i := slices.IndexFunc(cs.all, func(c *column) bool { return c.columnKey == k && !c.dead.Load() })
 	if i < 0 {
-		return nil, false
+		return nil, nil
 	}
 	c = cs.all[i]
 	c.mu.RLock()
 	good := c.ready && c.born <= since
 	c.mu.RUnlock()
 	if !good {
-		return nil, true
+		return nil, c.made
 	}
 	c.used.Store(cs.uses.Add(1))
-	return c, true
+	return c, c.made
 }
 
 // missed counts documents that were looked at for want of a column; true where it is time for whoever asks to make it.
@@ -130,18 +139,21 @@ func (f *finder) column(p *plan, k keys, types []tribune.Name) {
 		return // all that have the attribute
 	}
 	key := columnKey{k.at, types[0], terms[0].Own()}
-	switch c, known := f.t.columns.get(key, f.since); {
+	switch c, made := f.t.columns.get(key, f.since); {
 	case c != nil:
 		p.column = &columnWalk{c: c, since: f.since, spans: p.rows.spans}
-	case !known:
+	case made == nil:
 		p.wants = key
+	default:
+		f.made = made
 	}
 }
 
 // makeColumn reads a column from the index. Commits go on meanwhile.
 func (t *Twin) makeColumn(ctx context.Context, k columnKey) error {
 	cs := t.columns
-	c := &column{columnKey: k}
+	c := &column{columnKey: k, made: make(chan struct{})}
+	defer close(c.made)
 	cs.gate.Lock()
 	cs.all = append(slices.DeleteFunc(cs.all, func(c *column) bool { return c.dead.Load() }), c)
 	cs.gate.Unlock()

@@ -76,6 +76,9 @@ func (f *pastFinder) inScope(ctx context.Context, s *selected) (bool, error) {
 	s.valid = []validity{}
 	for i := range list {
 		v := validity{from: all.q.Time(&list[i])}
+		if i == 0 && list[i].ObservedAt.IsZero() {
+			v.from = time.Time{} // whoever gives an entity its first scope, and no time, says it of all that is known of it
+		}
 		if i+1 < len(list) {
 			v.to = all.q.Time(&list[i+1])
 		}

@@ -74,14 +74,17 @@ func (t *Twin) Find(ctx context.Context, q Query) (Page, error) {
 	if err := q.check(); err != nil {
 		return Page{}, err
 	}
-	since := t.cache.now() // before the snapshot: see cache
-	snap, err := t.cfg.Store.Snapshot(ctx)
-	if err != nil {
-		return Page{}, fmt.Errorf("querying: %w", err)
+	f, page, err := t.findOnce(ctx, &q, true)
+	if errors.Is(err, errMaking) {
+		wait := time.NewTimer(t.columns.wait)
+		select {
+		case <-f.made:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		wait.Stop()
+		f, page, err = t.findOnce(ctx, &q, false)
 	}
-	f := &finder{t: t, q: &q, r: snap, since: since, parts: t.cfg.Store.Partitions(), until: time.Now().Add(maxFinding)}
-	page, err := f.find(ctx)
-	err = errors.Join(err, snap.Close())
 	for _, k := range f.makes {
 		err = errors.Join(err, t.makeColumn(ctx, k))
 	}
@@ -89,6 +92,23 @@ func (t *Twin) Find(ctx context.Context, q Query) (Page, error) {
 		return Page{}, fmt.Errorf("querying: %w", err)
 	}
 	return page, nil
+}
+
+// errMaking says that a column is being made which a query could use.
+var errMaking = errors.New("a column is being made")
+
+// findOnce answers a query from a snapshot. Where it waits it fails with errMaking instead of going without a column that will soon be
+// there.
+func (t *Twin) findOnce(ctx context.Context, q *Query, waits bool) (*finder, Page, error) {
+	since := t.cache.now() // before the snapshot: see cache
+	f := &finder{t: t, q: q, since: since, parts: t.cfg.Store.Partitions(), until: time.Now().Add(maxFinding), waits: waits}
+	snap, err := t.cfg.Store.Snapshot(ctx)
+	if err != nil {
+		return f, Page{}, err
+	}
+	f.r = snap
+	page, err := f.find(ctx)
+	return f, page, errors.Join(err, snap.Close())
 }
 
 func (q *Query) check() error {
@@ -165,6 +185,9 @@ type finder struct {
 	until   time.Time   // see patient
 	failure error       // of a look-up while a document was matched
 	makes   []columnKey // columns to be made after the query
+
+	made  <-chan struct{} // closed once a column that the query could use is made
+	waits bool            // for it
 }
 
 // find collects from every partition and puts the pages together.
@@ -175,6 +198,9 @@ func (f *finder) find(ctx context.Context) (Page, error) {
 		plan, err := f.plan(ctx, keysAt(at))
 		if err != nil {
 			return Page{}, err
+		}
+		if f.waits && f.made != nil {
+			return Page{}, errMaking
 		}
 		c.begin(at)
 		if err := plan.run(ctx, f, c); err != nil {

@@ -42,7 +42,7 @@ func packAll(t testing.TB, tw *Twin, id tribune.EntityID) (packed int) {
 	for _, s := range all {
 		for _, order := range [...]byte{byObserved, byModified} {
 			for {
-				n, err := tw.packSeries(t.Context(), entityKey{"", id}, tribune.Place{}, s, order)
+				n, _, err := tw.packSeries(t.Context(), entityKey{"", id}, tribune.Place{}, s, timeSpan{order: order})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -240,7 +240,7 @@ func TestPackingSurvivesPowerCuts(t *testing.T) {
 		must(t, tw.Evolve(t.Context(), Past{Entity: observations(start, 1200*round, 1200*(round+1), nil)}))
 		s := seriesKey{name: "speed"}
 		for range rng.IntN(3) {
-			if _, err := tw.packSeries(t.Context(), entityKey{"", "urn:1"}, tribune.Place{}, s, byObserved); err != nil {
+			if _, _, err := tw.packSeries(t.Context(), entityKey{"", "urn:1"}, tribune.Place{}, s, timeSpan{order: byObserved}); err != nil {
 				t.Fatal(err)
 			}
 		}

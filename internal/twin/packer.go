@@ -65,8 +65,8 @@ func (p *packer) want(k entityKey) {
 	}
 }
 
-// Pack packs old rows of the history until ctx ends, half of the time at most. One call at a time; without it the history
-// is as right, and slower to read.
+// Pack packs old rows of the history until ctx ends, a quarter of the time at most: with much to pack it is to leave the processors to who
+// waits for an answer. One call at a time; without it the history is as right, and slower to read.
 func (t *Twin) Pack(ctx context.Context, log *slog.Logger) error {
 	t.packer.on.Store(true)
 	defer t.packer.on.Store(false)
@@ -91,9 +91,10 @@ func (t *Twin) packEntity(ctx context.Context, k entityKey) error {
 	}
 	for _, s := range all {
 		for _, order := range [...]byte{byObserved, byModified} {
+			var from uint64 // what has been packed leaves marks in the store that a scan has to pass
 			for conflicts := 0; conflicts < maxAttempts; {
 				begun := time.Now()
-				n, err := t.packSeries(ctx, k, at, s, order)
+				n, last, err := t.packSeries(ctx, k, at, s, timeSpan{order: order, from: from})
 				if errors.Is(err, tribune.ErrConflict) {
 					conflicts++
 					continue
@@ -104,10 +105,11 @@ func (t *Twin) packEntity(ctx context.Context, k entityKey) error {
 				if n == 0 {
 					break
 				}
+				from = last
 				select {
 				case <-ctx.Done():
 					return ctx.Err()
-				case <-time.After(time.Since(begun)): // the other half
+				case <-time.After(3 * time.Since(begun)): // the other three quarters
 				}
 			}
 		}
@@ -115,39 +117,40 @@ func (t *Twin) packEntity(ctx context.Context, k entityKey) error {
 	return nil
 }
 
-// packSeries packs up to packAtOnce of the oldest loose rows of a series and returns how many. One commit takes the rows
-// away and puts the blocks, on the condition that nobody changed either meanwhile.
-func (t *Twin) packSeries(ctx context.Context, k entityKey, at tribune.Place, s seriesKey, order byte) (int, error) {
+// packSeries packs up to packAtOnce of the oldest loose rows of a series in a span, and returns how many and when the last of them was. One
+// commit takes the rows away and puts the blocks, on the condition that nobody changed either meanwhile.
+func (t *Twin) packSeries(ctx context.Context, k entityKey, at tribune.Place, s seriesKey, span timeSpan) (n int, last uint64, err error) {
 	w := []*task{{key: k, hash: t.cache.hash(k), at: at}}
 	t.locks.lock(w) // against corrections of the past by this hub
 	defer t.locks.unlock(w)
 	past := &pastReader{r: t.cfg.Store, k: keysAt(at), packs: t.packs, id: k.id, s: s}
-	loose, err := past.oldest(ctx, order)
+	loose, err := past.oldest(ctx, span)
 	if err != nil || len(loose) < blockRows {
-		return 0, err
+		return 0, 0, err
 	}
 	b := &store.Batch{}
 	rows, loose, err := past.merge(ctx, b, loose)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, r := range loose {
 		key := r.append(past.head("h"))
 		b.ExpectPrefix(key, r.value)
 		b.Delete(key)
+		last = r.at
 	}
 	if err := t.packs.putBlocks(b, past.k, k.id, s, rows); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return len(loose), t.cfg.Store.Commit(ctx, b)
+	return len(loose), last, t.cfg.Store.Commit(ctx, b)
 }
 
-// oldest are whole blocks of the oldest loose rows that are not sealed, at most packAtOnce and about packBytes, never the last of all. Where
+// oldest are whole blocks of the oldest loose rows of a span that are not sealed, at most packAtOnce and about packBytes, never the last of all. Where
 // so many bytes are less than a block of rows nothing is packed: such rows are not many to a read either.
-func (p *pastReader) oldest(ctx context.Context, order byte) ([]pastRow, error) {
+func (p *pastReader) oldest(ctx context.Context, span timeSpan) ([]pastRow, error) {
 	var out []pastRow
 	bytes := 0
-	for row, err := range looseRows(ctx, p.r, p.head("h"), timeSpan{order: order}, false) {
+	for row, err := range looseRows(ctx, p.r, p.head("h"), span, false) {
 		if err != nil {
 			return nil, err
 		}

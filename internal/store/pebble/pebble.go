@@ -36,9 +36,13 @@ import (
 // Defaults of Config. A hub that idles must stay under 250 MB with everything else it holds. The cache grows with what is read: that
 // of a small store stays small. A million entities have 16 MB of filters and as much of indexes: where these do not stay in it every
 // look-up of what is absent reads the disk.
+//
+// A memtable begins small and doubles to its size as it is written. Each that is flushed is merged into much of what there is, for writes
+// fall anywhere: of 32 MB, merging rewrites half as much as of 16, and updates and creates take a fifth less processor time. Of 64 updates
+// gain a little more, creates lose it again.
 const (
 	DefaultCacheBytes    = 128 << 20
-	DefaultMemtableBytes = 16 << 20
+	DefaultMemtableBytes = 32 << 20
 )
 
 const (

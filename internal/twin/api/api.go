@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tribune"
@@ -50,6 +51,9 @@ type Twin interface {
 	History(ctx context.Context, q twin.TemporalQuery) (model.Entity, error)
 	Evolutions(ctx context.Context, q twin.EvolutionQuery) (twin.Evolutions, error)
 	Evolve(ctx context.Context, p twin.Past) twin.Result
+	Knows(tenant tribune.Tenant) bool
+	Holds(ctx context.Context, tenant tribune.Tenant) (bool, error)
+	Tenants(ctx context.Context) (int, error)
 	Mutate(ctx context.Context, all []twin.Mutation) []twin.Result
 	Catalogue
 }
@@ -73,6 +77,9 @@ type Config struct {
 	Names   tribune.Namer
 	ClassOf func(types []tribune.Name, attr tribune.Name) tribune.Class
 	Class   func(tribune.ClassID) (tribune.Class, bool)
+
+	// ClassTold is ClassOf for what context sources tell: who says of what types an entity is may lie. Nil = ClassOf.
+	ClassTold func(types []tribune.Name, attr tribune.Name) tribune.Class
 
 	// MayWrite says whether a known caller may change entities; nil = the office "integrator" may.
 	MayWrite func(tribune.Caller) error
@@ -120,8 +127,14 @@ func open(cfg Config) *api {
 	if cfg.ClassOf == nil {
 		cfg.ClassOf = func([]tribune.Name, tribune.Name) tribune.Class { return tribune.Class{} }
 	}
+	if cfg.ClassTold == nil {
+		cfg.ClassTold = cfg.ClassOf
+	}
 	if cfg.Class == nil {
 		cfg.Class = func(tribune.ClassID) (tribune.Class, bool) { return tribune.Class{}, false }
+	}
+	if cfg.Snapshots != nil && cfg.Notify != nil {
+		cfg.Snapshots.Subscribe(cfg.Notify)
 	}
 	return &api{Config: cfg, tokens: tokens, since: cfg.Now(), pending: newPending(cfg.Now), maps: newEntityMaps(cfg.Now), problems: Problems(cfg.Log)}
 }
@@ -132,6 +145,7 @@ func Problems(log *slog.Logger) *web.Problems {
 		web.Row{Err: jsonld.ErrContext, Status: http.StatusGatewayTimeout, Name: "context", Standard: "LdContextNotAvailable", Title: "The @context is not available"},
 		web.Row{Err: federation.ErrConflict, Status: http.StatusConflict, Name: "registration-conflict", Standard: "Conflict", Title: "Something stands against this registration"},
 		web.Row{Err: errNoIdentity, Status: http.StatusNotImplemented, Name: "no-identity", Standard: "NotImplemented", Title: "This hub does not know this about itself"},
+		web.Row{Err: errNoTenant, Status: http.StatusNotFound, Name: "no-tenant", Standard: "NonexistentTenant", Title: "Nothing has been created in this tenant"},
 		web.Row{Err: errTooMany, Status: http.StatusForbidden, Name: "too-many", Standard: "TooManyResults", Title: "The query asks for too many results"},
 		web.Row{Err: errTooComplex, Status: http.StatusForbidden, Name: "too-complex", Standard: "TooComplexQuery", Title: "The query is too complex"},
 		web.Row{Err: errInvalidRequest, Status: http.StatusBadRequest, Name: "invalid-request", Standard: "InvalidRequest", Title: "The request is not valid"},
@@ -159,6 +173,7 @@ type api struct {
 	pending  *pending
 	tokens   bool // writing takes a token of an integrator
 	maps     *entityMaps
+	arriving atomic.Int64 // tenants that are being created
 }
 
 // action answers a request, or returns the error to answer with.
@@ -176,7 +191,7 @@ func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, t := range a.tables() {
 		for path, methods := range t {
-			mux.Handle(Prefix+path, a.resource(methods))
+			mux.Handle(Prefix+path, a.resource(a.inTenants(path, methods)))
 		}
 	}
 	mux.Handle(Prefix+"/{rest...}", a.resource(nil))
@@ -184,7 +199,7 @@ func (a *api) routes() http.Handler {
 		mux.Handle(federation.NotifyPath, a.resource(map[string]action{"POST": a.arrived}))
 	}
 	mux.Handle("GET "+OpenAPIPath, a.serveOpenAPI(a.tokens))
-	return Present(a.problems, slashless(a.snapshots(mux)))
+	return echoed(Present(a.problems, slashless(a.snapshots(mux))))
 }
 
 // slashless lets a path with a slash at its end mean the one without it, as clients write both.

@@ -82,6 +82,7 @@ func TestAnswerIsOfTheMomentThatWasSigned(t *testing.T) {
 func TestActIsRedeemedOnlyAsItWasPrepared(t *testing.T) {
 	c := newCity(t)
 	park(t, c)
+	c.must(t, 201, "POST", "/entities", `{"id":"urn:x:1","type":"X"}`, "NGSILD-Tenant: other")
 	signed := sign(t, c, c.do(t, "GET", oneSession, "", enforce...))
 	try := func(method, path string, headers ...string) answer {
 		return c.do(t, method, path, "", append([]string{signed[0], signed[1]}, headers...)...)

@@ -8,6 +8,7 @@ import (
 
 	"tribune"
 	"tribune/internal/twin/jsonld"
+	"tribune/internal/web"
 )
 
 // registrationSubscriptionRoutes are clauses 6.12 and 6.13. As with subscriptions, all of it is for those who may write.
@@ -27,7 +28,7 @@ func (a *api) subscribeRegistrations(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	id, err := a.RegistrySubscriptions.Create(r.Context(), tenant, in.doc, in.ctx)
+	id, err := a.RegistrySubscriptions.Create(r.Context(), tenant, in.doc, in.ctx, web.CallerOf(r.Context()).Actor)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (a *api) updateRegistrationSubscription(w http.ResponseWriter, r *http.Requ
 	if err := a.free(tenant, id); err != nil {
 		return err
 	}
-	if err := a.RegistrySubscriptions.Update(r.Context(), tenant, id, in.doc, in.ctx); err != nil {
+	if err := a.RegistrySubscriptions.Update(r.Context(), tenant, id, in.doc, in.ctx, web.CallerOf(r.Context()).Actor); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -102,7 +103,7 @@ func (a *api) retrieveRegistrationSubscription(w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return err
 	}
-	body, err := spec.Append(nil, s.ctx, a.Now(), s.sysAttrs, s.ld)
+	body, err := spec.For(s.reader).Append(nil, s.ctx, a.Now(), s.sysAttrs, s.ld)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (a *api) queryRegistrationSubscriptions(w http.ResponseWriter, r *http.Requ
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if body, err = spec.Append(body, s.ctx, a.Now(), s.sysAttrs, s.ld); err != nil {
+		if body, err = spec.For(s.reader).Append(body, s.ctx, a.Now(), s.sysAttrs, s.ld); err != nil {
 			return err
 		}
 	}

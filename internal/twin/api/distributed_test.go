@@ -123,6 +123,11 @@ func TestLoopsEnd(t *testing.T) {
 			t.Errorf("%s went round for %v", path, took)
 		}
 	}
+	for _, path := range []string{"/entities/urn:c:1", "/entities?type=Car", "/entities/urn:c:none"} { // who asks has to know, wherever the loop was seen
+		if _, _, h := a.says(t, "GET", path, ""); !strings.HasPrefix(h.Get("NGSILD-Warning"), "199 ") || !strings.Contains(h.Get("NGSILD-Warning"), "loop") {
+			t.Errorf("%s is answered with the warning %q", path, h.Get("NGSILD-Warning"))
+		}
+	}
 	bad := newSource(t, status(508))
 	a.registers(t, "bad", bad.URL, "redirect", `{"entities":[{"type":"Tram"}]}`, allOps)
 	a.must(t, 508, "POST", "/entities", `{"id":"urn:t:1","type":"Tram"}`)
@@ -172,14 +177,15 @@ func TestLyingSourcesAreNotBelieved(t *testing.T) {
 		want    int // entities
 		warning string
 	}{
-		"another id":        {tells(`[{"id":"urn:c:2","type":"Car","a":{"type":"Property","value":1}}]`), 0, ""},
-		"another type":      {tells(`[{"id":"urn:c:1","type":"Bus","a":{"type":"Property","value":1}}]`), 0, ""},
-		"another tenant":    {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("NGSILD-Tenant", "x"); tells(`[]`)(w, r) }, 0, ""},
-		"what it may":       {tells(`[{"id":"urn:c:1","type":"Car","a":{"type":"Property","value":1},"b":{"type":"Property","value":2}}]`), 1, ""},
-		"no NGSI-LD":        {tells(`{"hello":"world"}`), 0, "111 "},
-		"no JSON":           {tells(`<html>`), 0, "111 "},
-		"the wrong depth":   {tells(strings.Repeat(`[`, 100_000)), 0, "111 "},
-		"too many entities": {tells(`[` + strings.TrimSuffix(strings.Repeat(`{"id":"urn:c:1","type":"Car"},`, 101), ",") + `]`), 0, "111 "},
+		"another id":          {tells(`[{"id":"urn:c:2","type":"Car","a":{"type":"Property","value":1}}]`), 0, "199 "},
+		"another type":        {tells(`[{"id":"urn:c:1","type":"Bus","a":{"type":"Property","value":1}}]`), 0, "199 "},
+		"another tenant":      {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("NGSILD-Tenant", "x"); tells(`[]`)(w, r) }, 0, ""},
+		"what it may":         {tells(`[{"id":"urn:c:1","type":"Car","a":{"type":"Property","value":1},"b":{"type":"Property","value":2}}]`), 1, "199 "},
+		"no more than it may": {tells(`[{"id":"urn:c:1","type":"Car","a":{"type":"Property","value":1}}]`), 1, ""},
+		"no NGSI-LD":          {tells(`{"hello":"world"}`), 0, "111 "},
+		"no JSON":             {tells(`<html>`), 0, "111 "},
+		"the wrong depth":     {tells(strings.Repeat(`[`, 100_000)), 0, "111 "},
+		"too many entities":   {tells(`[` + strings.TrimSuffix(strings.Repeat(`{"id":"urn:c:1","type":"Car"},`, 101), ",") + `]`), 0, "111 "},
 		"a gigabyte": {func(w http.ResponseWriter, _ *http.Request) {
 			chunk := []byte(`[` + strings.Repeat(" ", 1<<20))
 			for range 1 << 10 {

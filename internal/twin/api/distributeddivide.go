@@ -125,7 +125,7 @@ func (p *part) keepPersonal(a *api, x *exchange, types []tribune.Name) {
 	for _, s := range p.Shares {
 		var personal []tribune.Name
 		s.Attrs = slices.DeleteFunc(s.Attrs, func(name tribune.Name) bool {
-			if !a.withheld(types, name) {
+			if name == model.ScopeName || !a.isPersonal(types, name) {
 				return false
 			}
 			personal = append(personal, name)

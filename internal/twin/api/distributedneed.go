@@ -2,10 +2,12 @@ package api
 
 import (
 	"fmt"
+	"strings"
 
 	"tribune"
 	"tribune/internal/twin/federation"
 	"tribune/internal/twin/query"
+	"tribune/internal/twin/temporal"
 )
 
 // need is what a query needs of context sources. One that says where, or with which scopes, it has something is not asked about others; one
@@ -31,10 +33,13 @@ func (w *words) need(s *search) (n federation.Need, err error) {
 			return n, tribune.Hint(fmt.Errorf("%w: csf does not follow the query language (clause 4.9)", tribune.ErrInvalid), "%s", tribune.HintOf(err))
 		}
 	}
-	if place == nil && scope == nil && csf == nil {
+	if place == nil && scope == nil && csf == nil && s.holders == nil {
 		return n, nil
 	}
 	n.Where = func(r *federation.Registration) bool {
+		if s.holders != nil && !s.holders[r.ID] && !r.Mode.Proxied() { // those keep what is theirs from everybody else's answers
+			return false
+		}
 		if g := r.Space(property); place != nil && g != nil && !place(g) {
 			return false
 		}
@@ -52,4 +57,38 @@ func (s *search) selected() (ids []tribune.EntityID) {
 		ids = append(ids, s.Selectors[i].IDs...)
 	}
 	return ids
+}
+
+// needOfPast is what a query about the past needs of context sources. That it may be asked of them does not depend on the operation: who holds
+// something instead of this broker does so whatever is offered.
+func (s *pastSearch) needOfPast() (federation.Need, error) {
+	n, err := s.words.need(&s.search)
+	n.Past = &federation.Past{Managed: s.time.Property != temporal.ObservedAt && s.time.Property != "", Ask: true}
+	switch s.time.Rel {
+	case temporal.Before:
+		n.Past.To = s.time.At
+	case temporal.After:
+		n.Past.From = s.time.At
+	case temporal.Between:
+		n.Past.From, n.Past.To = s.time.At, s.time.End
+	}
+	return n, err
+}
+
+// words are the words of a query about the past, whose parameters and body members are read alike.
+func (p params) words(selectors []selectorBody) (w words, err error) {
+	w = words{types: p["type"], pattern: p["idPattern"], q: p["q"], scopeQ: p["scopeQ"], csf: p["csf"], georel: p["georel"], geometry: p["geometry"],
+		coordinates: p["coordinates"], geoproperty: p["geoproperty"]}
+	w.split, err = p.flag("splitEntities")
+	if len(selectors) > 0 {
+		types := make([]string, len(selectors))
+		for i := range selectors {
+			types[i] = selectors[i].Type
+		}
+		w.types, w.pattern = strings.Join(types, ","), ""
+	}
+	if len(selectors) == 1 {
+		w.pattern = selectors[0].pattern()
+	}
+	return w, err
 }

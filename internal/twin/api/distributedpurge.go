@@ -13,7 +13,15 @@ func (a *api) purgeElsewhere(w http.ResponseWriter, r *http.Request, s *search, 
 	if !a.distributes(r, s.Tenant) {
 		return nil
 	}
-	matches := a.match(r, s.Tenant, federation.Need{IDs: s.IDs, Pattern: s.IDPattern, Types: s.Types})
+	words, err := s.asked(r)
+	if err != nil {
+		return []batchError{{Error: a.problems.Of(err)}}
+	}
+	need, err := words.purgeNeed(s, what)
+	if err != nil {
+		return []batchError{{Error: a.problems.Of(err)}}
+	}
+	matches := a.match(r, s.Tenant, need)
 	switch {
 	case len(matches) == 0:
 		return nil
@@ -22,10 +30,6 @@ func (a *api) purgeElsewhere(w http.ResponseWriter, r *http.Request, s *search, 
 	case a.anyWithheld(s.Types.Candidates(), s.filters()):
 		w.Header().Add(warningHeader, personalWarning)
 		return nil
-	}
-	words, err := s.asked(r)
-	if err != nil {
-		return []batchError{{Error: a.problems.Of(err)}}
 	}
 	q := words.question(r, s)
 	q.Split = false
@@ -51,6 +55,17 @@ func (a *api) purgeElsewhere(w http.ResponseWriter, r *http.Request, s *search, 
 		}
 	}
 	return out
+}
+
+// purgeNeed is what a purge needs of context sources: those that csf, place and scope leave out are not asked, and where an entity map says who
+// holds the entities nobody else is.
+func (w *words) purgeNeed(s *search, what purge) (federation.Need, error) {
+	n, err := w.need(s)
+	n.Attrs, n.Datasets = nil, nil
+	if before := n.Where; what.from != nil {
+		n.Where = func(r *federation.Registration) bool { return what.from[r.ID] && (before == nil || before(r)) }
+	}
+	return n, err
 }
 
 // tellable are the names that are not personal; none given stays none given.

@@ -82,21 +82,24 @@ func (f *found) held(p *federation.Piece) {
 // gather asks the sources that a need matches; asked is false where there are none. Warnings go into the answer's header. Where one of the
 // attributes that are named to a source is personal, nobody is asked.
 func (a *api) gather(r *http.Request, f *found, need federation.Need, named []tribune.Name, q *federation.Question, here []model.Entity) (g federation.Gathered, asked bool) {
-	warn := ""
+	var warnings []string
 	matches := a.match(r, f.tenant, need)
+	some := a.discreet(matches, need.Types.Candidates(), named)
 	switch {
 	case len(matches) == 0:
 		return g, false
 	case a.Sources.Looped(f.tenant, federation.Via(r)):
-		warn = loopWarning
-	case web.CallerOf(r.Context()).Purpose != "" || a.anyWithheld(need.Types.Candidates(), named):
-		warn = personalWarning
+		warnings = append(warnings, loopWarning)
+	case web.CallerOf(r.Context()).Purpose != "" || len(some) == 0:
+		warnings = append(warnings, personalWarning)
+	default:
+		if len(some) < len(matches) {
+			warnings = append(warnings, fewerWarning)
+		}
+		g = a.Sources.Gather(r.Context(), some, q, here, a.guard(f.tenant))
+		warnings, asked = append(warnings, g.Warnings...), true
 	}
-	if warn == "" {
-		g = a.Sources.Gather(r.Context(), matches, q, here, a.withheld)
-		warn, asked = strings.Join(g.Warnings, ", "), true
-	}
-	if warn != "" {
+	if warn := strings.Join(warnings, ", "); warn != "" {
 		if f.header == nil {
 			f.header = map[string]string{}
 		}
@@ -258,11 +261,11 @@ func (w *words) question(r *http.Request, s *search) federation.Question {
 	if len(s.Selectors) > 0 { // one question for all of them; what belongs to none is left out of the answers
 		return federation.Question{
 			Cause: r, Context: s.ctx, IDs: s.selected(), Types: query.Type(s.types...), TypesText: w.types, Attrs: s.Attrs,
-			Q: w.q, ScopeQ: w.scopeQ, Georel: w.georel, Geometry: w.geometry, Coordinates: w.coordinates, GeoProperty: w.geoproperty, Split: w.split,
+			Q: w.q, ScopeQ: w.scopeQ, Georel: w.georel, Geometry: w.geometry, Coordinates: w.coordinates, GeoProperty: w.geoproperty, Split: w.split, Maps: s.maps,
 		}
 	}
 	return federation.Question{
 		Cause: r, Context: s.ctx, IDs: s.IDs, Pattern: w.pattern, Types: s.Types, TypesText: w.types, Attrs: s.Attrs,
-		Q: w.q, ScopeQ: w.scopeQ, Georel: w.georel, Geometry: w.geometry, Coordinates: w.coordinates, GeoProperty: w.geoproperty, Split: w.split,
+		Q: w.q, ScopeQ: w.scopeQ, Georel: w.georel, Geometry: w.geometry, Coordinates: w.coordinates, GeoProperty: w.geoproperty, Split: w.split, Maps: s.maps,
 	}
 }

@@ -17,7 +17,7 @@ func (a *api) subscribed(r *http.Request, t tribune.Tenant, doc jsonld.Document,
 	if a.Sources != nil && a.Sources.Looped(t, federation.Via(r)) {
 		return "", fmt.Errorf("%w: its Via names this broker, or too many others", federation.ErrLoop)
 	}
-	return a.Notify.CreateVia(r.Context(), t, doc, ctx, federation.Hops(r))
+	return a.Notify.Create(r.Context(), t, doc, ctx, notify.Origin{By: web.CallerOf(r.Context()).Actor, Via: federation.Hops(r)})
 }
 
 // arrived is what a context source notifies this broker of (clause 5.8.6). Who sends it is known by the name of the subscription there, which

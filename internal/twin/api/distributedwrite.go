@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -124,7 +125,10 @@ func (a *api) changeHere(r *http.Request, parts []*part, lock *sync.Mutex) {
 	}
 }
 
-// forward has every source make its share.
+// forwardedAtOnce bounds the sources that one change is sent to at a time: each gets a copy of the request.
+const forwardedAtOnce = 32
+
+// forward has every source make its share, in the time that one may take, however many are registered.
 func (a *api) forward(r *http.Request, x *exchange, c *federation.Writing, many bool, parts []*part, wait *sync.WaitGroup, lock *sync.Mutex) {
 	type load struct {
 		items []federation.Item
@@ -143,25 +147,34 @@ func (a *api) forward(r *http.Request, x *exchange, c *federation.Writing, many 
 			l.items, l.of = append(l.items, item), append(l.of, p)
 		}
 	}
-	for reg, l := range loads {
-		wait.Go(func() {
-			var outcomes []federation.Outcome
-			if many {
-				outcomes = a.Sources.Batch(r.Context(), reg, c, l.items)
-			} else {
-				outcomes = []federation.Outcome{a.Sources.Change(r.Context(), reg, c, l.items[0])}
-			}
-			lock.Lock()
-			defer lock.Unlock()
-			for i, o := range outcomes {
-				if reg.Mode == federation.Inclusive && errors.Is(o.Err, federation.ErrLoop) { // it has the change already: a duplicate is left out (clause 4.3.6.4)
-					x.warn(federation.Warning(o.Err))
-					continue
+	wait.Go(func() {
+		ctx, cancel := context.WithTimeout(r.Context(), federation.MaxTimeout)
+		defer cancel()
+		var all sync.WaitGroup
+		slots := make(chan struct{}, forwardedAtOnce)
+		for reg, l := range loads {
+			all.Go(func() {
+				slots <- struct{}{} // nobody keeps one for longer than ctx lasts
+				defer func() { <-slots }()
+				var outcomes []federation.Outcome
+				if many {
+					outcomes = a.Sources.Batch(ctx, reg, c, l.items)
+				} else {
+					outcomes = []federation.Outcome{a.Sources.Change(ctx, reg, c, l.items[0])}
 				}
-				l.of[i].add(l.items[i].Attrs, o)
-			}
-		})
-	}
+				lock.Lock()
+				defer lock.Unlock()
+				for i, o := range outcomes {
+					if reg.Mode == federation.Inclusive && errors.Is(o.Err, federation.ErrLoop) { // it has the change already: a duplicate is left out (clause 4.3.6.4)
+						x.warn(federation.Warning(o.Err))
+						continue
+					}
+					l.of[i].add(l.items[i].Attrs, o)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 // add notes what a source has made of its share.

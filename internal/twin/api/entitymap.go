@@ -1,8 +1,6 @@
 package api
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,16 +10,15 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/twin/federation"
 	"tribune/internal/twin/temporal"
 )
 
 // Bounds of entity maps. They rest in memory, for a while: whoever comes back too late gets a new one (clause 5.5.14).
 const (
-	maxMaps    = 1000
-	maxMapped  = 100_000   // entities of one map
-	maxMapping = 192 << 20 // bytes of all maps, estimated: some two million entities with ids of the usual length
-	mapFor     = 5 * time.Minute
-	mapAtMost  = time.Hour
+	maxMapped = 100_000 // entities of one map
+	mapFor    = 5 * time.Minute
+	mapAtMost = time.Hour
 
 	entityMapHeader = "NGSILD-EntityMap"
 	here            = "@none" // instead of a registration: the entity is held here (clause 5.2.39)
@@ -33,55 +30,15 @@ type entityMap struct {
 	tenant  tribune.Tenant
 	of      string // what was asked when it was made: whoever uses it asks the same (clause 5.5.14)
 	context string // in which context (clause 5.5.9.1)
+	owner   string // whose share of the memory it takes
 	size    int    // in memory, estimated when it was put
 
 	mu      sync.Mutex // guards what follows
 	expires time.Time
 	ids     []tribune.EntityID
 	sources map[tribune.EntityID][]string // registrations that hold an entity; those not in it are held here
-	linked  map[string]string             // entity maps of context sources, by registration
-}
-
-// entityMaps are all that have not expired.
-type entityMaps struct {
-	now func() time.Time
-
-	mu   sync.Mutex // guards byID and size
-	byID map[string]*entityMap
-	size int // of all
-}
-
-func newEntityMaps(now func() time.Time) *entityMaps {
-	return &entityMaps{now: now, byID: map[string]*entityMap{}}
-}
-
-// put keeps a new map. Where there are too many, the one that ends first makes room.
-func (s *entityMaps) put(m *entityMap) error {
-	if len(m.ids) > maxMapped {
-		return tribune.Hint(fmt.Errorf("%w: an entity map of more than %d entities", errTooMany, maxMapped), "Narrow the query.")
-	}
-	var name [16]byte
-	rand.Read(name[:])
-	m.id = "urn:ngsi-ld:EntityMap:" + hex.EncodeToString(name[:])
-	m.size = m.weight()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sweep()
-	for len(s.byID) >= maxMaps || s.size+m.size > maxMapping {
-		var first *entityMap
-		for _, o := range s.byID {
-			if first == nil || o.end().Before(first.end()) {
-				first = o
-			}
-		}
-		if first == nil {
-			break
-		}
-		s.remove(first)
-	}
-	s.byID[m.id] = m
-	s.size += m.size
-	return nil
+	linked  *federation.Maps              // entity maps of context sources
+	past    bool                          // of a query of the past
 }
 
 // weight estimates what a map takes of the memory.
@@ -94,51 +51,6 @@ func (m *entityMap) weight() int {
 		n += 100 + 16*len(held) // the names are the registrations' own
 	}
 	return n
-}
-
-// sweep takes away what has expired.
-func (s *entityMaps) sweep() {
-	now := s.now()
-	for _, m := range s.byID {
-		if !m.end().After(now) {
-			s.remove(m)
-		}
-	}
-}
-
-func (s *entityMaps) remove(m *entityMap) {
-	delete(s.byID, m.id)
-	s.size -= m.size
-}
-
-// get is a map of a tenant, nil where there is none or it has expired.
-func (s *entityMaps) get(tenant tribune.Tenant, id string) *entityMap {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.byID[id]
-	if m == nil || m.tenant != tenant {
-		return nil
-	}
-	if !m.end().After(s.now()) {
-		s.remove(m)
-		return nil
-	}
-	return m
-}
-
-// drop takes a map away; false where there is none.
-func (s *entityMaps) drop(tenant tribune.Tenant, id string) bool {
-	m := s.get(tenant, id)
-	if m == nil {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byID[id] != m {
-		return false
-	}
-	s.remove(m)
-	return true
 }
 
 // forget takes entities out of a map that are not what was asked for any more (clause 5.5.9.3).

@@ -11,6 +11,7 @@ import (
 
 	"tribune"
 	"tribune/internal/twin"
+	"tribune/internal/twin/federation"
 )
 
 // mapParams are the parameters of requests that make an entity map.
@@ -84,7 +85,7 @@ func (a *api) mapOne(r *http.Request, f *found, id tribune.EntityID, p params) e
 		if err != nil {
 			return err
 		}
-		m = &entityMap{tenant: f.tenant, context: f.ctx.Key(), of: string(id), expires: a.Now().Add(lifetime), ids: []tribune.EntityID{id}}
+		m = &entityMap{tenant: f.tenant, owner: ownerOf(r), context: f.ctx.Key(), of: string(id), expires: a.Now().Add(lifetime), ids: []tribune.EntityID{id}}
 		m.heldBy(id, f.sources[id])
 		if err := a.maps.put(m); err != nil {
 			return err
@@ -106,14 +107,17 @@ func (a *api) newMap(r *http.Request, s *search, p params, run runner) (*entityM
 	if err != nil {
 		return nil, err
 	}
-	m := &entityMap{tenant: s.Tenant, of: s.askedOf(p), context: s.ctx.Key(), expires: a.Now().Add(lifetime)}
+	m := &entityMap{tenant: s.Tenant, owner: ownerOf(r), of: s.askedOf(p), context: s.ctx.Key(), expires: a.Now().Add(lifetime)}
+	m.linked = federation.NewMaps()
 	all := *s
+	all.maps = m.linked
 	all.Count, all.Limit, all.Offset = false, twin.MaxLimit, 0
 	for {
 		f, err := run(&all)
 		if err != nil {
 			return nil, err
 		}
+		m.past = f.temporal
 		for i := range f.entities {
 			id := f.entities[i].ID
 			m.ids = append(m.ids, id)
@@ -164,6 +168,9 @@ func (a *api) pageOf(s *search, m *entityMap, run runner) (*found, error) {
 		}
 		some := *s
 		some.IDs, some.Limit, some.Offset, some.Count = rest[:n], n, 0, false
+		if some.maps = m.linked; !m.past {
+			some.holders = m.heldAt(rest[:n])
+		}
 		page, err := run(&some)
 		if err != nil {
 			return nil, err

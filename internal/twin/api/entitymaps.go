@@ -81,6 +81,7 @@ func (a *api) sendMap(w http.ResponseWriter, r *http.Request, m *entityMap, ctx 
 	if ld {
 		media = ldHeader
 	}
+	conforms(w, r)
 	sendAs(w, r, status, media, ctx, ld, 0, text)
 	return nil
 }
@@ -96,7 +97,7 @@ func (m *entityMap) append(b []byte, ctx *jsonld.Context, ld bool) ([]byte, erro
 		EntityMap map[string][]string `json:"entityMap"`
 		Linked    map[string]string   `json:"linkedMaps,omitempty"`
 		Context   json.RawMessage     `json:"@context,omitempty"`
-	}{m.id, "EntityMap", m.expires.UTC().Format("2006-01-02T15:04:05.000Z"), make(map[string][]string, len(m.ids)), m.linked, nil}
+	}{m.id, "EntityMap", m.expires.UTC().Format("2006-01-02T15:04:05.000Z"), make(map[string][]string, len(m.ids)), m.linked.Linked(), nil}
 	local := []string{here}
 	for _, id := range m.ids {
 		if out.EntityMap[string(id)] = m.sources[id]; out.EntityMap[string(id)] == nil {
@@ -199,7 +200,7 @@ func (a *api) deleteEntityMap(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.maps.drop(m.tenant, m.id)
+	a.maps.drop(m)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -215,12 +215,13 @@ var (
 	ldHeader   = []string{typeLD}
 )
 
-// send writes a body with the headers of clause 6.3: JSON names its context in a Link header, JSON-LD in its body.
+// send writes a body without entities, with the headers of clause 6.3: JSON names its context in a Link header, JSON-LD in its body.
 func send(w http.ResponseWriter, r *http.Request, ctx *jsonld.Context, ld bool, withheld int, body []byte) {
 	media := jsonHeader
 	if ld {
 		media = ldHeader
 	}
+	conforms(w, r)
 	sendAs(w, r, http.StatusOK, media, ctx, ld, withheld, body)
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"tribune/internal/twin/jsonld"
 )
 
 const (
@@ -38,4 +40,14 @@ func prefers(r *http.Request, name string) string {
 		}
 	}
 	return ""
+}
+
+// conforms says of an answer that holds no entities to which version of the standard it conforms, where the reader prefers one (clause 6.3.6):
+// nothing in it has a fallback (clause 4.3.6.8), so it is what it is in every version. A preference that cannot be read is none (RFC 7240).
+func conforms(w http.ResponseWriter, r *http.Request) {
+	if version := prefers(r, "ngsi-ld"); version != "" {
+		if m, err := jsonld.ParseAmendment(version); err == nil {
+			w.Header().Set(preferenceHeader, "ngsi-ld="+m.Conforms())
+		}
+	}
 }

@@ -119,7 +119,12 @@ func (a *api) serveContext(w http.ResponseWriter, r *http.Request) error {
 		}
 		return sendJSON(w, http.StatusOK, a.storedContext(r, s))
 	}
-	s, err := a.Contexts.Serve(name)
+	var s jsonld.Stored
+	if tenant == "" {
+		s, err = a.Contexts.Serve(name)
+	} else {
+		s, err = a.Contexts.ServeIn(tenant, name)
+	}
 	if err != nil {
 		return err
 	}
@@ -240,6 +245,9 @@ func (a *api) withContext(r *http.Request, tenant tribune.Tenant, in payload) (j
 func (a *api) contextURL(r *http.Request, tenant tribune.Tenant, ctx *jsonld.Context, stays bool) (string, error) {
 	if at := ctx.Link(); at != "" {
 		return at, nil
+	}
+	if len(r.Header[snapshotKey]) > 0 { // it outlives the snapshot, and stands where the request says it is
+		tenant = tribune.Tenant(r.Header.Get(tenantHeader))
 	}
 	id, err := a.Contexts.Implicit(r.Context(), tenant, ctx, stays)
 	if err != nil {

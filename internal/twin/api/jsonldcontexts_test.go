@@ -50,7 +50,15 @@ func TestHostedContextIsAddedUsedServedAndDeleted(t *testing.T) {
 	if n := len(c.stored(t, "Hosted", "NGSILD-Tenant: other")); n != 0 {
 		t.Errorf("another tenant lists %d", n)
 	}
-	c.must(t, 404, "DELETE", path, "", "NGSILD-Tenant: other")
+	for _, x := range [][2]string{{"GET", path}, {"GET", path + "?details=true"}, {"DELETE", path}} {
+		c.must(t, 404, x[0], x[1], "", "NGSILD-Tenant: other")
+	}
+	theirs := strings.TrimPrefix(c.must(t, 201, "POST", "/jsonldContexts", `{"@context":{"a":"https://example.org/a"}}`, "NGSILD-Tenant: other").header.Get("Location"), base)
+	c.must(t, 200, "GET", theirs, "") // whoever follows a Link knows no tenant
+	c.must(t, 200, "GET", theirs, "", "NGSILD-Tenant: other")
+	c.must(t, 404, "GET", theirs, "", "NGSILD-Tenant: another")
+	c.must(t, 404, "GET", theirs+"?details=true", "")
+	c.must(t, 404, "DELETE", theirs, "")
 	c.must(t, 204, "DELETE", path, "")
 	c.must(t, 404, "DELETE", path, "")
 	c.must(t, 504, "GET", "/entities/urn:c:1", "", hosted)

@@ -17,7 +17,6 @@ const (
 	typeLD    = "application/ld+json"
 	typeMerge = "application/merge-patch+json"
 
-	tenantHeader  = "NGSILD-Tenant"
 	warningHeader = "NGSILD-Warning"
 	countHeader   = "NGSILD-Results-Count"
 )
@@ -173,20 +172,11 @@ func acceptsJSON(r *http.Request) error {
 	return err
 }
 
-// tenant reads the tenant a request is about and repeats it in the answer (clause 6.3.14).
+// tenant is the tenant that a request is about, and repeats the one that it names in the answer: for one on a snapshot it is where that rests.
 func tenant(w http.ResponseWriter, r *http.Request) (tribune.Tenant, error) {
-	all := r.Header[http.CanonicalHeaderKey(tenantHeader)]
-	if len(all) == 0 {
-		return restsOf(r, ""), nil
+	t, err := tenantNamed(w, r)
+	if err != nil {
+		return "", err
 	}
-	name := all[0]
-	ok := len(all) == 1 && len(name) > 0 && len(name) <= 64
-	for _, c := range []byte(name) {
-		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-')
-	}
-	if !ok {
-		return "", tribune.Hint(fmt.Errorf("%w: %s must name one tenant", tribune.ErrInvalid, tenantHeader), "Letters, digits, _ and -, at most 64.")
-	}
-	w.Header().Set(tenantHeader, name)
-	return restsOf(r, tribune.Tenant(name)), nil
+	return restsOf(r, t), nil
 }

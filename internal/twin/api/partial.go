@@ -77,8 +77,8 @@ func (a *api) sendPartial(w http.ResponseWriter, r *http.Request, p *partial) er
 	success := []string{}
 	if p.done {
 		success = append(success, string(p.id))
-		if r.Method == http.MethodPost && r.Pattern == Prefix+"/entities" {
-			w.Header().Set("Location", Prefix+"/entities/"+url.PathEscape(string(p.id)))
+		if r.Method == http.MethodPost && (r.Pattern == Prefix+"/entities" || r.Pattern == Prefix+"/temporal/entities") {
+			w.Header().Set("Location", r.Pattern+"/"+url.PathEscape(string(p.id)))
 		}
 	}
 	failures, _ := a.errorsOf(string(p.id), p)

@@ -43,8 +43,6 @@ func (a *api) purge(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case drop != nil && keep != nil:
 		return fmt.Errorf("%w: drop and keep exclude each other (clause 5.6.21)", tribune.ErrInvalid)
-	case p["scopeQ"] != "": // never ignored: the purge would be wider than was asked for
-		return fmt.Errorf("%w: the parameter scopeQ of a purge", tribune.ErrUnsupported)
 	case p["type"] == "*" && p["local"] == "false":
 		return fmt.Errorf("%w: type=* is local (clause 6.4.3.3)", tribune.ErrInvalid)
 	}
@@ -58,7 +56,12 @@ func (a *api) purge(w http.ResponseWriter, r *http.Request) error {
 	if !local && p["type"] == "" && !asksAttribute(s) && s.Geo == nil && drop == nil && keep == nil {
 		return tribune.Hint(fmt.Errorf("%w: a purge names a type, attributes, q, georel, drop or keep, or is local (clause 5.6.21)", tribune.ErrInvalid), "Add type=NAME, or local=true to purge the whole tenant.")
 	}
-	return a.runPurge(w, r, s, purge{drop: drop, keep: keep})
+	what := purge{drop: drop, keep: keep}
+	parts, err := a.purgeOn(w, r, s, p, what)
+	if err != nil {
+		return err
+	}
+	return a.runPurge(w, r, parts)
 }
 
 // purged reads which entities a purge is about.
@@ -77,8 +80,10 @@ func (s *search) purged(p params) error {
 	if s.Attrs, err = p.targets(s.ctx.Target, "attrs"); err != nil {
 		return err
 	}
-	s.Geo, err = geoQuery(s.ctx, p["georel"], p["geometry"], p["coordinates"], p["geoproperty"])
-	return err
+	if s.Geo, err = geoQuery(s.ctx, p["georel"], p["geometry"], p["coordinates"], p["geoproperty"]); err != nil {
+		return err
+	}
+	return s.outside(p)
 }
 
 // asksAttribute reports whether a query restricts entities by an attribute that is not the system's (clause 5.6.21).
@@ -120,11 +125,35 @@ func (p params) targets(name func(string) (tribune.Name, error), param string) (
 }
 
 // purge is what goes of the entities that are found: whole entities, dropped attributes, or all but kept ones.
-type purge struct{ drop, keep []tribune.Name }
+type purge struct {
+	drop, keep []tribune.Name
+	from       map[string]bool // the registrations that an entity map names; nil = all that match
+}
 
-// runPurge finds and changes, page by page, until nothing is left that was not changed.
-func (a *api) runPurge(w http.ResponseWriter, r *http.Request, s *search, what purge) error {
-	b := &batch{errors: a.purgeElsewhere(w, r, s, what)}
+// purgePart is a purge of what one search finds.
+type purgePart struct {
+	*search
+	purge
+}
+
+// runPurge purges one part after the other, at the registered sources and here.
+func (a *api) runPurge(w http.ResponseWriter, r *http.Request, parts []purgePart) error {
+	b := &batch{}
+	for _, p := range parts {
+		b.errors = append(b.errors, a.purgeElsewhere(w, r, p.search, p.purge)...)
+		if err := a.purgeHere(r, p.search, p.purge, b); err != nil {
+			return err
+		}
+	}
+	if len(b.errors) > 0 {
+		return sendJSON(w, http.StatusMultiStatus, map[string]any{"success": append([]string{}, b.ids...), "errors": b.errors})
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// purgeHere finds and changes, page by page, until nothing is left that was not changed.
+func (a *api) purgeHere(r *http.Request, s *search, what purge, b *batch) error {
 	for {
 		s.Limit = twin.MaxLimit
 		page, err := a.Twin.Find(r.Context(), s.Query)
@@ -135,17 +164,12 @@ func (a *api) runPurge(w http.ResponseWriter, r *http.Request, s *search, what p
 			return err
 		}
 		if len(page.Views) < s.Limit {
-			break
+			return nil
 		}
 		if err := context.Cause(r.Context()); err != nil {
 			return fmt.Errorf("purging: %w", err)
 		}
 	}
-	if len(b.errors) > 0 {
-		return sendJSON(w, http.StatusMultiStatus, map[string]any{"success": append([]string{}, b.ids...), "errors": b.errors})
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }
 
 // purgePage changes the entities of a page. Those that the query would find again are passed over by the next.

@@ -107,8 +107,10 @@ func TestRegistrationHidesItsSecrets(t *testing.T) {
 		t.Errorf("it stands at %q", got)
 	}
 	for _, path := range []string{"/csourceRegistrations/urn:r:1", "/csourceRegistrations?type=Car"} {
-		if a := c.do(t, "GET", path, ""); a.status != 200 || strings.Contains(a.body, "hush") || !strings.Contains(a.body, "source.example.org") {
-			t.Errorf("%s: got %d %s", path, a.status, a.body)
+		for who, headers := range map[string][]string{"nobody": nil, "an inspector": {as("inspector-ward")}, "a stranger as JSON-LD": {"Accept: application/ld+json"}} {
+			if a := c.do(t, "GET", path, "", headers...); a.status != 200 || strings.Contains(a.body, "hush") || strings.Contains(a.body, "contextSourceInfo\"") || !strings.Contains(a.body, "source.example.org") {
+				t.Errorf("%s, %s: got %d %s", path, who, a.status, a.body)
+			}
 		}
 		if a := c.must(t, 200, "GET", path, ""); !strings.Contains(a.body, "hush") {
 			t.Errorf("%s: the integrator got %s", path, a.body)

@@ -10,6 +10,7 @@ import (
 
 	"tribune"
 	"tribune/internal/twin"
+	"tribune/internal/twin/federation"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/query"
 	"tribune/internal/web"
@@ -26,6 +27,9 @@ type search struct {
 	local  bool            // no context source is asked (clause 5.5.13)
 	wide   bool            // the request insists that they are
 	all    bool            // every type is asked for ("*")
+
+	maps    *federation.Maps // of context sources, where an entity map is in use
+	holders map[string]bool  // the registrations that an entity map names for what is asked for; nil = all that match
 }
 
 // filterParams say which entities are wanted, and in which order; they are members of a Query too.
@@ -185,6 +189,11 @@ func (s *search) conditions(p params) error {
 	if s.Geo, err = geoQuery(s.ctx, p["georel"], p["geometry"], p["coordinates"], p["geoproperty"]); err != nil {
 		return err
 	}
+	return s.outside(p)
+}
+
+// outside reads what is asked of something else than attributes: scopes of entities, and properties of context sources.
+func (s *search) outside(p params) (err error) {
 	if text, ok := p["scopeQ"]; ok {
 		if s.Scopes, err = query.ParseScopes(text); err != nil {
 			return err

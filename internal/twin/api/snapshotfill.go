@@ -13,6 +13,7 @@ import (
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/model"
 	"tribune/internal/twin/snapshot"
+	"tribune/internal/web"
 )
 
 // snapshotHeader names the snapshot that a request is about (clause 6.3.22), snapshotKey is how net/http writes it.
@@ -117,8 +118,8 @@ func restsOf(r *http.Request, named tribune.Tenant) tribune.Tenant {
 }
 
 // inSnapshots are the paths below which operations work on snapshots: those of the core and the temporal API. Registrations and
-// subscriptions are of the live entities alone, and so are the snapshots themselves.
-var inSnapshots = []string{"/entities", "/entityOperations", "/temporal", "/types", "/attributes", "/entityMaps"}
+// subscriptions to them are of the live entities alone, and so are the snapshots themselves.
+var inSnapshots = []string{"/entities", "/entityOperations", "/temporal", "/types", "/attributes", "/entityMaps", "/subscriptions"}
 
 // snapshots has requests that name a snapshot work on its data (clause 5.5.15).
 func (a *api) snapshots(next http.Handler) http.Handler {
@@ -145,9 +146,17 @@ func (a *api) snapshotOf(w http.ResponseWriter, r *http.Request) (tribune.Tenant
 	if !slices.ContainsFunc(inSnapshots, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }) {
 		return "", fmt.Errorf("%w: this operation on a snapshot (clause 5.5.15)", tribune.ErrUnsupported)
 	}
-	t, err := tenant(w, r)
+	t, err := tenantNamed(w, r)
 	if err != nil {
 		return "", err
+	}
+	if there, err := a.holds(r.Context(), t); err != nil {
+		return "", err
+	} else if !there {
+		return "", noTenant()
+	}
+	if path == "/subscriptions" && web.CallerOf(r.Context()).Purpose != "" {
+		return "", fmt.Errorf("%w: nothing personal is in a snapshot to subscribe to with a purpose", tribune.ErrInvalid)
 	}
 	id, err := jsonld.ID(r.Header.Get(snapshotHeader))
 	if err != nil || len(r.Header[snapshotKey]) > 1 {

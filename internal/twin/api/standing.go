@@ -139,15 +139,45 @@ func (a *api) standing(ctx *jsonld.Context, wish notify.Wish, caller tribune.Cal
 	return s, nil
 }
 
-// writeOrOwn lets through who may write, and who made the subscription by a standing act.
+// writeOrOwn lets through who made the subscription by a standing act. To others who may write there is no such subscription; all others are
+// for those who may write.
 func (a *api) writeOrOwn(do action) action {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		caller := web.CallerOf(r.Context())
-		if id, err := jsonld.ID(r.PathValue("id")); err == nil && caller.Known() {
-			if s, err := a.Notify.Get(tribune.Tenant(r.Header.Get(tenantHeader)), string(id)); err == nil && s.By() == caller.Actor {
-				return do(w, r)
-			}
+		id, err := jsonld.ID(r.PathValue("id"))
+		if err != nil {
+			return a.write(do)(w, r)
 		}
-		return a.write(do)(w, r)
+		t, err := tenant(w, r)
+		if err != nil {
+			return a.write(do)(w, r)
+		}
+		s, err := a.Notify.Get(t, string(id))
+		if err != nil || s.By() == "" {
+			return a.write(do)(w, r)
+		}
+		if web.CallerOf(r.Context()).Actor == s.By() {
+			return do(w, r)
+		}
+		return a.write(func(http.ResponseWriter, *http.Request) error {
+			return fmt.Errorf("%w: there is no subscription with this id", tribune.ErrNotFound)
+		})(w, r)
 	}
+}
+
+// listSubscriptions shows who may write every subscription that is no standing act, and everybody those that they made by one.
+func (a *api) listSubscriptions(w http.ResponseWriter, r *http.Request) error {
+	caller := web.CallerOf(r.Context())
+	own := func(s notify.Subscription) bool { return caller.Known() && s.By() == caller.Actor }
+	if caller.Known() && a.MayWrite(caller) != nil {
+		t, err := tenant(w, r)
+		if err != nil {
+			return err
+		}
+		if _, n := a.Notify.List(t, 0, 0, own); n > 0 {
+			return a.querySubscriptions(w, r, own)
+		}
+	}
+	return a.write(func(w http.ResponseWriter, r *http.Request) error {
+		return a.querySubscriptions(w, r, func(s notify.Subscription) bool { return s.By() == "" || own(s) })
+	})(w, r)
 }

@@ -72,6 +72,36 @@ func TestSubscriptionToPersonalDataIsASignedAct(t *testing.T) {
 	if strings.Contains(w.logged.String(), ada.fee) {
 		t.Error("the log holds what was told")
 	}
+	w.must(t, 201, "POST", "/subscriptions", `{"id":"urn:s:other","type":"Subscription","entities":[{"type":"Car"}],"notification":{"endpoint":{"uri":"`+w.endpoint.URL+`"}}}`)
+	for _, x := range []struct {
+		who    string
+		status int
+		count  string
+	}{{"inspector-ward", 200, "1"}, {"inspector-poe", 403, ""}, {"integrator-1", 200, "1"}, {"", 401, ""}} {
+		var headers []string
+		if x.who != "" {
+			headers = append(headers, as(x.who))
+		}
+		a := w.do(t, "GET", "/subscriptions?count=true", "", headers...)
+		if a.status != x.status || a.header.Get("NGSILD-Results-Count") != x.count || x.count == "1" && strings.Contains(a.body, "urn:s:fees") != (x.who == "inspector-ward") {
+			t.Errorf("the list of %q: got %d %s", x.who, a.status, a.body)
+		}
+	}
+	if a := w.do(t, "GET", "/subscriptions/urn:s:fees", "", as("inspector-ward")); !strings.Contains(a.body, `"expiresAt":"`+time.Now().UTC().AddDate(0, 0, 30).Format(time.DateOnly)) {
+		t.Errorf("it does not say when it ends: %s", a.body)
+	}
+	// A standing act is nobody's business but of who made it: for an integrator, who may write everything else, there is none.
+	for _, x := range []struct {
+		method, who, body string
+		status            int
+	}{
+		{"GET", "integrator-1", "", 404}, {"PATCH", "integrator-1", `{"isActive":false}`, 404}, {"DELETE", "integrator-1", "", 404},
+		{"PATCH", "inspector-poe", `{"isActive":false}`, 403}, {"PATCH", "inspector-ward", `{"description":"more"}`, 400}, {"PATCH", "inspector-ward", `{"isActive":false}`, 204},
+	} {
+		if a := w.do(t, x.method, "/subscriptions/urn:s:fees", x.body, as(x.who)); a.status != x.status || strings.Contains(a.body, w.endpoint.URL) {
+			t.Errorf("%s %s by %s: got %d %s, want %d", x.method, x.body, x.who, a.status, a.body, x.status)
+		}
+	}
 	// Who made it sees and ends it; who did not, and may not write, does neither.
 	for _, x := range []struct {
 		method, who string

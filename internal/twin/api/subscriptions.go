@@ -12,15 +12,16 @@ import (
 	"tribune/internal/web"
 )
 
-// Subscribing makes the hub call others, and a subscription shows what its endpoint is sent (receiverInfo may hold a token): all
-// of it is for those who may write, and for who has the law's leave for a standing act (standing.go).
+// Subscribing makes the hub call others: all of it is for those who may write. Each of them sees, changes and deletes every subscription
+// (clauses 5.8.2 to 5.8.5), but what opens an endpoint (a token in receiverInfo, a password in its uri) is shown to who has written it alone.
+// A standing act (standing.go) is nobody's business but of who made it.
 func (a *api) subscriptionRoutes() table {
 	if a.Notify == nil {
 		return nil
 	}
 	return table{
-		"/subscriptions":      {"POST": a.subscribe, "GET": a.write(a.querySubscriptions)},
-		"/subscriptions/{id}": {"GET": a.writeOrOwn(a.retrieveSubscription), "PATCH": a.write(a.updateSubscription), "DELETE": a.writeOrOwn(a.deleteSubscription)},
+		"/subscriptions":      {"POST": a.subscribe, "GET": a.listSubscriptions},
+		"/subscriptions/{id}": {"GET": a.writeOrOwn(a.retrieveSubscription), "PATCH": a.writeOrOwn(a.updateSubscription), "DELETE": a.writeOrOwn(a.deleteSubscription)},
 	}
 }
 
@@ -79,7 +80,7 @@ func (a *api) updateSubscription(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Notify.Update(r.Context(), tenant, string(id), in.doc, in.ctx); err != nil {
+	if err := a.Notify.Update(r.Context(), tenant, string(id), in.doc, in.ctx, web.CallerOf(r.Context()).Actor); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -113,6 +114,7 @@ type shownSubscriptions struct {
 	ctx      *jsonld.Context
 	ld       bool
 	sysAttrs bool
+	reader   tribune.ActorID
 }
 
 func (a *api) shownSubscriptions(w http.ResponseWriter, r *http.Request, known ...string) (s shownSubscriptions, err error) {
@@ -130,7 +132,9 @@ func (a *api) shownSubscriptions(w http.ResponseWriter, r *http.Request, known .
 	if s.ctx, err = a.linkedContext(r); err != nil {
 		return s, err
 	}
+	s.reader = web.CallerOf(r.Context()).Actor
 	s.ld, err = acceptsLD(r)
+	conforms(w, r)
 	return s, err
 }
 
@@ -151,8 +155,8 @@ func (a *api) retrieveSubscription(w http.ResponseWriter, r *http.Request) error
 	return a.showSubscriptions(w, s, []notify.Subscription{sub}, false)
 }
 
-// querySubscriptions is GET /subscriptions (clause 6.10.3.2).
-func (a *api) querySubscriptions(w http.ResponseWriter, r *http.Request) error {
+// querySubscriptions is GET /subscriptions (clause 6.10.3.2): of those that somebody may see.
+func (a *api) querySubscriptions(w http.ResponseWriter, r *http.Request, may func(notify.Subscription) bool) error {
 	s, err := a.shownSubscriptions(w, r, "limit", "offset", "count")
 	if err != nil {
 		return err
@@ -172,7 +176,7 @@ func (a *api) querySubscriptions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, total := a.Notify.List(s.tenant, offset, limit)
+	page, total := a.Notify.List(s.tenant, offset, limit, may)
 	if count {
 		w.Header().Set(countHeader, strconv.Itoa(total))
 	}
@@ -193,7 +197,7 @@ func (a *api) showSubscriptions(w http.ResponseWriter, s shownSubscriptions, all
 			body = append(body, ',')
 		}
 		var err error
-		if body, err = one.Append(body, s.ctx, now, s.sysAttrs, s.ld); err != nil {
+		if body, err = one.For(s.reader).Append(body, s.ctx, now, s.sysAttrs, s.ld); err != nil {
 			return err
 		}
 	}

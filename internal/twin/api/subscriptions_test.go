@@ -62,11 +62,12 @@ func subscribers(t *testing.T, anywhere bool) func(method, path, body string, he
 	}
 }
 
-// names are callers whose token is their office.
+// names are callers whose token is their office, and their name behind a colon.
 type names struct{}
 
 func (names) Caller(token string) (tribune.Caller, error) {
-	return tribune.Caller{Actor: "a", Office: tribune.OfficeID(token)}, nil
+	office, name, _ := strings.Cut(token, ":")
+	return tribune.Caller{Actor: tribune.ActorID("a" + name), Office: tribune.OfficeID(office)}, nil
 }
 
 func car(id, uri string) string {

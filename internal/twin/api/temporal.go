@@ -38,7 +38,7 @@ func (a *api) retrieveTemporal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s := &pastSearch{search: search{Query: twin.Query{Limit: 1}}}
+	s := &pastSearch{search: search{Query: twin.Query{Limit: 1}}, one: true}
 	if s.Tenant, err = tenant(w, r); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (a *api) retrieveTemporal(w http.ResponseWriter, r *http.Request) error {
 	return a.answer(w, r, nil, func() (*found, error) {
 		f, err := a.evolutions(r, s)
 		if err == nil && len(f.entities) == 0 {
-			err = tribune.Hint(fmt.Errorf("%w: the entity has no temporal evolution with the attributes and in the time asked for", tribune.ErrNotFound), "check id, tenant, attributes and time")
+			err = f.warned(w, nowhereFound(f))
 		}
 		if err == nil && mapped {
 			err = a.mapOne(r, f, id, p)
@@ -153,7 +153,7 @@ func (a *api) evolutions(r *http.Request, s *pastSearch) (*found, error) {
 			return nil, err
 		}
 	}
-	out, err := a.Twin.Evolutions(r.Context(), twin.EvolutionQuery{Query: s.Query, Time: s.time, Datasets: s.view.Datasets, Page: a.TemporalPage, Sealed: true, Backward: s.backward, Aggregate: s.aggregate})
+	out, err := a.gathered(r, s, f, twin.EvolutionQuery{Query: s.Query, Time: s.time, Datasets: s.view.Datasets, Page: a.TemporalPage, Sealed: true, Backward: s.backward, Aggregate: s.aggregate})
 	if err != nil {
 		return nil, tooComplex(err)
 	}

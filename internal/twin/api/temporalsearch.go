@@ -10,9 +10,7 @@ import (
 
 	"tribune"
 	"tribune/internal/twin"
-	"tribune/internal/twin/federation"
 	"tribune/internal/twin/jsonld"
-	"tribune/internal/twin/query"
 	"tribune/internal/twin/temporal"
 )
 
@@ -23,6 +21,8 @@ type pastSearch struct {
 	aggregate *twin.Aggregation // nil = instances
 	backward  bool              // entities come in descending order of their ids
 	named     bool              // attributes are chosen: each must be one that can be aggregated
+	one       bool              // it retrieves the one entity of IDs
+	words     words             // for context sources
 }
 
 // pastQuery reads a query for entities (clause 5.7.4.4).
@@ -52,7 +52,7 @@ func (a *api) pastQuery(w http.ResponseWriter, r *http.Request, ctx *jsonld.Cont
 	}
 	_, said := p["local"]
 	s.wide = said && !s.local
-	if _, err := p.flag("splitEntities"); err != nil { // it is about what comes from elsewhere
+	if s.words, err = p.words(selectors); err != nil {
 		return nil, err
 	}
 	if err := s.reach(); err != nil {
@@ -92,20 +92,17 @@ func (a *api) orderedByID(r *http.Request, s *pastSearch, by, collation string) 
 	}
 	first, _, _ := strings.Cut(by, ",") // an id said again decides nothing
 	s.backward = strings.HasSuffix(first, ";desc")
-	if s.wide || a.distributes(r, s.Tenant) && len(a.match(r, s.Tenant, s.needOfPast())) > 0 {
+	if s.wide {
 		return ordersHere()
 	}
-	return nil
-}
-
-// needOfPast is what the query needs of context sources, as far as it decides who is asked.
-func (s *pastSearch) needOfPast() federation.Need {
-	n := federation.Need{Op: "queryTemporal", IDs: s.IDs, Pattern: s.IDPattern, Types: s.Types, Attrs: s.looksAt(), Datasets: s.view.Datasets,
-		Past: &federation.Past{Managed: s.time.Property != temporal.ObservedAt && s.time.Property != ""}}
-	if len(s.Selectors) > 0 {
-		n.Types, n.IDs, n.Pattern = query.Type(s.types...), s.search.selected(), nil
+	if !a.distributes(r, s.Tenant) {
+		return nil
 	}
-	return n
+	need, err := s.needOfPast()
+	if err == nil && len(s.concerned(a.match(r, s.Tenant, need))) > 0 {
+		err = ordersHere()
+	}
+	return err
 }
 
 // read reads what a query and a retrieval have in common: the time, the attributes, how they are shown.

@@ -203,4 +203,9 @@ func (a *api) evolved(w http.ResponseWriter, r *http.Request, p twin.Past) error
 }
 
 // evolve is the one way by which requests change the past.
-func (a *api) evolve(r *http.Request, p twin.Past) twin.Result { return a.Twin.Evolve(r.Context(), p) }
+func (a *api) evolve(r *http.Request, p twin.Past) twin.Result {
+	if a.distributes(r, p.Tenant) {
+		return a.distributePast(r, p)
+	}
+	return a.Twin.Evolve(r.Context(), p)
+}

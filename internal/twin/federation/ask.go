@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync/atomic"
 
 	"tribune"
 	"tribune/internal/twin/jsonld"
@@ -30,19 +29,10 @@ type Answer struct {
 	Entities []model.Entity // each once asked for and registered; names expanded
 	Stale    bool           // from an earlier answer
 	More     bool           // there are more entities than were read
+
+	excess excess // what was left out, as the source is not registered for it
+	warned warned // what the source itself warned of
 }
-
-// allowance bounds what all sources of one question may answer together.
-type allowance struct{ entities, bytes atomic.Int64 }
-
-func newAllowance() *allowance {
-	a := &allowance{}
-	a.entities.Store(MaxEntities)
-	a.bytes.Store(maxGathered)
-	return a
-}
-
-func (a *allowance) spent() bool { return a.entities.Load() <= 0 || a.bytes.Load() <= 0 }
 
 // Ask puts a question to one source, as far as the allowance goes. Nothing in the answer is trusted: entities that were not asked for or are not
 // registered are left out, attributes that are not registered too.
@@ -65,7 +55,9 @@ func (s *Sources) Ask(ctx context.Context, m Match, q *Question, left *allowance
 	var out Answer
 	for _, sel := range q.selectors(&m, &t) {
 		var err error
-		if q.One != "" && m.Offers("retrieveEntity") {
+		if q.Past != nil {
+			err = s.past(ctx, &m, q, sel, attrs, &t, left, &out)
+		} else if q.One != "" && m.Offers("retrieveEntity") {
 			err = s.retrieve(ctx, &m, q, sel, attrs, &t, left, &out)
 		} else {
 			err = s.query(ctx, &m, q, sel, attrs, &t, left, &out)
@@ -105,9 +97,10 @@ func (s *Sources) retrieve(ctx context.Context, m *Match, q *Question, sel selec
 	v.add("options", "sysAttrs")
 	reply, err := s.Do(ctx, m.Registration, Call{Method: http.MethodGet, Path: "/entities/" + url.PathEscape(string(q.One)), Query: string(v), Link: t.link, Cause: q.Cause})
 	if err != nil || reply.Status == http.StatusNotFound {
+		out.warned |= warningsOf(reply.Header)
 		return err
 	}
-	_, err = s.read(ctx, m, q, sel, nil, t, reply, 1, left, out)
+	_, err = s.read(ctx, m, q, sel, nil, t, reply, 1, left, out, nil)
 	return err
 }
 
@@ -122,7 +115,7 @@ func (s *Sources) query(ctx context.Context, m *Match, q *Question, sel selector
 			out.More = true
 			return nil
 		}
-		call := Call{Method: http.MethodGet, Path: "/entities", Query: q.url(sel, attrs, t, pageSize, offset), Link: t.link, Cause: q.Cause}
+		call := Call{Method: http.MethodGet, Path: "/entities", Query: q.url(sel, attrs, t, pageSize, offset), Link: t.link, Cause: q.Cause, Maps: q.Maps}
 		if m.Offers("queryBatch") && (!m.Offers("queryEntity") || len(call.Query) > maxURL) {
 			if call.Body = q.body(sel, attrs, t); call.Body != nil {
 				var v values
@@ -138,7 +131,7 @@ func (s *Sources) query(ctx context.Context, m *Match, q *Question, sel selector
 		if err != nil || reply.Status == http.StatusNotFound {
 			return err
 		}
-		fresh, err := s.read(ctx, m, q, sel, pattern, t, reply, pageSize, left, out)
+		fresh, err := s.read(ctx, m, q, sel, pattern, t, reply, pageSize, left, out, nil)
 		if err != nil || fresh < pageSize {
 			return err
 		}
@@ -191,8 +184,8 @@ func (q *Question) body(s selector, attrs []tribune.Name, t *tongue) []byte {
 	return b
 }
 
-// read takes the entities of an answer that belong there; fresh counts all that came.
-func (s *Sources) read(ctx context.Context, m *Match, q *Question, sel selector, pattern *regexp.Regexp, t *tongue, reply Reply, most int, left *allowance, out *Answer) (fresh int, err error) {
+// read takes the entities of an answer that belong there; fresh counts all that came, and came, where it is not nil, is shown each of them.
+func (s *Sources) read(ctx context.Context, m *Match, q *Question, sel selector, pattern *regexp.Regexp, t *tongue, reply Reply, most int, left *allowance, out *Answer, came func(*model.Entity)) (fresh int, err error) {
 	invalid := func(what string) (int, error) {
 		return 0, &Failure{Source: m.ID, Err: ErrAnswer, Status: reply.Status, Detail: what}
 	}
@@ -209,24 +202,33 @@ func (s *Sources) read(ctx context.Context, m *Match, q *Question, sel selector,
 		return invalid("its @context is not available")
 	}
 	out.Stale = out.Stale || reply.Stale
-	left.bytes.Add(-int64(len(reply.Body)))
-	left.entities.Add(-int64(len(elements)))
+	out.warned |= warningsOf(reply.Header)
+	left.take(len(reply.Body), len(elements))
 	for _, element := range elements {
 		c, err := ctxOf(element)
 		if err != nil {
 			return invalid("its @context is not available")
 		}
-		e, err := c.Answer(element)
+		e, err := q.answer(c, element)
 		if err != nil {
 			return invalid("an entity in it is not valid NGSI-LD")
 		}
+		if came != nil {
+			came(&e)
+		}
 		if !q.allowed(m, sel, pattern, e.ID, e.Types) {
+			if !m.covers(e.ID, e.Types) {
+				out.excess.entities++
+			}
 			continue
 		}
 		if m.Info.named() {
 			for name := range e.Attrs {
-				if !m.Info.names(name) {
-					delete(e.Attrs, name)
+				if m.Info.names(name) || name == model.ScopeName {
+					continue
+				}
+				if delete(e.Attrs, name); !m.may(e.ID, e.Types, name) {
+					out.excess.attrs++
 				}
 			}
 		}

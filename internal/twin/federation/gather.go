@@ -31,30 +31,12 @@ type Piece struct {
 	Told  []string // ids of the registrations whose sources hold something of it
 }
 
-// Gather asks all sources at once and puts their entities together with those found here (clauses 5.7.1 and 5.7.2). withhold names
-// attributes that no source may tell: they are left out with a warning. Sources that fail cost a warning and nothing else.
-func (s *Sources) Gather(ctx context.Context, matches []Match, q *Question, here []model.Entity, withhold func(types []tribune.Name, attr tribune.Name) bool) Gathered {
+// Gather asks all sources at once and puts their entities together with those found here (clauses 5.7.1 and 5.7.2). What sources tell
+// beyond their registrations, and what the guard keeps back, is left out with a warning. Sources that fail cost a warning and nothing else.
+func (s *Sources) Gather(ctx context.Context, matches []Match, q *Question, here []model.Entity, guard Guard) Gathered {
 	var out Gathered
-	warn := func(text string) {
-		if !slices.Contains(out.Warnings, text) {
-			out.Warnings = append(out.Warnings, text)
-		}
-	}
-	if len(matches) > MaxSources {
-		warn(fmt.Sprintf(`199 tribune "%d registrations match, %d are asked"`, len(matches), MaxSources))
-		matches = matches[:MaxSources]
-	}
-	answers := make([]Answer, len(matches))
-	failures := make([]error, len(matches))
-	left := newAllowance()
-	var all sync.WaitGroup
-	for i, m := range matches {
-		if CanAsk(m.Registration, q.One != "") {
-			all.Go(func() { answers[i], failures[i] = s.Ask(ctx, m, q, left) })
-		}
-	}
-	all.Wait()
-	b := &blend{matches: matches, byID: map[tribune.EntityID]*blended{}, withhold: withhold}
+	matches, answers := s.askAll(ctx, matches, q, &out)
+	b := &blend{matches: matches, byID: map[tribune.EntityID]*blended{}, withhold: guard.Withhold, known: func(id tribune.EntityID) []tribune.Name { return guard.known(ctx, id) }}
 	for i := range here {
 		b.local(&here[i], s)
 	}
@@ -67,26 +49,61 @@ func (s *Sources) Gather(ctx context.Context, matches []Match, q *Question, here
 		if m.Mode == Auxiliary {
 			b.answer(m.Registration, answers[i].Entities, s)
 		}
-		out.More = out.More || answers[i].More
-		if failures[i] != nil {
-			warn(Warning(failures[i]))
-		}
-		if answers[i].Stale {
-			warn(StaleWarning(m.Registration))
-		}
 	}
 	out.Entities = b.pieces()
 	if b.withheld > 0 {
-		warn(fmt.Sprintf(`199 tribune "%d personal attributes that context sources told are left out"`, b.withheld))
+		out.warn(personalWarning(b.withheld))
 	}
 	return out
+}
+
+// askAll asks all sources at once. What went wrong with them stands in out.
+func (s *Sources) askAll(ctx context.Context, matches []Match, q *Question, out *Gathered) ([]Match, []Answer) {
+	if len(matches) > MaxSources {
+		out.warn(fmt.Sprintf(`199 tribune "%d registrations match, %d are asked"`, len(matches), MaxSources))
+		matches = matches[:MaxSources]
+	}
+	answers := make([]Answer, len(matches))
+	failures := make([]error, len(matches))
+	left := s.newAllowance()
+	defer left.end()
+	var all sync.WaitGroup
+	for i, m := range matches {
+		if q.canAsk(m.Registration) {
+			all.Go(func() { answers[i], failures[i] = s.Ask(ctx, m, q, left) })
+		}
+	}
+	all.Wait()
+	for i, m := range matches {
+		out.More = out.More || answers[i].More
+		if failures[i] != nil {
+			out.warn(Warning(failures[i]))
+		}
+		if answers[i].Stale {
+			out.warn(StaleWarning(m.Registration))
+		}
+		for _, text := range answers[i].warned.of(m.Registration) {
+			out.warn(text)
+		}
+		if answers[i].excess.any() {
+			out.warn(excessWarning(m.Registration, answers[i].excess))
+		}
+	}
+	return matches, answers
+}
+
+func (g *Gathered) warn(text string) {
+	if !slices.Contains(g.Warnings, text) {
+		g.Warnings = append(g.Warnings, text)
+	}
 }
 
 // blend puts versions of entities together, under the modes of their sources.
 type blend struct {
 	matches  []Match
 	byID     map[tribune.EntityID]*blended
-	withhold func(types []tribune.Name, attr tribune.Name) bool
+	withhold func(types []tribune.Name, attr tribune.Name) bool // see Guard
+	known    func(tribune.EntityID) []tribune.Name
 	withheld int
 }
 
@@ -95,6 +112,7 @@ type blended struct {
 	here  *model.Entity         // the only version so far, and unchanged
 	local *model.Entity         // the version of this broker
 	told  map[tribune.Name]bool // attributes that a source has told
+	kinds []tribune.Name        // types by what is here, looked up with the first answer
 	by    []string              // ids of the registrations of these sources
 }
 
@@ -137,13 +155,17 @@ func (b *blend) answer(r *Registration, entities []model.Entity, s *Sources) {
 		for _, n := range lost {
 			delete(e.Attrs, n) // it has been read for us alone
 		}
+		x := b.of(e.ID)
+		if x.told == nil {
+			x.kinds = b.known(e.ID)
+		}
+		types := union(e.Types, x.kinds)
 		for n := range e.Attrs {
-			if b.withhold != nil && b.withhold(e.Types, n) {
+			if b.withhold != nil && b.withhold(types, n) {
 				delete(e.Attrs, n)
 				b.withheld++
 			}
 		}
-		x := b.of(e.ID)
 		if x.here != nil {
 			x.Add(x.here, s.cfg.Now())
 			x.here = nil
@@ -175,8 +197,9 @@ func (b *blend) untell(x *blended) {
 	if b.withhold == nil {
 		return
 	}
+	types := union(x.Entity.Types, x.kinds)
 	for n := range x.told {
-		if _, there := x.Entity.Attrs[n]; !there || !b.withhold(x.Entity.Types, n) {
+		if _, there := x.Entity.Attrs[n]; !there || !b.withhold(types, n) {
 			continue
 		}
 		b.withheld++

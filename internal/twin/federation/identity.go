@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tribune"
 	"tribune/internal/store"
@@ -37,12 +38,13 @@ func Identity(ctx context.Context, s store.Store) (string, error) {
 	return self, nil
 }
 
-// Alias is what a tenant of the broker is called in Via: each counts as a source of its own (clause 4.3.6.4).
+// Alias is what a tenant of the broker is called in Via: each counts as a source of its own (clause 4.3.6.4). A name there is a token
+// (RFC 9110): a colon would begin a port.
 func Alias(self string, tenant tribune.Tenant) string {
 	if tenant == "" {
 		return self
 	}
-	return self + "." + string(tenant)
+	return self + "." + strings.ReplaceAll(string(tenant), ":", "%3A")
 }
 
 // Alias is what a tenant of this broker is called in Via.

@@ -9,7 +9,8 @@ import (
 
 // index is the registrations of one tenant. A list holds a registration once.
 type index struct {
-	byID map[string]*Registration
+	byID   map[string]*Registration
+	weight int // of all, in bytes
 
 	byType  map[tribune.Name][]*Registration // that an entity element names
 	anyType []*Registration                  // with an element for entities of every type
@@ -28,11 +29,13 @@ func (x *index) put(r *Registration) {
 		x.remove(old)
 	}
 	x.byID[r.ID] = r
+	x.weight += r.weight()
 	x.each(r, func(list *[]*Registration) { *list = append(*list, r) })
 }
 
 func (x *index) remove(r *Registration) {
 	delete(x.byID, r.ID)
+	x.weight -= r.weight()
 	x.each(r, func(list *[]*Registration) {
 		*list = slices.DeleteFunc(*list, func(o *Registration) bool { return o == r })
 	})

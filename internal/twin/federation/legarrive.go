@@ -19,19 +19,12 @@ import (
 const (
 	maxInbox      = 64          // notifications of one leg; a source is asked to wait beyond that
 	maxInboxBytes = 8 << 20     // of one leg
+	maxWaiting    = 128 << 20   // bytes of all legs
+	maxReading    = 64          // legs that are looked at at once: each may put entities together from all sources
 	maxPieces     = 100_000     // entities that are known to be in pieces: after that they are learned anew
 	maxLetter     = 1000        // entities of one notification
 	wholeFor      = time.Minute // for putting together the entities of one
 )
-
-// letter is a notification as it has arrived.
-type letter struct {
-	header http.Header
-	doc    jsonld.Document
-	here   *notify.Arrival // it is a change of this broker's own, of an entity in pieces; nil = a source has notified
-}
-
-func (l *letter) size() int { return len(l.doc.Raw()) }
 
 // Arrived takes a notification of a source (clause 5.8.6), and returns once it is queued. It fails with ErrNotFound where nobody here has
 // subscribed to it.
@@ -47,7 +40,7 @@ func (l *Legs) Arrived(header http.Header, doc jsonld.Document) error {
 	if g == nil || g.spec == nil {
 		return fmt.Errorf("%w: there is no subscription at a context source with this id", tribune.ErrNotFound)
 	}
-	if !l.take(g, letter{header: header, doc: doc}) {
+	if !l.take(g, letter{header: words(header), doc: doc}) {
 		return tribune.Hint(fmt.Errorf("%w: notifications come faster than they can be sent on", tribune.ErrBusy), "Send it again in some seconds.")
 	}
 	return nil
@@ -55,11 +48,12 @@ func (l *Legs) Arrived(header http.Header, doc jsonld.Document) error {
 
 // take queues a letter for a leg; false where too much waits. mu is held.
 func (l *Legs) take(g *leg, one letter) bool {
-	if l.ctx.Err() != nil || len(g.inbox) >= maxInbox || len(g.inbox) > 0 && g.bytes+one.size() > maxInboxBytes {
+	if l.ctx.Err() != nil || len(g.inbox) >= maxInbox || len(g.inbox) > 0 && g.bytes+one.size() > maxInboxBytes || l.waiting+one.size() > maxWaiting {
 		return false
 	}
 	g.inbox = append(g.inbox, one)
 	g.bytes += one.size()
+	l.waiting += one.size()
 	if !g.reading {
 		g.reading = true
 		l.wg.Go(func() { l.read(g) })
@@ -85,22 +79,40 @@ func (l *Legs) Piece(tenant tribune.Tenant, id string, a notify.Arrival) bool {
 	return false
 }
 
-// read looks at what has arrived for a leg, in order.
+// read looks at what has arrived for a leg, in order. What waits for its turn stays in the inbox, where it counts.
 func (l *Legs) read(g *leg) {
 	for {
-		l.mu.Lock()
-		if len(g.inbox) == 0 || g.spec == nil || l.ctx.Err() != nil {
-			g.inbox, g.bytes, g.reading = nil, 0, false
-			l.mu.Unlock()
+		select {
+		case l.readers <- struct{}{}:
+		case <-l.ctx.Done(): // and finds that it ends
+			l.next(g)
 			return
 		}
-		one, reg, elements := g.inbox[0], g.reg, g.elements
-		g.inbox, g.bytes = g.inbox[1:], g.bytes-g.inbox[0].size()
-		l.mu.Unlock()
-		if err := l.relay(g, reg, elements, one); err != nil {
-			l.cfg.Log.Warn("a context source's notification cannot be used", "registration", reg.ID, "err", err)
+		one, reg, elements, ok := l.next(g)
+		if ok {
+			if err := l.relay(g, reg, elements, one); err != nil {
+				l.cfg.Log.Warn("a context source's notification cannot be used", "registration", reg.ID, "err", err)
+			}
+		}
+		<-l.readers
+		if !ok {
+			return
 		}
 	}
+}
+
+// next takes what has arrived first; ok is false where there is nothing more to read for now.
+func (l *Legs) next(g *leg) (one letter, reg *Registration, elements []*Information, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(g.inbox) == 0 || g.spec == nil || l.ctx.Err() != nil {
+		l.waiting -= g.bytes
+		g.inbox, g.bytes, g.reading = nil, 0, false
+		return one, nil, nil, false
+	}
+	one = g.inbox[0]
+	g.inbox, g.bytes, l.waiting = g.inbox[1:], g.bytes-one.size(), l.waiting-one.size()
+	return one, g.reg, g.elements, true
 }
 
 // relay sends on what a source has notified.
@@ -236,9 +248,16 @@ func (l *Legs) complete(ctx context.Context, g *leg, source string, spec *notify
 	core := l.cfg.Contexts.Core()
 	if r, err := cause(ctx, spec); err == nil {
 		q := Question{Cause: r, Context: core, One: e.ID, Types: query.Type(e.Types...), TypesText: joinedNames(e.Types)}
-		got := l.cfg.Sources.Gather(ctx, matches, &q, here, l.cfg.Withhold)
+		got := l.cfg.Sources.Gather(ctx, matches, &q, here, Guard{Withhold: l.cfg.Withhold})
 		for i := range got.Entities {
 			m.Add(&got.Entities[i].Entity, l.cfg.Now())
+		}
+	}
+	if source != "" { // another source may know that it is something whose attributes are personal
+		for name := range e.Attrs {
+			if l.cfg.Withhold(m.Entity.Types, name) {
+				m.seal(name)
+			}
 		}
 	}
 	m.Drop(a.Deleted...)

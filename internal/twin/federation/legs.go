@@ -65,6 +65,9 @@ type Legs struct {
 	pieces map[pieceKey]bool                  // entities of which sources have notified, where they may be in pieces
 	total  int                                // of them
 
+	waiting int           // bytes of all inboxes; mu guards it, too
+	readers chan struct{} // holds one for each leg that is looked at
+
 	wake chan struct{}
 	ctx  context.Context
 	stop context.CancelFunc
@@ -97,7 +100,7 @@ func OpenLegs(ctx context.Context, cfg LegsConfig) (*Legs, error) {
 		cfg.Withhold = func([]tribune.Name, tribune.Name) bool { return false }
 	}
 	l := &Legs{cfg: cfg, byID: map[string]*leg{}, of: map[subKey]map[string]*leg{}, stale: map[subKey]bool{}, moved: map[tribune.Tenant]map[string]bool{},
-		due: map[*leg]bool{}, asking: map[string]int{}, pieces: map[pieceKey]bool{}, wake: make(chan struct{}, 1)}
+		due: map[*leg]bool{}, asking: map[string]int{}, pieces: map[pieceKey]bool{}, wake: make(chan struct{}, 1), readers: make(chan struct{}, maxReading)}
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("reading distributed subscriptions: %w", err)
 	}

@@ -140,10 +140,13 @@ func (l *Legs) has(g *leg, reg *Registration, want json.RawMessage, err error) e
 	return l.save(l.ctx, g, reg, want)
 }
 
+// maxLegID bounds the names that sources give, in bytes.
+const maxLegID = 512
+
 // rename follows a source that gives names of its own.
 func (l *Legs) rename(g *leg, location string) {
 	id, err := url.PathUnescape(location[strings.LastIndexByte(location, '/')+1:])
-	if err != nil || id == "" || id == g.id {
+	if err != nil || id == "" || id == g.id || len(id) > maxLegID {
 		return
 	}
 	l.mu.Lock()

@@ -24,6 +24,10 @@ type Need struct {
 	// Past is about all of it (clause 5.9.1).
 	Past *Past
 
+	// Change is a change of the past: no query, so that the rule of clause 5.9.1 is not about it. It concerns who holds latest information as
+	// well, which follows the past.
+	Change bool
+
 	Via   []string                 // sources that the request has passed (clause 4.3.6.4)
 	Where func(*Registration) bool // a further condition: scope, place, context source filter; nil = none
 }
@@ -32,6 +36,10 @@ type Need struct {
 type Past struct {
 	Managed  bool // its time property is createdAt, modifiedAt or deletedAt, not observedAt
 	From, To time.Time
+
+	// Ask: it is to be put to sources, not a search for registrations. A registration that offers temporal queries by name and says
+	// nothing of time is about all of it then: clauses 5.7.3.4 and 5.7.4.4 ask for the operation alone.
+	Ask bool
 }
 
 // Match is one element of a registration's information that fulfils a need.
@@ -86,8 +94,13 @@ func (r *Registration) serves(n *Need) bool {
 // inTime is the rule of clause 5.9.1 on latest and temporal information. What changes
 // temporal entities is no query and goes to whoever offers the operation.
 func (r *Registration) inTime(n *Need) bool {
-	if n.Past == nil {
+	switch {
+	case n.Change:
+		return true
+	case n.Past == nil:
 		return !r.Temporal() || op(n.Op)&pastChanges != 0
+	case n.Past.Ask && !r.Temporal():
+		return r.operations&pastReads != 0
 	}
 	i := r.Observation
 	if n.Past.Managed {

@@ -68,6 +68,16 @@ func (m *Merged) Drop(names ...tribune.Name) {
 	}
 }
 
+// seal takes away what is not sealed of an attribute.
+func (m *Merged) seal(name tribune.Name) {
+	rest := slices.DeleteFunc(slices.Clone(m.Entity.Attrs[name]), func(a model.Attr) bool { return a.Sealed == nil })
+	if len(rest) == 0 {
+		m.Drop(name)
+		return
+	}
+	m.attrs()[name] = rest
+}
+
 // Empty reports whether nothing has been added.
 func (m *Merged) Empty() bool { return len(m.Entity.Types) == 0 }
 

@@ -97,3 +97,15 @@ func TestMergeOfTransientEntities(t *testing.T) {
 		t.Error("an expired version was taken")
 	}
 }
+
+// What a source has told goes; what is sealed here stays sealed.
+func TestSealingLeavesNothingThatASourceHasTold(t *testing.T) {
+	m := Merged{Entity: model.Entity{Types: []tribune.Name{"urn:t"}, Attrs: map[tribune.Name][]model.Attr{
+		"told": {{Value: []byte(`1`)}}, "both": {{Value: []byte(`1`)}, {Sealed: &tribune.Sealed{}}}, "other": {{Value: []byte(`1`)}},
+	}}}
+	m.seal("told")
+	m.seal("both")
+	if got := m.Entity.Attrs; len(got) != 2 || len(got["both"]) != 1 || got["both"][0].Sealed == nil || len(got["other"]) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}

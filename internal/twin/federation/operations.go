@@ -42,6 +42,9 @@ var (
 	associationOps = retrieveOps | typeOps | op("queryBatch", "createSubscription", "updateSubscription", "retrieveSubscription", "querySubscription", "deleteSubscription", "retrieveContextSourceIdentity")
 	federationOps  = associationOps | mapOps
 
+	// pastReads are in no group: who offers them names them, or the time that can be asked about (Registration.temporalReads).
+	pastReads = op("retrieveTemporal", "queryTemporal")
+
 	// pastChanges change temporal entities. They are no queries, so the rule of clause 5.9.1 is not about them.
 	pastChanges = op("upsertTemporal", "appendAttrsTemporal", "deleteAttrsTemporal", "updateAttrInstanceTemporal", "deleteAttrInstanceTemporal", "deleteTemporal")
 )
@@ -78,4 +81,13 @@ func (o operations) has(name string) bool {
 		return true
 	}
 	return o&op(name) != 0
+}
+
+// temporalReads adds the temporal queries to what a registration with a time interval offers without naming operations: what such an
+// interval says is that it can be asked about the past (table 5.2.9-1), and no group has these operations. An auxiliary registration may
+// name none but retrieveOps (clause 5.9.2.4), though clause 5.7.4.4 says what becomes of its answers.
+func (r *Registration) temporalReads() {
+	if r.Temporal() && (r.doc.get("operations") == nil || r.Mode == Auxiliary) {
+		r.operations |= pastReads
+	}
 }

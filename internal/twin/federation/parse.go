@@ -248,6 +248,7 @@ func (r *Registration) consistent() error {
 			return bad("operations", "an auxiliary registration offers retrieveOps, retrieveEntity or queryEntity, nothing else (clause 5.9.2.4)")
 		}
 	}
+	r.temporalReads()
 	return nil
 }
 

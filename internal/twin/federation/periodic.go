@@ -103,7 +103,7 @@ func (s *Subscriptions) release(w *watcher, now time.Time) {
 	for _, reason := range []string{"newlyMatching", "updated", "noLongerMatching"} {
 		if list := by[reason]; len(list) > 0 {
 			slices.SortFunc(list, func(a, b pending) int { return strings.Compare(a.r.ID, b.r.ID) })
-			s.post(w, reason, list, now)
+			s.parts(w, reason, list, now)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"tribune"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/query"
+	"tribune/internal/twin/temporal"
 )
 
 // Question is what a request wants to know of entities, in the request's own words where they are passed on, read where a
@@ -28,6 +29,12 @@ type Question struct {
 	Q, ScopeQ                                  string
 	Georel, Geometry, Coordinates, GeoProperty string
 	Datasets                                   []string
+
+	// Past makes it a question about the past: of which time (clauses 5.7.3 and 5.7.4). Nil = latest information.
+	Past *temporal.Query
+
+	// Maps are the entity maps of the sources in the sequence of requests that this is one of (clause 5.5.14); nil = it is none.
+	Maps *Maps
 
 	// Split: entities may be in pieces, so that no source can decide alone whether one fulfils q, geoq, scopeQ or attrs. They are not
 	// passed on, and have to be applied to what is put together (clause 4.3.6.7).

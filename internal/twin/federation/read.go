@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"tribune"
 	"tribune/internal/twin/jsonld"
 	"tribune/internal/twin/query"
@@ -231,26 +233,10 @@ func pattern(s string) (*regexp.Regexp, error) {
 	return p, nil
 }
 
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
+func isToken(s string) bool { return httpguts.ValidHeaderFieldName(s) }
 
-func isFieldValue(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
+func isFieldValue(s string) bool { return httpguts.ValidHeaderFieldValue(s) }
 
 func isTenant(s string) bool {
-	return len(s) <= 64 && isToken(s) && !strings.ContainsAny(s, "!#$%&'*+.^`|~")
+	return len(s) <= 64 && isToken(strings.ReplaceAll(s, ":", "")) && !strings.ContainsAny(s, "!#$%&'*+^`|~")
 }

@@ -3,8 +3,21 @@
 //
 // The API registers, discovers and forwards with it. It promises: registrations are durable before they count, end when they
 // expire and survive a restart; matching costs one atomic load where nothing is registered, and what is registered for the
-// type or entity asked for otherwise; everything is bounded per tenant. One hub holds the registrations of a store: another
-// hub on the same store would not see what this one registers.
+// type or entity asked for otherwise; everything is bounded, in number and in bytes, per tenant and for all. One hub holds the
+// registrations of a store: another hub on the same store would not see what this one registers.
+//
+// What a source tells is taken only as far as its registration and the law go:
+//
+//   - An entity whose types or ID are none that the registration names, and an attribute that it does not name, are left out, with
+//     a warning. Where the registration names none, all pass.
+//   - Of which types an entity is, a source says itself, and may lie. What the law calls personal for any type that anybody knows the
+//     entity to have (the source, other sources, this broker) is left out, with a warning: also what was asked for under a false type.
+//   - A type that the law does not know has nothing public: it is left out. A public "*" opens nothing that the law names personal
+//     under any type (see Guard, and policy.Set.ClassTold): who calls a citizen a bench cannot tell a date of birth as a property of benches.
+//     A steward who wants such a name from others lists it in the public class.
+//   - What a source tells under a public name that the law lists for the type, or within a value, nobody can judge: who may register
+//     a source vouches for it.
+//   - No source is asked about personal attributes; where a request names no types, those count for which the source is registered.
 //
 // Keys in room "federation" (store.Key; place of the ID):
 //
@@ -26,12 +39,6 @@ import (
 
 	"tribune"
 	"tribune/internal/store"
-)
-
-// Bounds of what is kept in memory.
-const (
-	MaxRegistrations = 10_000 // of a tenant
-	MaxEverywhere    = 50_000 // of all tenants
 )
 
 // Config of a registry.

@@ -44,6 +44,9 @@ func (s *Sources) request(ctx context.Context, r *Registration, c Call) (*http.R
 	if c.Link != "" {
 		h.Set("Link", "<"+c.Link+`>; rel="`+contextRel+`"; type="application/ld+json"`)
 	}
+	if c.Map != "" {
+		h.Set(entityMapHeader, c.Map)
+	}
 	if r.RemoteTenant != "" {
 		h.Set("NGSILD-Tenant", r.RemoteTenant)
 	}

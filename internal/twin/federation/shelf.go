@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,8 @@ import (
 
 // absent is a stored subscription that cannot be restored yet.
 type absent struct {
-	tenant tribune.Tenant
-	value  []byte
+	tenant     tribune.Tenant
+	key, value []byte
 }
 
 // load reads every subscription. The caller holds writing.
@@ -27,7 +28,7 @@ func (s *Subscriptions) load(ctx context.Context) error {
 		}
 		kind, tenant, ok := cutKey(pair.Key)
 		if ok && kind == "s" {
-			s.absent = append(s.absent, absent{tenant, slices.Clone(pair.Value)})
+			s.absent = append(s.absent, absent{tenant, slices.Clone(pair.Key), slices.Clone(pair.Value)})
 		}
 	}
 	return s.restore(ctx)
@@ -59,6 +60,14 @@ func (s *Subscriptions) restore(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.absent = still
 	return nil
+}
+
+// rests reports whether a subscription of this ID waits for its context.
+func (s *Subscriptions) rests(tenant tribune.Tenant, id string) bool {
+	key := s.cfg.Registry.key("s", tenant, id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.ContainsFunc(s.absent, func(a absent) bool { return bytes.Equal(a.key, key) })
 }
 
 // save makes a subscription durable.

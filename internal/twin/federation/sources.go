@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tribune"
@@ -50,6 +52,8 @@ type Sources struct {
 	client *http.Client
 	slots  chan struct{}
 	kept   *answers
+
+	gathered atomic.Int64 // bytes that questions under way have taken, see allowance
 }
 
 // NewSources is ready to ask; it connects to nobody yet.
@@ -83,6 +87,9 @@ type Call struct {
 	Type   string // media type of Body
 	Link   string // URL of the @context, for a Link header; "" = none
 	Cause  *http.Request
+	Map    string // where the source's entity map stands, for its header; "" = none
+	Maps   *Maps  // of the sequence of requests that this is one of; nil = it is none
+	Most   int    // bytes of the answer; 0 = MaxAnswer
 }
 
 // Reply is what a source has answered with success, or with 404 to a question.
@@ -95,6 +102,9 @@ type Reply struct {
 
 // Do asks one source and waits for its answer, at most as long as the registration allows. How it went is noted in the registration.
 func (s *Sources) Do(ctx context.Context, r *Registration, c Call) (Reply, error) {
+	if c.Maps != nil {
+		return s.onMap(ctx, r, c)
+	}
 	if r.CoolingDown(s.cfg.Now()) {
 		return Reply{}, &Failure{Source: r.ID, Err: ErrSlow, Detail: "it failed before and is given time to recover"}
 	}
@@ -111,7 +121,7 @@ func (s *Sources) Do(ctx context.Context, r *Registration, c Call) (Reply, error
 			return reply, nil
 		}
 	}
-	reply, failure := s.send(ctx, r, req)
+	reply, failure := s.send(ctx, r, req, cmp.Or(c.Most, MaxAnswer))
 	switch {
 	case failure == nil:
 		r.Succeeded(s.cfg.Now())
@@ -132,7 +142,7 @@ func timeout(r *Registration) time.Duration {
 	return DefaultTimeout
 }
 
-func (s *Sources) send(ctx context.Context, r *Registration, req *http.Request) (Reply, error) {
+func (s *Sources) send(ctx context.Context, r *Registration, req *http.Request, most int) (Reply, error) {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -144,10 +154,10 @@ func (s *Sources) send(ctx context.Context, r *Registration, req *http.Request) 
 		return Reply{}, unreachable(r, err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(most)+1))
 	switch {
-	case len(body) > MaxAnswer:
-		return Reply{}, &Failure{Source: r.ID, Err: ErrAnswer, Status: res.StatusCode, Detail: fmt.Sprintf("it answers with more than %d bytes", MaxAnswer)}
+	case len(body) > most:
+		return Reply{}, &Failure{Source: r.ID, Err: ErrAnswer, Status: res.StatusCode, Detail: fmt.Sprintf("it answers with more than %d bytes", most)}
 	case err != nil && ctx.Err() != nil:
 		return Reply{}, unreachable(r, ctx.Err())
 	case err != nil && res.StatusCode < 300:

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,7 @@ const (
 // Sender delivers notifications; *notify.Sender is one.
 type Sender interface {
 	Check(notify.Endpoint) error
-	Post(line string, to notify.Endpoint, n notify.Notification, done func(at time.Time, err error))
+	Post(line string, to notify.Endpoint, n notify.Notification, told notify.Told)
 	Forget(line string)
 }
 
@@ -87,9 +88,9 @@ func (s *Subscriptions) Close() error {
 	return s.saveCounters(context.Background())
 }
 
-// Create makes a subscription (clause 5.11.2) and returns its ID.
-func (s *Subscriptions) Create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context) (string, error) {
-	spec, err := notify.ReadSpec(ctx, body, in, s.cfg.Contexts, s.now())
+// Create makes a subscription of somebody (clause 5.11.2) and returns its ID.
+func (s *Subscriptions) Create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, by tribune.ActorID) (string, error) {
+	spec, err := notify.ReadSpec(ctx, body, in, s.cfg.Contexts, by, s.now())
 	if err != nil {
 		return "", err
 	}
@@ -100,14 +101,11 @@ func (s *Subscriptions) Create(ctx context.Context, tenant tribune.Tenant, body 
 	g := s.cfg.Registry
 	g.writing.Lock()
 	defer g.writing.Unlock()
-	if s.find(tenant, spec.ID()) != nil {
+	if s.find(tenant, spec.ID()) != nil || s.rests(tenant, spec.ID()) {
 		return "", fmt.Errorf("%w: a registration subscription with this id exists", tribune.ErrConflict)
 	}
-	s.mu.RLock()
-	full := s.count >= maxAllSubscriptions || len(s.tenants[tenant]) >= MaxSubscriptions
-	s.mu.RUnlock()
-	if full {
-		return "", tribune.Hint(fmt.Errorf("%w: %d registration subscriptions are enough for one tenant", tribune.ErrTooLarge, MaxSubscriptions), "Delete those that nobody needs.")
+	if err := s.room(w, nil); err != nil {
+		return "", err
 	}
 	return spec.ID(), s.start(ctx, w)
 }
@@ -133,8 +131,8 @@ func (s *Subscriptions) start(ctx context.Context, w *watcher) error {
 	return nil
 }
 
-// Update changes a subscription (clause 5.11.3).
-func (s *Subscriptions) Update(ctx context.Context, tenant tribune.Tenant, id string, body jsonld.Document, in *jsonld.Context) error {
+// Update changes a subscription (clause 5.11.3); by says who does.
+func (s *Subscriptions) Update(ctx context.Context, tenant tribune.Tenant, id string, body jsonld.Document, in *jsonld.Context, by tribune.ActorID) error {
 	g := s.cfg.Registry
 	g.writing.Lock()
 	defer g.writing.Unlock()
@@ -142,12 +140,15 @@ func (s *Subscriptions) Update(ctx context.Context, tenant tribune.Tenant, id st
 	if old == nil {
 		return noSubscription()
 	}
-	spec, err := old.spec.Patched(ctx, body, in, s.cfg.Contexts, s.now())
+	spec, err := old.spec.Patched(ctx, body, in, s.cfg.Contexts, by, s.now())
 	if err != nil {
 		return err
 	}
 	w, err := s.admitted(ctx, tenant, spec)
 	if err != nil {
+		return err
+	}
+	if err := s.room(w, old); err != nil {
 		return err
 	}
 	if !spec.Active(s.now()) {
@@ -165,14 +166,20 @@ func (s *Subscriptions) Delete(ctx context.Context, tenant tribune.Tenant, id st
 	g := s.cfg.Registry
 	g.writing.Lock()
 	defer g.writing.Unlock()
-	w := s.find(tenant, id)
-	if w == nil {
+	w, key := s.find(tenant, id), g.key("s", tenant, id)
+	if w == nil && !s.rests(tenant, id) {
 		return noSubscription()
 	}
 	var b store.Batch
-	b.Delete(g.key("s", tenant, id))
+	b.Delete(key)
 	if err := g.cfg.Store.Commit(ctx, &b); err != nil {
 		return fmt.Errorf("deleting a registration subscription: %w", err)
+	}
+	if w == nil { // it has waited for a context that may never come
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.absent = slices.DeleteFunc(s.absent, func(a absent) bool { return bytes.Equal(a.key, key) })
+		return nil
 	}
 	s.mu.Lock()
 	delete(s.tenants[tenant], id)

@@ -33,7 +33,7 @@ func (o *outbox) Check(e notify.Endpoint) error {
 
 func (o *outbox) Forget(string) {}
 
-func (o *outbox) Post(_ string, _ notify.Endpoint, n notify.Notification, done func(time.Time, error)) {
+func (o *outbox) Post(_ string, _ notify.Endpoint, n notify.Notification, told notify.Told) {
 	var m struct {
 		TriggerReason string
 		Data          []struct{ ID string }
@@ -49,7 +49,8 @@ func (o *outbox) Post(_ string, _ notify.Endpoint, n notify.Notification, done f
 	}
 	o.sent = append(o.sent, m.TriggerReason+": "+strings.Join(ids, " "))
 	o.bodies = append(o.bodies, string(n.Body))
-	done(time.Now(), o.err)
+	told.Sent(time.Now())
+	told.Ended(time.Now(), o.err)
 }
 
 // take is what was sent since the last call.
@@ -116,7 +117,7 @@ func read1(t testing.TB, text string) jsonld.Document {
 
 func (w *watched) subscribe(t testing.TB, members string) error {
 	t.Helper()
-	_, err := w.Create(t.Context(), "", read1(t, `{"id": "urn:s:1", "type": "Subscription", "notification": {"endpoint": {"uri": "https://example.org/notify"}}, `+members+`}`), w.context(t))
+	_, err := w.Create(t.Context(), "", read1(t, `{"id": "urn:s:1", "type": "Subscription", "notification": {"endpoint": {"uri": "https://example.org/notify"}}, `+members+`}`), w.context(t), "")
 	return err
 }
 
@@ -165,7 +166,7 @@ func TestChangesAreToldWithTheirReason(t *testing.T) {
 
 	update := func(fragment string) {
 		t.Helper()
-		if err := w.Update(t.Context(), "", "urn:s:1", read1(t, fragment), w.context(t)); err != nil {
+		if err := w.Update(t.Context(), "", "urn:s:1", read1(t, fragment), w.context(t), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -207,7 +208,7 @@ func TestSubscriptionMatchesWhatItAsksFor(t *testing.T) {
 		register(t, w.g, "", `"id": "urn:r:attrs", "information": [{"relationshipNames": ["owner"]}]`)
 		register(t, w.g, "", `"id": "urn:r:past", "observationInterval": {"startAt": "2020-01-01T00:00:00Z"}`)
 		if strings.Contains(subscription, `"notification"`) {
-			_, err := w.Create(t.Context(), "", read1(t, `{"id": "urn:s:1", "type": "Subscription", `+subscription+`}`), w.context(t))
+			_, err := w.Create(t.Context(), "", read1(t, `{"id": "urn:s:1", "type": "Subscription", `+subscription+`}`), w.context(t), "")
 			if err != nil {
 				t.Errorf("%s: %v", subscription, err)
 			}
@@ -240,7 +241,7 @@ func TestSubscriptionIsRefused(t *testing.T) {
 		t.Errorf("twice: got %v", err)
 	}
 	inside := `{"type": "Subscription", "entities": [{"type": "Car"}], "notification": {"endpoint": {"uri": "http://inside/"}}}`
-	if _, err := w.Create(t.Context(), "", read1(t, inside), w.context(t)); !errors.Is(err, tribune.ErrInvalid) {
+	if _, err := w.Create(t.Context(), "", read1(t, inside), w.context(t), ""); !errors.Is(err, tribune.ErrInvalid) {
 		t.Errorf("an endpoint out of reach: got %v", err)
 	}
 }
@@ -291,7 +292,7 @@ func TestNotificationShowsWhatMatches(t *testing.T) {
 	w := watching(t, memory(t))
 	defer w.end(t)
 	body := `{"id": "urn:s:1", "type": "Subscription", "entities": [{"type": "Car"}], "notification": {"endpoint": {"uri": "https://example.org/", "accept": "application/ld+json"}}}`
-	if _, err := w.Create(t.Context(), "", read1(t, body), w.context(t)); err != nil {
+	if _, err := w.Create(t.Context(), "", read1(t, body), w.context(t), ""); err != nil {
 		t.Fatal(err)
 	}
 	register(t, w.g, "", `"contextSourceInfo": [{"key": "Authorization", "value": "secret"}], "information": [{"entities": [{"type": "Bus"}]}, {"entities": [{"type": "Car"}], "propertyNames": ["speed"]}]`)

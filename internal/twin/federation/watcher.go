@@ -19,6 +19,7 @@ type watcher struct {
 	spec   *notify.Spec
 	needs  []Need // one of them
 	line   string // of the sender
+	weight int    // in bytes
 
 	// Guarded by the registry's writing:
 	due     time.Time          // of the next periodic notification, or of what waits for throttling to end; zero = none
@@ -35,14 +36,17 @@ type pending struct {
 
 // watcher prepares a subscription for matching (clauses 5.11.2.4 and 5.12).
 func (s *Subscriptions) watcher(ctx context.Context, tenant tribune.Tenant, spec *notify.Spec) (*watcher, error) {
-	w := &watcher{tenant: tenant, spec: spec, line: "registrations\x00" + string(tenant) + "\x00" + spec.ID(), waiting: map[string]pending{}}
+	row, err := spec.Row()
+	if err != nil {
+		return nil, fmt.Errorf("writing a registration subscription: %w", err)
+	}
+	w := &watcher{tenant: tenant, spec: spec, weight: weigh(row), line: "registrations\x00" + string(tenant) + "\x00" + spec.ID(), waiting: map[string]pending{}}
 	common := Need{Attrs: spec.Attrs()}
 	var past struct{ Timerel, TimeAt, EndTimeAt, Timeproperty string }
 	if raw := spec.Member("temporalQ"); raw != nil {
 		if json.Unmarshal(raw, &past) != nil || past.TimeAt == "" {
 			return nil, bad("temporalQ", "it must be an object with timerel and timeAt (clause 5.2.21)")
 		}
-		var err error
 		if common.Past, err = ParsePast(past.Timerel, past.TimeAt, past.EndTimeAt, past.Timeproperty); err != nil {
 			return nil, err
 		}
@@ -66,7 +70,7 @@ func (s *Subscriptions) watcher(ctx context.Context, tenant tribune.Tenant, spec
 // filter are the conditions of a subscription on registrations as a whole.
 func (s *Subscriptions) filter(ctx context.Context, spec *notify.Spec) (f Filter, err error) {
 	if csf := spec.Text("csf"); csf != "" {
-		names, err := spec.WrittenIn(ctx, s.cfg.Contexts)
+		names, err := spec.SourcesIn(ctx, s.cfg.Contexts)
 		if err != nil {
 			return f, err
 		}
@@ -194,8 +198,24 @@ func (s *Subscriptions) all(w *watcher, reason string) {
 	}
 	slices.SortFunc(list, func(a, b pending) int { return strings.Compare(a.r.ID, b.r.ID) })
 	if len(list) > 0 || w.spec.Interval() > 0 {
-		s.post(w, reason, list, now)
+		s.parts(w, reason, list, now)
 	}
+}
+
+// maxNotice is what one notification of registrations holds at most, by the weight of these: what matches may be all there is.
+const maxNotice = 4 << 20
+
+// parts posts as many notifications as it takes.
+func (s *Subscriptions) parts(w *watcher, reason string, list []pending, now time.Time) {
+	from, size := 0, 0
+	for i := range list {
+		n := list[i].r.weight()
+		if size += n; size > maxNotice && i > from {
+			s.post(w, reason, list[from:i], now)
+			from, size = i, n
+		}
+	}
+	s.post(w, reason, list[from:], now)
 }
 
 // post hands one notification to the sender (clause 5.3.2).
@@ -207,7 +227,7 @@ func (s *Subscriptions) post(w *watcher, reason string, list []pending, now time
 	}
 	w.sent = now
 	to, _, _ := w.spec.Endpoint()
-	s.cfg.Sender.Post(w.line, to, n, w.spec.Sent)
+	s.cfg.Sender.Post(w.line, to, n, w.spec)
 }
 
 func (s *Subscriptions) message(w *watcher, reason string, list []pending, now time.Time) (notify.Notification, error) {

@@ -22,6 +22,8 @@ type Item struct {
 	Doc     jsonld.Document // the zero document where there is none: a deletion
 	Context *jsonld.Context // that Doc, and the names in the URL, are in
 	Attrs   []tribune.Name  // of Doc that the source gets; for changes of one attribute that one
+
+	Instance string // of a change of one instance in the past: its instanceId
 }
 
 // Writing is what a request changes.
@@ -44,11 +46,17 @@ type form struct {
 	tongue
 	ld   bool
 	read jsonld.Form // how the request's documents were read
+
+	amend *jsonld.Amendment // for a source that knows an earlier version of the standard; nil = as they are
 }
 
-// form decides by what the registration asks for (clause 4.3.6.6), else as the request has it.
-func (s *Sources) form(ctx context.Context, r *Registration, c *Writing, from *jsonld.Context) (form, error) {
-	f := form{ld: c.LD, read: c.form()}
+// form decides by what the registration asks for (clause 4.3.6.6), else as the request has it; but a context that is one URL goes into a
+// Link header, as every source reads that, and the body stays plain. one: all documents of the request are in this context.
+func (s *Sources) form(ctx context.Context, r *Registration, c *Writing, from *jsonld.Context, one bool) (form, error) {
+	f := form{ld: c.LD && (!one || from.Link() == ""), read: c.form()}
+	if version := r.Info("ngsildConformance"); version != "" {
+		f.amend, _ = jsonld.ParseAmendment(version) // it was read when it was registered
+	}
 	own := r.Info("jsonldContext")
 	switch wanted := r.Info("contentType"); {
 	case own != "":
@@ -97,7 +105,7 @@ func simplified(query string) bool {
 
 // copier copies documents for one source. Where the context stands in the body, it is the one that stood there.
 func (f *form) copier(item *Item) *jsonld.Copy {
-	c := &jsonld.Copy{From: f.from, To: f.to, Form: f.read}
+	c := &jsonld.Copy{From: f.from, To: f.to, Form: f.read, Amend: f.amend}
 	if f.ld {
 		c.Context = item.Context.JSON()
 		if raw, ok := item.Doc.Member("@context"); ok {

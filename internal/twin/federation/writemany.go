@@ -150,7 +150,7 @@ func (s *Sources) together(ctx context.Context, r *Registration, c *Writing, ite
 
 // formOf is form, for a request whose documents must all be in one context where a Link header names it.
 func (s *Sources) formOf(ctx context.Context, r *Registration, c *Writing, from *jsonld.Context, one bool) (form, error) {
-	f, err := s.form(ctx, r, c, from)
+	f, err := s.form(ctx, r, c, from, one)
 	if err == nil && !f.ld && !one && r.Info("jsonldContext") == "" {
 		f.tongue = tongue{from, s.cfg.Contexts.Core(), ""}
 	}

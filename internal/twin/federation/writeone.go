@@ -9,18 +9,20 @@ import (
 	"tribune"
 )
 
-// request is how a change of one entity is written in HTTP (clauses 6.4 to 6.7).
+// request is how a change of one entity is written in HTTP (clauses 6.4 to 6.7, and 6.18 to 6.22 for its past).
 type request struct {
 	method string
 	path   string // below the entity
 	one    bool   // about one attribute
+	past   bool   // of the temporal evolution
+	new    bool   // the entity's id stands in the body alone
 }
 
 // asHTTP is the request of an operation; ok is false for those that are not about one entity.
 func asHTTP(op string) (q request, ok bool) {
 	switch op {
 	case "createEntity":
-		return request{method: http.MethodPost}, true
+		return request{method: http.MethodPost, new: true}, true
 	case "deleteEntity":
 		return request{method: http.MethodDelete}, true
 	case "replaceEntity":
@@ -38,7 +40,7 @@ func asHTTP(op string) (q request, ok bool) {
 	case "deleteAttrs":
 		return request{method: http.MethodDelete, path: "/attrs/", one: true}, true
 	}
-	return q, false
+	return pastAsHTTP(op)
 }
 
 // Change has a source change one entity.
@@ -47,20 +49,28 @@ func (s *Sources) Change(ctx context.Context, r *Registration, c *Writing, item 
 	if !ok {
 		return Outcome{Err: &Failure{Source: r.ID, Err: ErrMode}}
 	}
-	f, err := s.form(ctx, r, c, item.Context)
+	f, err := s.form(ctx, r, c, item.Context, true)
 	if err != nil {
 		return Outcome{Err: &Failure{Source: r.ID, Err: ErrSource, Detail: "the @context that it asks for is not available"}}
 	}
 	call := Call{Method: h.method, Path: "/entities", Query: f.query(c.Query), Link: f.link, Cause: c.Cause}
-	if c.Op != "createEntity" {
+	if h.past {
+		call.Path = "/temporal/entities"
+	}
+	if !h.new {
 		call.Path += "/" + url.PathEscape(string(item.ID)) + h.path
 	}
 	if h.one {
 		call.Path += url.PathEscape(f.attribute(item.Attrs))
 	}
+	if item.Instance != "" {
+		call.Path += "/" + url.PathEscape(item.Instance)
+	}
 	if len(item.Doc.Raw()) > 0 {
 		call.Type = f.media()
-		if h.one {
+		if h.past && h.one {
+			call.Body = f.instance(&item)
+		} else if h.one {
 			call.Body = f.copier(&item).Attribute(nil, item.Doc)
 		} else {
 			call.Body = f.copier(&item).Entity(nil, item.Doc)
@@ -75,14 +85,6 @@ func (s *Sources) Change(ctx context.Context, r *Registration, c *Writing, item 
 		out.Ignored, out.Err = f.half(r, reply)
 	}
 	return out
-}
-
-// attribute is the one attribute of a change, as the source writes it.
-func (f *form) attribute(names []tribune.Name) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return f.to.Compact(names[0])
 }
 
 // half reads an answer 207 to a change of one entity: an UpdateResult or a BatchOperationResult.

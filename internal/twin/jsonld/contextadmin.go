@@ -65,7 +65,7 @@ func (c *Contexts) List(tenant tribune.Tenant, kind Kind) []Stored {
 }
 
 // Serve is one context of the storage, and counts the use (clause 5.13.4). What was added or created is served to anybody who
-// has its identifier: a context is named by its URL, and whoever follows that knows no tenant.
+// has its identifier and names no tenant: a context is named by its URL, and a JSON-LD processor that follows that knows none.
 func (c *Contexts) Serve(name string) (Stored, error) {
 	if c.isBuiltin(name) {
 		return c.builtin(name), nil
@@ -79,12 +79,17 @@ func (c *Contexts) Serve(name string) (Stored, error) {
 	return s, nil
 }
 
-// Details is what is known of one context that the tenant sees; it counts as a use, too.
-func (c *Contexts) Details(tenant tribune.Tenant, name string) (Stored, error) {
+// ServeIn is Serve for whoever names a tenant: what another has added is not there (clause 5.5.10).
+func (c *Contexts) ServeIn(tenant tribune.Tenant, name string) (Stored, error) {
 	if e := c.storage.find(name); e != nil && !e.visible(tenant) {
 		return Stored{}, errNotStored()
 	}
-	s, err := c.Serve(name)
+	return c.Serve(name)
+}
+
+// Details is what is known of one context that the tenant sees; it counts as a use, too.
+func (c *Contexts) Details(tenant tribune.Tenant, name string) (Stored, error) {
+	s, err := c.ServeIn(tenant, name)
 	s.Document = nil
 	return s, err
 }

@@ -13,11 +13,15 @@ const MaxInstances = 10_000
 // Evolution reads a temporal evolution (clause 5.2.20): attributes with any number of instances each, or with pairs of
 // value and time (4.5.9), the scope as one of them. A fragment needs neither id nor type.
 func (c *Context) Evolution(d Document, fragment bool) (model.Entity, error) {
+	r := &evolutionReader{parser: parser{ctx: c}}
+	return r.evolution(d, fragment)
+}
+
+func (r *evolutionReader) evolution(d Document, fragment bool) (model.Entity, error) {
 	e := model.Entity{Attrs: map[tribune.Name][]model.Attr{}}
 	if !d.IsObject() {
 		return e, fmt.Errorf("%w: a temporal evolution is a JSON object", tribune.ErrInvalid)
 	}
-	r := &evolutionReader{parser: parser{ctx: c}}
 	if err := members(d.raw, func(key string, val []byte) error { return r.member(&e, key, val) }); err != nil {
 		return e, err
 	}
@@ -33,6 +37,7 @@ func (c *Context) Evolution(d Document, fragment bool) (model.Entity, error) {
 type evolutionReader struct {
 	parser
 	instances int
+	told      bool // by another broker: with what the system makes (see AnswerEvolution)
 }
 
 func (r *evolutionReader) member(e *model.Entity, key string, val []byte) error {
@@ -78,6 +83,8 @@ func (r *evolutionReader) series(path string, name tribune.Name, val []byte) (li
 		return nil, fault(path, "it is null")
 	}
 	switch {
+	case r.told && val[0] == '[' && none(val): // its instances are on other pages
+		return nil, nil
 	case val[0] == '[' && (instances(val) || everyObject(val, isPairs)):
 		elements(val, func(v []byte) bool {
 			var some []model.Attr
@@ -106,11 +113,18 @@ func (r *evolutionReader) one(path string, val []byte) ([]model.Attr, error) {
 	}
 	r.count = 0 // each may have as many sub-attributes
 	a, err := r.parser.one(path, val)
+	if r.told && err == nil {
+		toldTimes(&a, val)
+	}
 	return []model.Attr{a}, err
 }
 
 func (r *evolutionReader) add(path string) error {
-	if r.instances++; r.instances > MaxInstances {
+	most := MaxInstances
+	if r.told {
+		most *= 2 // a page does not end within what is of one time
+	}
+	if r.instances++; r.instances > most {
 		return tribune.Hint(fmt.Errorf("%w: attribute %q: more than %d instances", tribune.ErrTooLarge, short(path), MaxInstances), "Send them in several requests.")
 	}
 	return nil

@@ -11,6 +11,9 @@ func instances(arr []byte) bool {
 	return all && n > 0
 }
 
+// IsInstance reports whether the document is an instance of an attribute by itself, and no fragment of an entity.
+func (d Document) IsInstance() bool { return d.IsObject() && looksLikeInstance(d.raw) }
+
 func looksLikeInstance(v []byte) (found bool) {
 	if v[0] != '{' {
 		return false

@@ -15,6 +15,7 @@ type Copy struct {
 	Keep     func(tribune.Name) bool // which attributes of an entity; nil = all
 	Context  json.RawMessage         // the @context to put into the copy; nil = none
 	Form     Form                    // of the body: what in it is an attribute and what a value depends on it
+	Amend    *Amendment              // for an earlier version of the standard (clause 4.3.6.8); nil = as it is
 }
 
 // Entity appends a copy of an entity or entity fragment that Context.Entity has accepted. What it says is not changed: neither its
@@ -22,6 +23,10 @@ type Copy struct {
 func (c *Copy) Entity(b []byte, d Document) []byte {
 	b = append(b, '{')
 	members(d.raw, func(key string, val []byte) error {
+		val, goes := c.ofEntity(key, val)
+		if !goes {
+			return nil
+		}
 		switch key {
 		case "@context":
 			return nil
@@ -62,6 +67,14 @@ func (c *Copy) Attribute(b []byte, d Document) []byte {
 	return c.end(b)
 }
 
+// Instance appends a fragment of a temporal evolution with one instance of one attribute, which d is a body of.
+func (c *Copy) Instance(b []byte, term string, d Document) []byte {
+	alone := *c
+	alone.Context = nil
+	b = append(c.key(append(b, '{'), term), '[')
+	return c.end(append(alone.Attribute(b, d), ']'))
+}
+
 func (c *Copy) end(b []byte) []byte {
 	if c.Context != nil {
 		b = append(c.key(b, "@context"), c.Context...)
@@ -91,7 +104,7 @@ func (c *Copy) term(key string, name tribune.Name) string {
 
 // attr copies what stands behind an attribute's name.
 func (c *Copy) attr(b, val []byte) []byte {
-	if c.From == c.To || c.Form.Simplified {
+	if c.verbatim() {
 		return append(b, val...)
 	}
 	switch val[0] {
@@ -100,13 +113,12 @@ func (c *Copy) attr(b, val []byte) []byte {
 			return append(b, val...)
 		}
 		b = append(b, '[')
-		elements(val, func(v []byte) bool {
-			if b[len(b)-1] != '[' {
+		for i, v := range c.instancesOf(val) {
+			if i > 0 {
 				b = append(b, ',')
 			}
 			b = c.attr(b, v)
-			return true
-		})
+		}
 		return append(b, ']')
 	case '{':
 		if c.value(val) {
@@ -132,6 +144,14 @@ func (c *Copy) value(val []byte) bool {
 // member copies a member of an attribute: the standard's own as they are, but for values that are names; all others are
 // sub-attributes.
 func (c *Copy) member(b []byte, key string, val []byte) []byte {
+	was := key
+	key, val, goes := c.ofAttr(key, val)
+	if !goes {
+		return b
+	}
+	if was != key {
+		return append(c.key(b, key), val...)
+	}
 	switch key {
 	case "vocab", "objectType", "valueType":
 		return c.names(c.key(b, key), val)

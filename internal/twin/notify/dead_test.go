@@ -32,11 +32,11 @@ func TestMemoryStaysBoundedWithAThousandDeadEndpoints(t *testing.T) {
 	body := make([]byte, 16<<10)
 	for round := range 300 {
 		for i := range 1000 {
-			s.Post(fmt.Sprint("dead", i), to, Notification{Body: body[:16<<10-round]}, func(_ time.Time, err error) {
+			s.Post(fmt.Sprint("dead", i), to, Notification{Body: body[:16<<10-round]}, ended(func(err error) {
 				if errors.Is(err, ErrOverrun) {
 					told.Add(1)
 				}
-			})
+			}))
 		}
 	}
 	s.mu.Lock()
@@ -55,7 +55,7 @@ func TestMemoryStaysBoundedWithAThousandDeadEndpoints(t *testing.T) {
 		t.Errorf("%d goroutines", n)
 	}
 	done := make(chan error, 1) // the dead have taken all the memory there is, and yet:
-	s.Post("alive", endpoint(t, serve(t, func(http.ResponseWriter, *http.Request) {})), Notification{Body: body}, func(_ time.Time, err error) { done <- err })
+	s.Post("alive", endpoint(t, serve(t, func(http.ResponseWriter, *http.Request) {})), Notification{Body: body}, ended(func(err error) { done <- err }))
 	if err := <-done; err != nil {
 		t.Errorf("a live endpoint beside them: %v", err)
 	}
@@ -84,7 +84,7 @@ func TestAfterAFailureNothingIsSentUntilTheCooldownEnds(t *testing.T) {
 	})
 	post := func() error {
 		done := make(chan error, 1)
-		s.Post("line", endpoint(t, url, `"cooldown":60000`), Notification{Body: []byte("{}")}, func(_ time.Time, err error) { done <- err })
+		s.Post("line", endpoint(t, url, `"cooldown":60000`), Notification{Body: []byte("{}")}, ended(func(err error) { done <- err }))
 		return <-done
 	}
 	if err := post(); err == nil || errors.Is(err, ErrCooldown) {
@@ -106,11 +106,11 @@ func TestForgetTellsWhatItDrops(t *testing.T) {
 	var forgotten atomic.Int64
 	to := endpoint(t, dead(t))
 	for range 5 {
-		s.Post("line", to, Notification{Body: []byte("{}")}, func(_ time.Time, err error) {
+		s.Post("line", to, Notification{Body: []byte("{}")}, ended(func(err error) {
 			if errors.Is(err, ErrForgotten) {
 				forgotten.Add(1)
 			}
-		})
+		}))
 	}
 	s.Forget("line")
 	if n := forgotten.Load(); n < 4 { // one may be on its way

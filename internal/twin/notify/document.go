@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,11 +23,25 @@ const (
 	maxNames     = 200
 )
 
-// readOnly are members that the hub makes; what a subscriber says of them is not heard (tables 5.2.12-2 and 5.2.14.2-1).
-var (
-	readOnly       = []string{"status", "createdAt", "modifiedAt", "@context"}
-	readOnlyParams = []string{"status", "timesSent", "timesFailed", "lastNotification", "lastSuccess", "lastFailure"}
-)
+// isMember reports whether table 5.2.12-1 has a member of this name. What else a subscriber says means nothing, is not kept and not shown:
+// members that the hub makes (tables 5.2.12-2 and 5.2.14.2-1) among it.
+func isMember(name string) bool {
+	switch name {
+	case "id", "type", "subscriptionName", "description", "entities", "watchedAttributes", "notificationTrigger", "timeInterval", "q", "geoQ", "scopeQ", "temporalQ", "csf",
+		"isActive", "notification", "expiresAt", "throttling", "datasetId", "expandValues", "jsonKeys", "jsonldContext", "lang", "localOnly", "splitEntities", "ngsildConformance":
+		return true
+	}
+	return false
+}
+
+// isOutcome reports whether a member of notification is the hub's to make (table 5.2.14.2-1).
+func isOutcome(name string) bool {
+	switch name {
+	case "status", "timesSent", "timesFailed", "lastNotification", "lastSuccess", "lastFailure":
+		return true
+	}
+	return false
+}
 
 const nullText = `"urn:ngsi-ld:null"`
 
@@ -39,15 +54,11 @@ func read(body jsonld.Document) (document, error) {
 	if err := json.Unmarshal(body.Raw(), &d); err != nil {
 		return nil, fmt.Errorf("%w: a subscription is a JSON object", tribune.ErrInvalid)
 	}
-	for _, name := range readOnly {
-		delete(d, name)
-	}
+	maps.DeleteFunc(d, func(name string, _ json.RawMessage) bool { return !isMember(name) })
 	if raw, ok := d["notification"]; ok && len(raw) > 0 && raw[0] == '{' {
 		params := document{}
 		if json.Unmarshal(raw, &params) == nil {
-			for _, name := range readOnlyParams {
-				delete(params, name)
-			}
+			maps.DeleteFunc(params, func(name string, _ json.RawMessage) bool { return isOutcome(name) })
 			d["notification"] = params.bytes()
 		}
 	}
@@ -74,6 +85,13 @@ func (d document) bytes() json.RawMessage {
 		out = append(append(append(out, quoted(name)...), ':'), d[name]...)
 	}
 	return append(out, '}')
+}
+
+// only is the document with the members that are meant alone.
+func (d document) only(meant func(name string) bool) document {
+	out := maps.Clone(d)
+	maps.DeleteFunc(out, func(name string, _ json.RawMessage) bool { return !meant(name) })
+	return out
 }
 
 // rank puts first what names the thing.

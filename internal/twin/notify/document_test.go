@@ -74,7 +74,7 @@ func TestSubscriptionsAreReadStrictly(t *testing.T) {
 		{with(`"join":"inline","joinLevel":2`), nil},
 		{with(`"timesSent":"read only","status":5,"lastNotification":null`), nil},
 	} {
-		_, err := w.notifier.Create(t.Context(), "", w.doc(test.in), w.context())
+		_, err := w.notifier.Create(t.Context(), "", w.doc(test.in), w.context(), Origin{})
 		if !errors.Is(err, test.want) || (test.want == nil) != (err == nil) {
 			t.Errorf("%s: got %v, want %v", test.in, err, test.want)
 		}
@@ -92,7 +92,7 @@ func TestErrorsOfSubscriptionsQuoteNoQuery(t *testing.T) {
 func TestUpdatesReplaceMembersAndRemoveThem(t *testing.T) {
 	w := newTown(t)
 	id := w.subscribe(cars+`"description":"x","throttling":5,`, `"attributes":["speed"],`, "")
-	update := func(text string) error { return w.notifier.Update(t.Context(), "", id, w.doc(text), w.context()) }
+	update := func(text string) error { return w.notifier.Update(t.Context(), "", id, w.doc(text), w.context(), "") }
 	for text, want := range map[string]error{
 		`{"notification":"urn:ngsi-ld:null"}`:                     tribune.ErrInvalid,
 		`{"notification":{"format":"keyValues"}}`:                 tribune.ErrInvalid,
@@ -114,7 +114,7 @@ func TestUpdatesReplaceMembersAndRemoveThem(t *testing.T) {
 	if got["description"] != nil || got["throttling"] != nil || got["q"] != "speed>5" || params["attributes"] != nil || got["status"] != "active" {
 		t.Errorf("after all: %v", got)
 	}
-	if err := w.notifier.Update(t.Context(), "", "urn:s:none", w.doc(`{}`), w.context()); !errors.Is(err, tribune.ErrNotFound) {
+	if err := w.notifier.Update(t.Context(), "", "urn:s:none", w.doc(`{}`), w.context(), ""); !errors.Is(err, tribune.ErrNotFound) {
 		t.Errorf("an unknown one: %v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"tribune"
 )
 
@@ -64,7 +66,8 @@ func ParseEndpoint(raw json.RawMessage) (Endpoint, error) {
 		Timeout      *float64         `json:"timeout"`
 		Cooldown     *float64         `json:"cooldown"`
 	}
-	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &in) != nil {
+	var d document
+	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &d) != nil || json.Unmarshal(d.only(isOfEndpoint).bytes(), &in) != nil {
 		return Endpoint{}, badEndpoint("it must be an object with a uri (clause 5.2.15)")
 	}
 	e := Endpoint{Accept: TypeJSON, Timeout: DefaultTimeout, version: 5}
@@ -96,6 +99,15 @@ func ParseEndpoint(raw json.RawMessage) (Endpoint, error) {
 		return e, e.protocol()
 	}
 	return e, e.headers()
+}
+
+// isOfEndpoint reports whether table 5.2.15-1 has a member of this name. Others, also those that differ in case alone, mean nothing.
+func isOfEndpoint(name string) bool {
+	switch name {
+	case "uri", "accept", "receiverInfo", "notifierInfo", "timeout", "cooldown":
+		return true
+	}
+	return false
 }
 
 func badEndpoint(format string, args ...any) error {
@@ -160,6 +172,9 @@ func pairs(member string, in []map[string]any) ([]KeyValue, error) {
 		if !okKey || !okValue || key == "" || len(p) != 2 || len(key) > maxPair || len(value) > maxPair {
 			return nil, badEndpoint(`%s: each is {"key": text, "value": text} (clause 5.2.22)`, member)
 		}
+		if value == Hidden {
+			return nil, tribune.Hint(badEndpoint("%s: it holds what was not shown, and is not known here", member), "Send the value itself.")
+		}
 		out = append(out, KeyValue{key, value})
 	}
 	return out, nil
@@ -206,7 +221,7 @@ func (e *Endpoint) protocol() error {
 // subscription could smuggle a second request past the checks of the first.
 func (e *Endpoint) headers() error {
 	for _, p := range e.ReceiverInfo {
-		if !isToken(p.Key) || !isFieldValue(p.Value) {
+		if !httpguts.ValidHeaderFieldName(p.Key) || !httpguts.ValidHeaderFieldValue(p.Value) {
 			return badEndpoint("receiverInfo: keys and values must be valid as HTTP headers (clause 6.3.8)")
 		}
 		switch strings.ToLower(p.Key) {
@@ -215,24 +230,4 @@ func (e *Endpoint) headers() error {
 		}
 	}
 	return nil
-}
-
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isFieldValue(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -186,7 +186,7 @@ func (w *town) subscribe(more, params, endpoint string) string {
 
 func (w *town) trySubscribe(more, params, endpoint string) (string, error) {
 	w.t.Helper()
-	return w.notifier.Create(w.t.Context(), "", w.doc(`{"type":"Subscription",`+more+`"notification":{`+params+`"endpoint":{`+endpoint+`"uri":"`+w.url+`"}}}`), w.context())
+	return w.notifier.Create(w.t.Context(), "", w.doc(`{"type":"Subscription",`+more+`"notification":{`+params+`"endpoint":{`+endpoint+`"uri":"`+w.url+`"}}}`), w.context(), Origin{})
 }
 
 // write changes an entity and fails where that fails.

@@ -50,7 +50,7 @@ func TestAnExpiredOrPausedSubscriptionIsSilent(t *testing.T) {
 	w.take(1)
 	patch := func(text string) {
 		t.Helper()
-		if err := w.notifier.Update(t.Context(), "", id, w.doc(text), w.context()); err != nil {
+		if err := w.notifier.Update(t.Context(), "", id, w.doc(text), w.context(), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestAnExpiredOrPausedSubscriptionIsSilent(t *testing.T) {
 	changes(1, "active")
 	patch(`{"expiresAt":"urn:ngsi-ld:null"}`)
 	changes(1, "active")
-	if err := w.notifier.Update(t.Context(), "", id, w.doc(`{"expiresAt":"2020-01-01T00:00:00Z"}`), w.context()); !errors.Is(err, tribune.ErrInvalid) {
+	if err := w.notifier.Update(t.Context(), "", id, w.doc(`{"expiresAt":"2020-01-01T00:00:00Z"}`), w.context(), ""); !errors.Is(err, tribune.ErrInvalid) {
 		t.Errorf("an end in the past: %v", err)
 	}
 }
@@ -87,7 +87,7 @@ func TestALaterEndAloneMakesAnExpiredSubscriptionActive(t *testing.T) {
 	w := newTown(t)
 	id := w.subscribe(cars+`"isActive":false,"expiresAt":"`+w.now().Add(time.Hour).UTC().Format(time.RFC3339)+`",`, "", "")
 	w.later(2 * time.Hour)
-	if err := w.notifier.Update(t.Context(), "", id, w.doc(`{"expiresAt":"2999-01-01T00:00:00Z"}`), w.context()); err != nil {
+	if err := w.notifier.Update(t.Context(), "", id, w.doc(`{"expiresAt":"2999-01-01T00:00:00Z"}`), w.context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.shown(id)["status"]; got != "active" {

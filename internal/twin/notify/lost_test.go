@@ -76,7 +76,7 @@ func TestChangesThatACrashKeptFromTheMatcherAreToldAfterIt(t *testing.T) {
 func TestWhatWaitedForAnEndpointIsToldAfterACrash(t *testing.T) {
 	w := newTown(t)
 	stuck := dead(t)
-	slow, err := w.notifier.Create(t.Context(), "", w.doc(`{"type":"Subscription","entities":[{"type":"Car"}],"notification":{"format":"keyValues","endpoint":{"uri":"`+stuck+`"}}}`), w.context())
+	slow, err := w.notifier.Create(t.Context(), "", w.doc(`{"type":"Subscription","entities":[{"type":"Car"}],"notification":{"format":"keyValues","endpoint":{"uri":"`+stuck+`"}}}`), w.context(), Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,13 +174,13 @@ func TestASubscriptionWaitsForItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.notifier.retryAbsent(t.Context())
+	w.notifier.fetchAbsent(t.Context())
 	if len(w.notifier.each()) != 0 {
 		t.Fatal("restored without its context")
 	}
 	away.err = nil
-	w.notifier.retryAbsent(t.Context())
 	w.run()
+	w.notifier.fetchAbsent(t.Context())
 	eventually(t, "what happened meanwhile is told", func() bool { return w.speeds()["urn:c:1"] == 1.0 })
 }
 
@@ -263,7 +263,7 @@ func TestTenantsDoNotHearOfEachOther(t *testing.T) {
 		t.Fatal(r.Err)
 	}
 	w.quiet(0)
-	if _, err := w.notifier.Create(t.Context(), "north", w.doc(`{"type":"Subscription","entities":[{"type":"Car"}],"notification":{"endpoint":{"uri":"`+w.url+`"}}}`), w.context()); err != nil {
+	if _, err := w.notifier.Create(t.Context(), "north", w.doc(`{"type":"Subscription","entities":[{"type":"Car"}],"notification":{"endpoint":{"uri":"`+w.url+`"}}}`), w.context(), Origin{}); err != nil {
 		t.Fatal(err)
 	}
 	e.ID = "urn:c:2"
@@ -277,7 +277,7 @@ func TestOneDeadEndpointAndTheOthersAreTold(t *testing.T) {
 	w := newTown(t)
 	stuck := dead(t)
 	for i := range 50 {
-		_, err := w.notifier.Create(t.Context(), "", w.doc(fmt.Sprintf(`{"id":"urn:s:dead%d","type":"Subscription","entities":[{"type":"Car"}],"notification":{"endpoint":{"uri":"%s/%d"}}}`, i, stuck, i)), w.context())
+		_, err := w.notifier.Create(t.Context(), "", w.doc(fmt.Sprintf(`{"id":"urn:s:dead%d","type":"Subscription","entities":[{"type":"Car"}],"notification":{"endpoint":{"uri":"%s/%d"}}}`, i, stuck, i)), w.context(), Origin{})
 		if err != nil {
 			t.Fatal(err)
 		}

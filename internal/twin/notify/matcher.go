@@ -16,8 +16,6 @@ func (n *Notifier) match(ctx context.Context) error {
 	n.catchUpSurely(ctx, n.from, n.to)
 	marks := time.NewTicker(markEvery)
 	defer marks.Stop()
-	retry := time.NewTicker(retryContexts)
-	defer retry.Stop()
 	for {
 		if len(n.cfg.Feed.events) == 0 {
 			if lost := n.cfg.Feed.lost.Swap(0); lost > 0 {
@@ -31,10 +29,11 @@ func (n *Notifier) match(ctx context.Context) error {
 			return nil
 		case e := <-n.cfg.Feed.events:
 			n.look(ctx, e)
+			n.cfg.Feed.taken(&e)
 		case <-marks.C:
 			n.mark()
-		case <-retry.C:
-			n.retryAbsent(ctx)
+		case r := <-n.back:
+			n.goOn(ctx, r)
 		}
 	}
 }
@@ -176,18 +175,29 @@ func (n *Notifier) send(ctx context.Context, s *subscription, all []*changed, no
 	}
 	m := n.message(ctx, s, all, now, kept)
 	s.begin(n.safe.Load())
-	n.cfg.Sender.Post(s.line, s.endpoint, m, func(at time.Time, err error) {
-		tried := err != ErrCooldown && err != ErrOverrun && err != ErrForgotten
-		if err != nil && tried {
-			n.cfg.Log.Debug("a notification was not taken", "endpoint", s.endpoint.String(), "err", err)
-		}
-		if s.ended(at, err, tried) {
-			s.mu.Lock()
-			next := s.posted.Add(s.throttling)
-			s.mu.Unlock()
-			n.clock.set(s, next)
-		}
-	})
+	n.cfg.Sender.Post(s.line, s.endpoint, m, delivery{n, s})
+}
+
+// delivery is a notification of a subscription on its way.
+type delivery struct {
+	n *Notifier
+	s *subscription
+}
+
+func (d delivery) Sent(at time.Time) { d.s.sent(at) }
+
+func (d delivery) Ended(at time.Time, err error) {
+	n, s := d.n, d.s
+	tried := err != ErrCooldown && err != ErrOverrun && err != ErrForgotten
+	if err != nil && tried {
+		n.cfg.Log.Debug("a notification was not taken", "endpoint", s.endpoint.String(), "err", err)
+	}
+	if s.ended(at, err, tried) {
+		s.mu.Lock()
+		next := s.posted.Add(s.throttling)
+		s.mu.Unlock()
+		n.clock.set(s, next)
+	}
 }
 
 // catchUpSurely tries until it has: a store that fails for a while must not end notifications.

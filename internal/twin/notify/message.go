@@ -127,7 +127,7 @@ func (n *Notifier) message(ctx context.Context, s *subscription, all []*changed,
 			b = append(append(b, `,"@context":`...), s.ctx.JSON()...)
 		}
 	}
-	return Notification{Body: append(b, '}'), ContentType: s.contentType, Link: s.link, Tenant: s.tenant}
+	return n.addressed(Notification{Body: append(b, '}'), ContentType: s.contentType, Link: s.link, Tenant: s.tenant})
 }
 
 func (n *Notifier) entity(ctx context.Context, b []byte, s *subscription, c *changed, linked *linker, kept renderings) []byte {

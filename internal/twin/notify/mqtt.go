@@ -97,6 +97,9 @@ func message(to Endpoint, n Notification) ([]byte, error) {
 	if n.Tenant != "" {
 		meta[tenantHeader] = string(n.Tenant)
 	}
+	if n.Snapshot != "" {
+		meta[snapshotHeader] = n.Snapshot
+	}
 	head, err := json.Marshal(meta)
 	if err != nil {
 		return nil, fmt.Errorf("writing metadata: %w", err)

@@ -100,14 +100,16 @@ type Notifier struct {
 	waiting atomic.Int64  // changed entities that wait for throttling
 	afar    atomic.Int64  // bytes of those of which sources have notified
 
-	watcher atomic.Pointer[Watcher]
+	watcher   atomic.Pointer[Watcher]
+	snapshots atomic.Pointer[Snapshots]
 
 	tellings chan telling  // values for standing subscriptions
 	retry    time.Duration // between tries to put them on record
 
-	absent []kept // subscriptions whose context cannot be had; guarded by changing
-	from   uint64 // where the matcher begins
-	to     uint64 // from here on the feed has everything
+	absent []kept        // subscriptions whose context cannot be had; guarded by changing
+	back   chan restored // those of them that can go on
+	from   uint64        // where the matcher begins
+	to     uint64        // from here on the feed has everything
 }
 
 // Open reads the subscriptions. Nothing is notified before Run.
@@ -124,7 +126,7 @@ func Open(ctx context.Context, cfg Config) (*Notifier, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Notifier{cfg: cfg, shelf: shelf{cfg.Store}, clock: newClock(), tenants: map[tribune.Tenant]*index{}, tellings: make(chan telling, maxTellings), retry: tellRetry}
+	n := &Notifier{cfg: cfg, shelf: shelf{cfg.Store}, clock: newClock(), tenants: map[tribune.Tenant]*index{}, tellings: make(chan telling, maxTellings), retry: tellRetry, back: make(chan restored)}
 	all, err := n.shelf.all(ctx)
 	if err != nil {
 		return nil, err
@@ -136,9 +138,13 @@ func Open(ctx context.Context, cfg Config) (*Notifier, error) {
 	n.from = cfg.Twin.Position()
 	for i := range all {
 		all[i].start(position)
-		if err := n.restore(ctx, &all[i]); errors.Is(err, jsonld.ErrContext) {
+		s, err := n.restored(ctx, &all[i])
+		switch {
+		case err == nil:
+			n.put(s)
+		case errors.Is(err, jsonld.ErrContext):
 			n.absent = append(n.absent, all[i])
-		} else if err != nil {
+		default:
 			return nil, fmt.Errorf("restoring subscription: %w", err)
 		}
 		n.from = min(n.from, all[i].Behind-1)
@@ -157,18 +163,12 @@ func (k *kept) start(position uint64) {
 	k.Behind = max(k.Behind, k.row.Since+1)
 }
 
-func (n *Notifier) restore(ctx context.Context, k *kept) error {
+func (n *Notifier) restored(ctx context.Context, k *kept) (*subscription, error) {
 	s, err := k.restore(ctx, n.cfg.Contexts)
-	if err != nil {
-		return err
+	if err == nil && s.standing != nil {
+		s.told.day, s.told.subjects, err = n.shelf.toldOn(ctx, s.tenant, s.id)
 	}
-	if s.standing != nil {
-		if s.told.day, s.told.subjects, err = n.shelf.toldOn(ctx, s.tenant, s.id); err != nil {
-			return err
-		}
-	}
-	n.put(s)
-	return nil
+	return s, err
 }
 
 // put makes a subscription known to the matcher.
@@ -248,6 +248,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	group.Go(func() error { return n.periodic(inner) })
 	group.Go(func() error { return n.saving(inner) })
 	group.Go(func() error { return n.tell(inner) })
+	group.Go(func() error { return n.fetch(inner) })
 	err := group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeFor)
 	defer cancel()

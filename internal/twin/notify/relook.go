@@ -61,29 +61,6 @@ func (n *Notifier) loggedChange(c *changed, name tribune.Name) trigger {
 	return attributeDeleted
 }
 
-// retryAbsent asks again for the contexts without which subscriptions wait; one that is back goes on from where it was.
-func (n *Notifier) retryAbsent(ctx context.Context) {
-	n.changing.Lock()
-	var back []*subscription
-	still := n.absent[:0]
-	for i := range n.absent {
-		if s, err := n.absent[i].restore(ctx, n.cfg.Contexts); err != nil {
-			still = append(still, n.absent[i])
-		} else {
-			n.put(s)
-			back = append(back, s)
-		}
-	}
-	n.absent = still
-	n.changing.Unlock()
-	to := n.cfg.Twin.Position()
-	for _, s := range back {
-		if err := n.catchUp(ctx, s.start.Load(), to, s); err != nil && ctx.Err() == nil {
-			n.cfg.Log.Warn("a subscription could not be brought up to date", "err", err)
-		}
-	}
-}
-
 // sweepAll notifies subscriptions of everything that they subscribe to: what has changed is not known any more.
 func (n *Notifier) sweepAll(ctx context.Context, only *subscription) {
 	for _, s := range n.each() {

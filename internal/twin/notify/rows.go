@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,12 +25,23 @@ type row struct {
 	Doc       json.RawMessage `json:"doc"` // names expanded
 	WrittenIn json.RawMessage `json:"writtenIn"`
 	SentIn    json.RawMessage `json:"sentIn"`
+	CsfIn     json.RawMessage `json:"csfIn,omitempty"` // where it is not WrittenIn
 	Created   time.Time       `json:"created"`
 	Modified  time.Time       `json:"modified"`
 	Since     uint64          `json:"since"`
 
 	Standing *tribune.Standing `json:"standing,omitempty"`
+	By       tribune.ActorID   `json:"by,omitempty"`
 	Via      []string          `json:"via,omitempty"`
+}
+
+// row is what rests of a subscription, but for its progress.
+func (s *subscription) row() row {
+	r := row{Doc: s.doc.bytes(), WrittenIn: s.writtenIn, SentIn: s.sentIn, Created: s.created, Modified: s.modified, Since: s.since, Standing: s.standing, By: s.by, Via: s.via}
+	if !bytes.Equal(s.csfIn, s.writtenIn) {
+		r.CsfIn = s.csfIn
+	}
+	return r
 }
 
 type progress struct {
@@ -50,7 +62,7 @@ func (s shelf) key(kind string, tenant tribune.Tenant, id string) []byte {
 
 // put writes a subscription; fresh where it must not be there yet.
 func (s shelf) put(ctx context.Context, sub *subscription, fresh bool) error {
-	val, err := json.Marshal(row{sub.doc.bytes(), sub.writtenIn, sub.sentIn, sub.created, sub.modified, sub.since, sub.standing, sub.via})
+	val, err := json.Marshal(sub.row())
 	if err != nil {
 		return fmt.Errorf("writing subscription: %w", err)
 	}
@@ -205,7 +217,10 @@ func (k *kept) restore(ctx context.Context, contexts Contexts) (*subscription, e
 	if err != nil {
 		return nil, err
 	}
-	s.tenant, s.created, s.modified, s.since, s.standing, s.via = k.tenant, k.row.Created, k.row.Modified, k.row.Since, k.row.Standing, k.row.Via
+	s.tenant, s.created, s.modified, s.since, s.standing, s.by, s.via = k.tenant, k.row.Created, k.row.Modified, k.row.Since, k.row.Standing, k.row.By, k.row.Via
+	if s.csfIn = k.row.CsfIn; s.csfIn == nil {
+		s.csfIn = s.writtenIn
+	}
 	s.line = lineOf(s.tenant, s.id)
 	s.state = &state{counts: k.Counts, behind: k.Behind, catching: true, posted: k.Counts.Notification}
 	s.start.Store(max(k.Behind, 1) - 1)

@@ -18,6 +18,7 @@ type Notification struct {
 	ContentType string // "" = what the endpoint accepts
 	Link        string // URL of the @context where the body does not carry it; "" = none
 	Tenant      tribune.Tenant
+	Snapshot    string // that it is about; "" = what is live
 }
 
 // Bounds of what waits, with their reasons.
@@ -53,12 +54,12 @@ type SenderConfig struct {
 //
 // It promises: a delivery ends after its endpoint's timeout, whatever the other side does; answers are not read beyond
 // maxAnswer, redirects not followed; only addresses within Reach are connected to; what waits is bounded; the outcome of each
-// Post is told exactly once, but for those that Close cuts off.
+// Post is told exactly once, as soon as it is known, but for those that Close cuts off.
 type Sender struct {
-	reach  Reach
-	now    func() time.Time
-	client *http.Client
-	mqtt   *brokers
+	reach Reach
+	now   func() time.Time
+	http  *http.Transport
+	mqtt  *brokers
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -81,7 +82,7 @@ type line struct {
 type post struct {
 	to   Endpoint
 	n    Notification
-	done func(at time.Time, err error)
+	told Told
 }
 
 // NewSender is a Sender; Close ends it.
@@ -90,7 +91,7 @@ func NewSender(cfg SenderConfig) *Sender {
 		cfg.Now = time.Now
 	}
 	s := &Sender{reach: cfg.Reach, now: cfg.Now, lines: map[string]*line{}}
-	s.client = newClient(&s.reach, cfg.TLS)
+	s.http = newTransport(&s.reach, cfg.TLS)
 	s.mqtt = newBrokers(&s.reach, cfg.TLS)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
@@ -100,24 +101,36 @@ func NewSender(cfg SenderConfig) *Sender {
 func (s *Sender) Check(e Endpoint) error { return s.reach.Check(e) }
 
 // Send delivers one notification now: one attempt, bounded by the endpoint's timeout. nil means that the endpoint has taken
-// it: 200 OK over HTTP (clause 5.8.6), what the quality of service says over MQTT. Errors name no secret of the endpoint.
+// it: 2xx over HTTP (clause 5.8.6), what the quality of service says over MQTT. Errors name no secret of the endpoint.
 func (s *Sender) Send(ctx context.Context, to Endpoint, n Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, to.Timeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
+	return s.attempt(ctx, &to, &n, func(error) {})
+}
+
+// attempt is one, and says how it went as soon as that is known: an endpoint that is slow to end its answer is waited for after that.
+func (s *Sender) attempt(ctx context.Context, to *Endpoint, n *Notification, known func(error)) error {
+	ctx, cancel := context.WithTimeout(ctx, to.Timeout)
+	defer cancel()
 	if n.ContentType == "" {
 		n.ContentType = to.Accept
 	}
 	var err error
+	var rest func()
 	if to.MQTT() {
-		err = s.mqtt.send(ctx, to, n)
+		err = s.mqtt.send(ctx, *to, *n)
 	} else {
-		err = s.post(ctx, to, n)
+		rest, err = s.post(ctx, to, n)
 	}
 	if err != nil {
-		return fmt.Errorf("notifying %s: %w", to, err)
+		err = fmt.Errorf("notifying %s: %w", to, err)
 	}
-	return nil
+	known(err)
+	if rest != nil {
+		rest()
+	}
+	return err
 }
 
 // Ready reports whether a Post to the line would be tried: it is not in cooldown. It saves making what would not be sent.
@@ -136,13 +149,25 @@ func (s *Sender) Full(name string) bool {
 	return l != nil && (len(l.waiting) >= maxWaiting/4 || l.bytes >= maxWaitingBytes/2 || s.bytes > maxAllBytes/2 && l.bytes > maxAllBytes/2/len(s.lines))
 }
 
-// Post queues a notification on a line and returns at once. done is told when and how the attempt ended, from another
-// goroutine or from this call (ErrCooldown, ErrOverrun of an older one); nil = nobody. It must not block.
-func (s *Sender) Post(name string, to Endpoint, n Notification, done func(at time.Time, err error)) {
-	if done == nil {
-		done = func(time.Time, error) {}
+// Told is told of a notification that waits on a line, from another goroutine or from the call of Post. It must not block.
+type Told interface {
+	Sent(at time.Time)             // it is on its way to its endpoint
+	Ended(at time.Time, err error) // the endpoint has taken it, or err says why not
+}
+
+// untold is nobody.
+type untold struct{}
+
+func (untold) Sent(time.Time)         {}
+func (untold) Ended(time.Time, error) {}
+
+// Post queues a notification on a line and returns at once. told may be told during the call (ErrCooldown, ErrOverrun of an older one);
+// nil = nobody is.
+func (s *Sender) Post(name string, to Endpoint, n Notification, told Told) {
+	if told == nil {
+		told = untold{}
 	}
-	p := post{to, n, done}
+	p := post{to, n, told}
 	s.mu.Lock()
 	if s.ctx.Err() != nil {
 		s.mu.Unlock()
@@ -156,7 +181,7 @@ func (s *Sender) Post(name string, to Endpoint, n Notification, done func(at tim
 	now := s.now()
 	if now.Before(l.until) {
 		s.mu.Unlock()
-		done(now, ErrCooldown)
+		told.Ended(now, ErrCooldown)
 		return
 	}
 	var lost []post
@@ -172,7 +197,7 @@ func (s *Sender) Post(name string, to Endpoint, n Notification, done func(at tim
 	}
 	s.mu.Unlock()
 	for _, p := range lost {
-		p.done(now, ErrOverrun)
+		p.told.Ended(now, ErrOverrun)
 	}
 }
 
@@ -206,20 +231,22 @@ func (s *Sender) serve(name string, l *line) {
 		p, cold := s.take(l), now.Before(l.until)
 		s.mu.Unlock()
 		if cold {
-			p.done(now, ErrCooldown)
+			p.told.Ended(now, ErrCooldown)
 			continue
 		}
-		err := s.Send(s.ctx, p.to, p.n)
-		if s.ctx.Err() != nil {
-			return // cut off by Close: neither sent nor failed
-		}
-		at := s.now()
-		if err != nil && p.to.Cooldown > 0 {
-			s.mu.Lock()
-			l.until = at.Add(p.to.Cooldown)
-			s.mu.Unlock()
-		}
-		p.done(at, err)
+		p.told.Sent(now)
+		s.attempt(s.ctx, &p.to, &p.n, func(err error) {
+			if s.ctx.Err() != nil {
+				return // cut off by Close: neither taken nor failed
+			}
+			at := s.now()
+			if err != nil && p.to.Cooldown > 0 {
+				s.mu.Lock()
+				l.until = at.Add(p.to.Cooldown)
+				s.mu.Unlock()
+			}
+			p.told.Ended(at, err)
+		})
 	}
 }
 
@@ -235,7 +262,7 @@ func (s *Sender) Forget(name string) {
 	}
 	s.mu.Unlock()
 	for _, p := range lost {
-		p.done(s.now(), ErrForgotten)
+		p.told.Ended(s.now(), ErrForgotten)
 	}
 }
 
@@ -245,7 +272,7 @@ func (s *Sender) Close() error {
 	s.stop()
 	s.mu.Unlock()
 	s.wg.Wait()
-	s.client.CloseIdleConnections()
+	s.http.CloseIdleConnections()
 	s.mqtt.close()
 	return nil
 }

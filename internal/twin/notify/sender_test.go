@@ -26,6 +26,12 @@ func serve(t testing.TB, h http.HandlerFunc) string {
 	return s.URL
 }
 
+// ended is told how a delivery ended.
+type ended func(err error)
+
+func (ended) Sent(time.Time)                 {}
+func (f ended) Ended(_ time.Time, err error) { f(err) }
+
 // eventually waits for something that another goroutine does.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
@@ -151,13 +157,13 @@ func TestASlowEndpointDelaysNoOther(t *testing.T) {
 	for i := range 50 {
 		begun := time.Now()
 		wg.Add(1)
-		s.Post(fmt.Sprint("quick", i), endpoint(t, quick), Notification{Body: []byte("{}")}, func(_ time.Time, err error) {
+		s.Post(fmt.Sprint("quick", i), endpoint(t, quick), Notification{Body: []byte("{}")}, ended(func(err error) {
 			defer wg.Done()
 			if err != nil {
 				t.Error(err)
 			}
 			worst.Store(max(worst.Load(), int64(time.Since(begun))))
-		})
+		}))
 	}
 	wg.Wait()
 	if d := time.Duration(worst.Load()); d > 5*time.Second { // the slow ones take DefaultTimeout

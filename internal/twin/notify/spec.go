@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,72 +20,30 @@ import (
 // update takes over.
 type Spec struct{ s *subscription }
 
-// ReadSpec reads a new subscription.
-func ReadSpec(ctx context.Context, body jsonld.Document, in *jsonld.Context, contexts Contexts, now time.Time) (*Spec, error) {
-	doc, err := read(body)
+var _ Told = (*Spec)(nil)
+
+// ReadSpec reads a new subscription of somebody.
+func ReadSpec(ctx context.Context, body jsonld.Document, in *jsonld.Context, contexts Contexts, by tribune.ActorID, now time.Time) (*Spec, error) {
+	s, err := drafted(ctx, body, in, contexts, now)
 	if err != nil {
 		return nil, err
 	}
-	for name, raw := range doc {
-		if isNull(raw) {
-			return nil, faulty(name, "it is null, which only an update may say (clause 5.5.4)")
-		}
-	}
-	if _, named := doc["id"]; !named {
-		doc["id"] = quoted("urn:ngsi-ld:Subscription:" + rand.Text())
-	}
-	if doc, err = doc.renamed(expanding(in)); err != nil {
-		return nil, err
-	}
-	sentIn := in
-	if raw, ok := doc["jsonldContext"]; ok {
-		if sentIn, err = (&Notifier{cfg: Config{Contexts: contexts}}).linked(ctx, raw); err != nil {
-			return nil, err
-		}
-	}
-	s, err := compile(doc, in, sentIn)
-	if err != nil {
-		return nil, err
-	}
-	s.state, s.created, s.modified, s.bare = &state{}, now, now, true
-	if s.status(now) == statusExpired {
+	if s.by, s.bare = by, true; s.status(now) == statusExpired {
 		return nil, faulty("expiresAt", "it is in the past (clause 5.8.1.4)")
 	}
 	return &Spec{s}, nil
 }
 
 // Patched is the subscription changed by a fragment (clauses 5.11.3 and 5.5.8).
-func (v *Spec) Patched(ctx context.Context, body jsonld.Document, in *jsonld.Context, contexts Contexts, now time.Time) (*Spec, error) {
-	fragment, err := read(body)
+func (v *Spec) Patched(ctx context.Context, body jsonld.Document, in *jsonld.Context, contexts Contexts, by tribune.ActorID, now time.Time) (*Spec, error) {
+	fragment, err := fragmentOf(body, in, v.s.id)
 	if err != nil {
 		return nil, err
 	}
-	if raw, ok := fragment["id"]; ok && string(raw) != string(quoted(v.s.id)) {
-		return nil, faulty("id", "it cannot be changed (clause 5.2.12)")
-	}
-	if fragment, err = fragment.renamed(expanding(in)); err != nil {
-		return nil, err
-	}
-	writtenIn, err := contexts.Of(ctx, v.s.writtenIn)
+	s, err := v.s.patched(ctx, fragment, in, contexts, by, now)
 	if err != nil {
 		return nil, err
 	}
-	if fragment["q"] != nil || fragment["csf"] != nil {
-		writtenIn = in
-	}
-	sentIn := v.s.ctx
-	if raw, ok := fragment["jsonldContext"]; ok {
-		if sentIn = in; !isNull(raw) {
-			if sentIn, err = (&Notifier{cfg: Config{Contexts: contexts}}).linked(ctx, raw); err != nil {
-				return nil, err
-			}
-		}
-	}
-	s, err := compile(v.s.doc.patched(fragment), writtenIn, sentIn)
-	if err != nil {
-		return nil, err
-	}
-	s.state, s.created, s.modified, s.bare = v.s.state, v.s.created, now, true
 	return &Spec{s}, nil
 }
 
@@ -98,7 +55,7 @@ func (v *Spec) Row() ([]byte, error) {
 	return json.Marshal(struct {
 		row
 		Counts counts `json:"counts"`
-	}{row{v.s.doc.bytes(), v.s.writtenIn, v.s.sentIn, v.s.created, v.s.modified, 0, nil, nil}, v.s.counts})
+	}{v.s.row(), v.s.counts})
 }
 
 // RestoreSpec reads a Row. It fails with jsonld.ErrContext while a context of it cannot be had.
@@ -173,9 +130,14 @@ func (v *Spec) Text(name string) (text string) {
 	return text
 }
 
-// WrittenIn is the context in which the queries among its members are written.
+// WrittenIn is the context in which its q is written.
 func (v *Spec) WrittenIn(ctx context.Context, contexts Contexts) (*jsonld.Context, error) {
 	return contexts.Of(ctx, v.s.writtenIn)
+}
+
+// SourcesIn is the context in which its csf is written.
+func (v *Spec) SourcesIn(ctx context.Context, contexts Contexts) (*jsonld.Context, error) {
+	return contexts.Of(ctx, v.s.csfIn)
 }
 
 // SentIn is the context of its notifications.
@@ -195,18 +157,17 @@ func (v *Spec) Endpoint() (to Endpoint, ld bool, link string) {
 	return v.s.endpoint, v.s.view.LD, v.s.link
 }
 
-// Sent notes how a delivery ended (clause 5.11.7).
-func (v *Spec) Sent(at time.Time, err error) {
+// Sent notes that a notification goes to its endpoint (clause 5.11.7).
+func (v *Spec) Sent(at time.Time) { v.s.sent(at) }
+
+// Ended notes how a delivery ended (clause 5.11.7).
+func (v *Spec) Ended(at time.Time, err error) {
 	if errors.Is(err, ErrCooldown) || errors.Is(err, ErrForgotten) {
 		return
 	}
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()
 	v.s.dirty = true
-	if !errors.Is(err, ErrOverrun) {
-		v.s.counts.Sent++
-		v.s.counts.Notification = at
-	}
 	if v.s.counts.LastFailed = err != nil; err == nil {
 		v.s.counts.Success = at
 		return
@@ -228,6 +189,9 @@ func (v *Spec) Dirty() bool {
 	defer v.s.mu.Unlock()
 	return v.s.dirty
 }
+
+// For is the subscription as somebody may see it.
+func (v *Spec) For(reader tribune.ActorID) *Spec { return &Spec{Subscription{v.s}.For(reader).s} }
 
 // Append appends the subscription as JSON in a reader's context.
 func (v *Spec) Append(b []byte, ctx *jsonld.Context, now time.Time, sysAttrs, ld bool) ([]byte, error) {

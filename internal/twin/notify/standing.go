@@ -40,7 +40,7 @@ func (n *Notifier) Wish(ctx context.Context, tenant tribune.Tenant, body jsonld.
 	if n.cfg.Standings == nil {
 		return w, fmt.Errorf("%w: subscriptions to personal data", tribune.ErrUnsupported)
 	}
-	spec, err := ReadSpec(ctx, body, in, n.cfg.Contexts, n.cfg.Now())
+	spec, err := ReadSpec(ctx, body, in, n.cfg.Contexts, "", n.cfg.Now())
 	if err != nil {
 		return w, err
 	}
@@ -91,15 +91,7 @@ func (e *Endpoint) private() bool {
 
 // CreateStanding makes the subscription of a standing act that is on record.
 func (n *Notifier) CreateStanding(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, act tribune.Standing) (string, error) {
-	return n.create(ctx, tenant, body, in, &act, nil)
-}
-
-// By is who made the subscription by a standing act, "" where it is none.
-func (v Subscription) By() tribune.ActorID {
-	if v.s.standing == nil {
-		return ""
-	}
-	return v.s.standing.Caller.Actor
+	return n.create(ctx, tenant, body, in, &act, Origin{By: act.Caller.Actor})
 }
 
 // unchanged refuses to change what a standing act was signed for: only pausing it is another matter.

@@ -196,11 +196,11 @@ func TestStandingSubscriptionCannotBeChanged(t *testing.T) {
 	w, _ := standingTown(t)
 	id := w.stand(`"watchedAttributes":["plate"],`)
 	for _, fragment := range []string{`{"notification":{"endpoint":{"uri":"http://127.0.0.1:1/"}}}`, `{"watchedAttributes":["speed"]}`, `{"expiresAt":"2099-01-01T00:00:00Z"}`, `{"q":"speed>1"}`} {
-		if err := w.notifier.Update(t.Context(), "", id, w.doc(fragment), w.context()); !errors.Is(err, tribune.ErrInvalid) {
+		if err := w.notifier.Update(t.Context(), "", id, w.doc(fragment), w.context(), ""); !errors.Is(err, tribune.ErrInvalid) {
 			t.Errorf("%s: got %v", fragment, err)
 		}
 	}
-	if err := w.notifier.Update(t.Context(), "", id, w.doc(`{"isActive":false}`), w.context()); err != nil {
+	if err := w.notifier.Update(t.Context(), "", id, w.doc(`{"isActive":false}`), w.context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	w.write(twin.Create, car("1", "AB1"))

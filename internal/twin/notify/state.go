@@ -67,6 +67,14 @@ func (s *state) begin(position uint64) {
 	}
 }
 
+// sent notes that a notification goes to its endpoint, whatever that will say (clause 5.8.6).
+func (s *state) sent(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.Sent++
+	s.counts.Notification, s.dirty = at, true
+}
+
 // ended notes an outcome (clause 5.8.6), and says whether more waits to be sent.
 func (s *state) ended(at time.Time, err error, tried bool) (more bool) {
 	s.mu.Lock()
@@ -74,10 +82,6 @@ func (s *state) ended(at time.Time, err error, tried bool) (more bool) {
 	s.flying--
 	s.settle()
 	s.dirty = true
-	if tried {
-		s.counts.Sent++
-		s.counts.Notification = at
-	}
 	switch {
 	case err == nil:
 		s.counts.Success, s.counts.LastFailed = at, false

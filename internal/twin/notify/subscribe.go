@@ -3,7 +3,6 @@ package notify
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,43 +14,23 @@ import (
 	"tribune/internal/twin/jsonld"
 )
 
+// Origin is where a subscription comes from.
+type Origin struct {
+	By  tribune.ActorID // who makes it
+	Via []string        // brokers that it has passed on its way here (clause 4.3.6.4): those are not sent a copy of it
+}
+
 // Create makes a subscription (clause 5.8.1) and returns its id.
-func (n *Notifier) Create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context) (string, error) {
-	return n.create(ctx, tenant, body, in, nil, nil)
+func (n *Notifier) Create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, from Origin) (string, error) {
+	return n.create(ctx, tenant, body, in, nil, from)
 }
 
-// CreateVia makes a subscription that has passed other brokers on its way here (clause 4.3.6.4): those are not sent a copy of it.
-func (n *Notifier) CreateVia(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, via []string) (string, error) {
-	return n.create(ctx, tenant, body, in, nil, via)
-}
-
-func (n *Notifier) create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, act *tribune.Standing, via []string) (string, error) {
-	doc, err := read(body)
-	if err != nil {
-		return "", err
-	}
-	for name, raw := range doc {
-		if isNull(raw) {
-			return "", faulty(name, "it is null, which only an update may say (clause 5.5.4)")
-		}
-	}
-	if _, named := doc["id"]; !named {
-		doc["id"] = quoted("urn:ngsi-ld:Subscription:" + rand.Text())
-	}
-	if doc, err = doc.renamed(expanding(in)); err != nil {
-		return "", err
-	}
-	sentIn := in
-	if raw, ok := doc["jsonldContext"]; ok {
-		if sentIn, err = n.linked(ctx, raw); err != nil {
-			return "", err
-		}
-	}
-	s, err := compile(doc, in, sentIn)
-	if err != nil {
-		return "", err
-	}
+func (n *Notifier) create(ctx context.Context, tenant tribune.Tenant, body jsonld.Document, in *jsonld.Context, act *tribune.Standing, from Origin) (string, error) {
 	now := n.cfg.Now()
+	s, err := drafted(ctx, body, in, n.cfg.Contexts, now)
+	if err != nil {
+		return "", err
+	}
 	if err := n.admit(s, now); err != nil {
 		return "", err
 	}
@@ -61,9 +40,8 @@ func (n *Notifier) create(ctx context.Context, tenant tribune.Tenant, body jsonl
 		return "", err
 	}
 	n.cfg.Feed.open.Store(true) // before the position is read: no change may fall between
-	s.tenant, s.created, s.modified, s.line, s.standing, s.via = tenant, now, now, lineOf(tenant, s.id), act, via
+	s.tenant, s.line, s.standing, s.by, s.via = tenant, lineOf(tenant, s.id), act, from.By, from.Via
 	s.since = n.cfg.Twin.Position()
-	s.state = &state{}
 	s.start.Store(s.since)
 	if err := n.shelf.put(ctx, s, true); err != nil {
 		if errors.Is(err, tribune.ErrConflict) {
@@ -83,86 +61,67 @@ func (n *Notifier) admit(s *subscription, now time.Time) error {
 	return n.cfg.Sender.Check(s.endpoint)
 }
 
-// linked is the context that jsonldContext names.
-func (n *Notifier) linked(ctx context.Context, raw json.RawMessage) (*jsonld.Context, error) {
-	var url string
-	if json.Unmarshal(raw, &url) != nil || !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
-		return nil, faulty("jsonldContext", "it must be a URI that can be fetched (clause 5.2.12)")
+// maxRaces is how often an update begins anew because somebody else has changed its subscription meanwhile.
+const maxRaces = 10
+
+// Update changes a subscription (clause 5.8.2); by says who does.
+func (n *Notifier) Update(ctx context.Context, tenant tribune.Tenant, id string, body jsonld.Document, in *jsonld.Context, by tribune.ActorID) error {
+	fragment, err := fragmentOf(body, in, id)
+	if err != nil {
+		return err
 	}
-	return n.cfg.Contexts.URL(ctx, url)
+	for range maxRaces {
+		old, err := n.known(tenant, id)
+		if err != nil {
+			return err
+		}
+		s, err := n.updated(ctx, old, fragment, in, by)
+		if err != nil {
+			return err
+		}
+		if done, err := n.replace(ctx, old, s); done || err != nil {
+			return err
+		}
+	}
+	return tribune.Hint(fmt.Errorf("%w: others keep changing this subscription", tribune.ErrBusy), "Try again.")
 }
 
-// Update changes a subscription (clause 5.8.2).
-func (n *Notifier) Update(ctx context.Context, tenant tribune.Tenant, id string, body jsonld.Document, in *jsonld.Context) error {
-	fragment, err := read(body)
+// updated is what a subscription is to become. A context may be fetched for it: changing is not held.
+func (n *Notifier) updated(ctx context.Context, old *subscription, fragment document, in *jsonld.Context, by tribune.ActorID) (*subscription, error) {
+	if err := old.unchanged(fragment); err != nil {
+		return nil, err
+	}
+	now := n.cfg.Now()
+	s, err := old.patched(ctx, fragment, in, n.cfg.Contexts, by, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if raw, ok := fragment["id"]; ok && string(raw) != string(quoted(id)) {
-		return faulty("id", "it cannot be changed (clause 5.2.12)")
+	if _, until := fragment["expiresAt"]; !until && s.status(now) == statusExpired { // it may be changed in other ways, and stays so
+		return s, n.cfg.Sender.Check(s.endpoint)
 	}
-	if fragment, err = fragment.renamed(expanding(in)); err != nil {
-		return err
-	}
+	return s, n.admit(s, now)
+}
+
+// replace puts a subscription in place of what it was made of; false where that is not there any more.
+func (n *Notifier) replace(ctx context.Context, old, s *subscription) (bool, error) {
 	n.changing.Lock()
 	defer n.changing.Unlock()
-	old, err := n.known(tenant, id)
-	if err != nil {
-		return err
-	}
-	if err := old.unchanged(fragment); err != nil {
-		return err
-	}
-	s, err := n.updated(ctx, old, fragment, in)
-	if err != nil {
-		return err
+	if n.find(old.tenant, old.id) != old {
+		return false, nil
 	}
 	if err := n.room(s, old); err != nil {
-		return err
+		return false, err
 	}
+	s.since = n.cfg.Twin.Position()
 	if err := n.shelf.put(ctx, s, false); err != nil {
-		return err
+		return false, err
 	}
 	s.start.Store(s.since)
 	n.put(s)
 	if s.status(n.cfg.Now()) != statusActive {
 		n.drop(s)
 	}
-	return nil
-}
-
-func (n *Notifier) updated(ctx context.Context, old *subscription, fragment document, in *jsonld.Context) (*subscription, error) {
-	now := n.cfg.Now()
-	doc := old.doc.patched(fragment)
-	_, until := fragment["expiresAt"]
-	if _, active := fragment["isActive"]; until && !active && old.status(now) == statusExpired {
-		delete(doc, "isActive") // a later end alone makes an expired subscription active (clause 5.8.2.4)
-	}
-	writtenIn, err := n.cfg.Contexts.Of(ctx, old.writtenIn)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := fragment["q"]; ok {
-		writtenIn = in
-	}
-	sentIn := old.ctx
-	if raw, ok := fragment["jsonldContext"]; ok {
-		if sentIn = in; !isNull(raw) {
-			if sentIn, err = n.linked(ctx, raw); err != nil {
-				return nil, err
-			}
-		}
-	}
-	s, err := compile(doc, writtenIn, sentIn)
-	if err != nil {
-		return nil, err
-	}
-	s.tenant, s.created, s.modified, s.line, s.state, s.standing, s.via = old.tenant, old.created, now, old.line, old.state, old.standing, old.via
-	s.since = n.cfg.Twin.Position()
-	if !until && s.status(now) == statusExpired { // it may be changed in other ways, and stays so
-		return s, n.cfg.Sender.Check(s.endpoint)
-	}
-	return s, n.admit(s, now)
+	return true, nil
 }
 
 func (n *Notifier) known(tenant tribune.Tenant, id string) (*subscription, error) {
@@ -211,8 +170,8 @@ func (n *Notifier) Get(tenant tribune.Tenant, id string) (Subscription, error) {
 	return Subscription{s}, err
 }
 
-// List returns a page of a tenant's subscriptions, the oldest first, and how many there are (clause 5.8.4).
-func (n *Notifier) List(tenant tribune.Tenant, offset, limit int) ([]Subscription, int) {
+// List returns a page of those of a tenant's subscriptions that fit, the oldest first, and how many do (clause 5.8.4).
+func (n *Notifier) List(tenant tribune.Tenant, offset, limit int, fits func(Subscription) bool) ([]Subscription, int) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	x := n.tenants[tenant]
@@ -221,7 +180,9 @@ func (n *Notifier) List(tenant tribune.Tenant, offset, limit int) ([]Subscriptio
 	}
 	all := make([]Subscription, 0, len(x.all))
 	for _, s := range x.all {
-		all = append(all, Subscription{s})
+		if one := (Subscription{s}); fits(one) {
+			all = append(all, one)
+		}
 	}
 	slices.SortFunc(all, func(a, b Subscription) int {
 		return cmp.Or(a.s.created.Compare(b.s.created), strings.Compare(a.s.id, b.s.id))
@@ -244,6 +205,9 @@ func (v Subscription) Append(b []byte, ctx *jsonld.Context, now time.Time, sysAt
 	}
 	if _, ok := doc["jsonldContext"]; !ok && !s.bare && s.ctx.Link() != "" {
 		doc["jsonldContext"] = quoted(s.ctx.Link())
+	}
+	if s.standing != nil {
+		doc["expiresAt"] = stamp(s.standing.Until)
 	}
 	if sysAttrs {
 		doc["createdAt"], doc["modifiedAt"] = stamp(s.created), stamp(s.modified)

@@ -61,6 +61,7 @@ type subscription struct {
 	created, modified time.Time
 	doc               document
 	writtenIn, sentIn json.RawMessage // contexts: of q, and of notifications
+	csfIn             json.RawMessage // context of csf
 	ctx               *jsonld.Context // sentIn
 	since             uint64          // the change log's position when it was made or last updated: changes before it are not its own
 
@@ -73,6 +74,7 @@ type subscription struct {
 	expires    time.Time     // zero = never
 	active     bool
 	standing   *tribune.Standing // nil = no personal data
+	by         tribune.ActorID   // who has written the endpoint; "" = nobody knows
 	via        []string          // brokers that it has passed on its way here
 
 	endpoint    Endpoint

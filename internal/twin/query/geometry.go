@@ -198,7 +198,7 @@ func (r *reader) position(b []byte) at {
 	if r.count++; r.count > r.most {
 		r.wrong = fmt.Sprintf("more than %d positions", r.most)
 	}
-	if r.wrong == "" && (n < 2 || n > 4 || math.Abs(c[0]) > 180) {
+	if r.wrong == "" && (n < 2 || n > 4 || math.Abs(c[0]) > 180 || math.Abs(c[1]) > 180) {
 		r.wrong = "a position is not [longitude, latitude]"
 	}
 	// The standard's own example of a subscription (clause C.4) asks for what is near [-1,100]: past a pole is the pole. What is

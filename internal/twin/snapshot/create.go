@@ -49,10 +49,10 @@ func (s *Snapshots) add(ctx context.Context, tenant tribune.Tenant, in Status, f
 	if in.ID == "" {
 		in.ID = "urn:ngsi-ld:Snapshot:" + random()
 	}
-	if s.of(tenant)[in.ID] != nil {
+	if s.all[tenant][in.ID] != nil {
 		return in, fmt.Errorf("%w: a snapshot has this id already (clause 5.16.1.4)", tribune.ErrConflict)
 	}
-	if len(s.of(tenant)) >= maxSnapshots {
+	if len(s.all[tenant]) >= maxSnapshots {
 		return in, tribune.Hint(fmt.Errorf("%w: there are %d snapshots", tribune.ErrTooLarge, maxSnapshots), "Delete or purge some.")
 	}
 	if in.Priority == 0 {
@@ -60,11 +60,12 @@ func (s *Snapshots) add(ctx context.Context, tenant tribune.Tenant, in Status, f
 	}
 	in.Type, in.State = "Snapshot", Preparing
 	in.CreatedAt, in.ModifiedAt, in.LastUsedAt, in.ExpiresAt = now, now, now, now.Add(in.keep())
-	r := &record{Status: in, Rests: tribune.Tenant("snapshot " + random())}
+	r := &record{Status: in, Rests: rests + tribune.Tenant(random())}
 	if err := s.store(ctx, tenant, r); err != nil {
 		return in, err
 	}
 	s.of(tenant)[in.ID] = r
+	s.names[r.Rests] = name{tenant, in.ID}
 	s.background(func(ctx context.Context) {
 		s.finish(ctx, tenant, in.ID, fill(ctx, &record{Status: in, Rests: r.Rests}), r.Rests)
 	})
@@ -84,12 +85,12 @@ func (in *Status) keep() time.Duration {
 }
 
 // finish notes what became of a fill, or takes its data away where the snapshot has gone meanwhile.
-func (s *Snapshots) finish(ctx context.Context, tenant tribune.Tenant, id string, out Status, rests tribune.Tenant) {
+func (s *Snapshots) finish(ctx context.Context, tenant tribune.Tenant, id string, out Status, at tribune.Tenant) {
 	s.mu.Lock()
-	r := s.of(tenant)[id]
-	if r == nil || r.Rests != rests {
+	r := s.all[tenant][id]
+	if r == nil || r.Rests != at {
 		s.mu.Unlock()
-		s.drop(ctx, rests)
+		s.drop(ctx, at)
 		return
 	}
 	changed := *r

@@ -5,7 +5,7 @@
 // as on any other. What was sealed is not in it: a copy would outlive the act that could open it.
 //
 // It promises: a snapshot that was answered for survives a restart; one that was still being filled then says "failure"; what
-// has expired is not there, and its data are deleted; a fill ends after FillFor, or when Close is called.
+// has expired is not there, and its data are deleted, at the next start where a crash came between; a fill ends after FillFor, or when Close is called.
 //
 // Keys in room "snapshot": id -> record as JSON.
 package snapshot
@@ -41,6 +41,7 @@ const (
 	maxLifetime  = 7 * 24 * time.Hour
 	fillers      = 2 // at a time: a fill is as much work as its queries
 	FillFor      = 10 * time.Minute
+	sweepEvery   = time.Minute // so long what has expired may rest in the store; it is not shown
 )
 
 // Twin is what snapshots need of the twin.
@@ -49,6 +50,7 @@ type Twin interface {
 	Clone(ctx context.Context, from, to tribune.Tenant) error
 	Drop(ctx context.Context, tenant tribune.Tenant) error
 	Evolve(ctx context.Context, p twin.Past) twin.Result
+	Named(ctx context.Context, prefix string) ([]tribune.Tenant, error)
 }
 
 // Sender delivers notifications; notify.Sender is one.
@@ -82,8 +84,10 @@ type Snapshots struct {
 	work sync.WaitGroup
 	slot chan struct{}
 
-	mu  sync.Mutex // guards all, also against a half-made change of the store
-	all map[tribune.Tenant]map[string]*record
+	mu    sync.Mutex // guards what follows, also against a half-made change of the store
+	all   map[tribune.Tenant]map[string]*record
+	names map[tribune.Tenant]name // by the tenant that holds the data
+	subs  Subscriptions           // to snapshots; nil = there are none
 }
 
 // Open reads the snapshots that are there.
@@ -94,8 +98,12 @@ func Open(ctx context.Context, cfg Config) (*Snapshots, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Snapshots{cfg: cfg, slot: make(chan struct{}, fillers), all: map[tribune.Tenant]map[string]*record{}}
+	s := &Snapshots{cfg: cfg, slot: make(chan struct{}, fillers), all: map[tribune.Tenant]map[string]*record{}, names: map[tribune.Tenant]name{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	held, err := cfg.Twin.Named(ctx, rests)
+	if err != nil {
+		return nil, fmt.Errorf("reading snapshots: %w", err)
+	}
 	prefix := store.Part(nil, room)
 	for p, err := range cfg.Store.Scan(ctx, store.Prefix(prefix)) {
 		if err != nil {
@@ -110,7 +118,10 @@ func Open(ctx context.Context, cfg Config) (*Snapshots, error) {
 			r.Status.State = Failure // whoever filled it is gone
 		}
 		s.of(tribune.Tenant(tenant))[r.Status.ID] = &r
+		s.names[r.Rests] = name{tribune.Tenant(tenant), r.Status.ID}
 	}
+	s.orphans(held)
+	s.work.Go(s.tend)
 	return s, nil
 }
 
@@ -143,12 +154,6 @@ func (s *Snapshots) background(work func(context.Context)) {
 	})
 }
 
-func (s *Snapshots) drop(ctx context.Context, rests tribune.Tenant) {
-	if err := s.cfg.Twin.Drop(ctx, rests); err != nil && ctx.Err() == nil {
-		s.cfg.Log.Error("a snapshot's data could not be deleted", "err", err)
-	}
-}
-
 func (s *Snapshots) key(tenant tribune.Tenant, id string) []byte {
 	return store.Key(room, tribune.Place{Tenant: tenant}, id)
 }
@@ -179,48 +184,6 @@ func random() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
-}
-
-// Sweep deletes what has expired.
-func (s *Snapshots) Sweep() {
-	now := s.cfg.Now()
-	s.mu.Lock()
-	type one struct {
-		tenant tribune.Tenant
-		id     string
-	}
-	var over []one
-	for tenant, all := range s.all {
-		for id, r := range all {
-			if !r.Status.ExpiresAt.After(now) {
-				over = append(over, one{tenant, id})
-			}
-		}
-	}
-	s.mu.Unlock()
-	for _, o := range over {
-		if err := s.remove(s.ctx, o.tenant, o.id, func(r *record) bool { return !r.Status.ExpiresAt.After(now) }); err != nil && !errors.Is(err, tribune.ErrNotFound) {
-			s.cfg.Log.Error("an expired snapshot could not be deleted", "err", err)
-		}
-	}
-}
-
-// remove deletes a snapshot if it is still so, its data in the background.
-func (s *Snapshots) remove(ctx context.Context, tenant tribune.Tenant, id string, still func(*record) bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.all[tenant][id]
-	if r == nil || !still(r) {
-		return fmt.Errorf("%w: no snapshot has this id", tribune.ErrNotFound)
-	}
-	var b store.Batch
-	b.Delete(s.key(tenant, id))
-	if err := s.cfg.Store.Commit(ctx, &b); err != nil {
-		return fmt.Errorf("deleting a snapshot: %w", err)
-	}
-	delete(s.all[tenant], id)
-	s.background(func(ctx context.Context) { s.drop(ctx, r.Rests) })
-	return nil
 }
 
 // Delete deletes a snapshot (clause 5.16.5).
