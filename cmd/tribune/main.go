@@ -5,6 +5,7 @@
 //	tribune config  [--check FILE]                                       print a configuration with its manual, or check one
 //	tribune check   DIR                                                  explain a city's configuration and law, file by file
 //	tribune ask     --dir DIR --as NAME --plate PLATE ...                ask for personal data, as an office holder does
+//	tribune subscribe new | list | end ID  --as NAME ...                 be told of personal data as they arrive, as an office holder
 //	tribune verify  --trust FILE RECEIPT                                 check a receipt offline, trusting nobody
 //	tribune key     --out FILE [--name NAME]                             make a key of an institution or an office holder
 //	tribune sign    --key FILE FILE...                                   sign law files as their issuer
@@ -53,6 +54,7 @@ func commands() []command {
 		{name: "config", line: "print a configuration with its manual, or check one", run: runConfig},
 		{name: "check", operands: "DIR", line: "explain a city's configuration and law, file by file", run: runCheck},
 		{name: "ask", line: "ask for personal data, as an office holder does", run: runAsk},
+		{name: "subscribe", operands: "VERB", line: "be told of personal data as they arrive: a standing subscription, on record", words: subscribeVerbs, run: runSubscribe},
 		{name: "verify", operands: "RECEIPT", line: "check a receipt offline, trusting nobody", run: runVerify},
 		{name: "key", line: "make a key of an institution or of an office holder", run: runKey},
 		{name: "sign", operands: "FILE...", line: "sign law files as their issuer", run: runSign},

@@ -15,7 +15,8 @@ import (
 
 // mustBeFound are kinds of pages that a visitor comes to by links from the first page. Whatever else is found is looked at, too.
 var mustBeFound = strings.Fields(`
-	/ /entities/OffStreetParking /entities/AirQualityObserved /types/* /record /record/entries/read-permitted /record/checkpoint
+	/ /entities/OffStreetParking /entities/AirQualityObserved /types/* /record /record/entries/read-permitted /record/entries/standing-permitted
+	/record/entries/delivery-permitted /record/checkpoint
 	/registers /registers/sensors /registers/sensors/* /registers/sensors/*/sign /registers/purposes /registers/purposes/* /registers/mandates
 	/registers/mandates/* /registers/offices /registers/offices/* /registers/classes /registers/classes/* /registers/policies /registers/policies/*
 	/registers/law /registers/law/* /limits /sources /api /login`)
@@ -39,6 +40,7 @@ func TestEveryPageIsForEveryone(t *testing.T) {
 	changes := lawChanges(t, c)
 
 	c.until(t, "the patrol's first look at somebody", func() bool { return strings.Contains(string(get(t, anyone, "/record.json").Body), `"kind":"read"`) })
+	subscribed(t, c)
 	visitor := newSite(t, home)
 	v := newViewing(t, b, home)
 	for _, lang := range []string{"en", "de"} {
@@ -71,7 +73,7 @@ func TestEveryPageIsForEveryone(t *testing.T) {
 	citizen.logIn(t, "citizen")
 	poll(t, "somebody to look up the citizen", func() bool {
 		citizen.tab.Go(t, home+"/en/me")
-		return strings.Contains(citizen.tab.Text(t), "looked up data about you")
+		return strings.Contains(citizen.tab.Text(t), "looked up data about you") && strings.Contains(citizen.tab.Text(t), "was told of new data about you")
 	}, func() string { return c.out.String() })
 	own := visitor.as(citizen.tab.Cookies(t))
 	for _, lang := range []string{"en", "de"} {
@@ -103,6 +105,33 @@ func TestEveryPageIsForEveryone(t *testing.T) {
 	v.rows = slices.Concat(v.rows, citizen.rows, officer.rows, journalist.rows)
 	t.Logf("what pages cost:\n%s", costs(v.rows))
 	c.interrupt(t)
+}
+
+// subscribed has the demo's inspector told of when parking ends, and waits until the demo's citizen is one of whom it was. It returns
+// the entry of the subscription.
+func subscribed(t *testing.T, c *city) (entry int) {
+	t.Helper()
+	r := tribune(t, c.abroad, "subscribe", "new", "--dir", c.dir, "--as", "inspector-ward", "--attrs", "paidUntil,endedAt", "--to", "https://enforcement.birmingham.example/told")
+	if r.code != 0 {
+		t.Fatalf("subscribing: exit %d %s", r.code, r.log)
+	}
+	var found struct{ Entries []struct{ Index int } }
+	count := func(kind string) int {
+		if err := json.Unmarshal(get(t, c.as(t, ""), "/record.json?kind="+kind).Body, &found); err != nil {
+			t.Fatal(err)
+		}
+		return len(found.Entries)
+	}
+	if count("standing") != 1 {
+		t.Fatal("the subscription is not on record")
+	}
+	entry = found.Entries[0].Index
+	body := fmt.Sprintf(`{"id":"urn:ngsi-ld:ParkingSession:told:1","type":"ParkingSession","synthetic":true,"licensePlate":%q,"driver":"Somebody","paidUntil":"2026-11-22T18:00:00Z"}`, resident(t, c))
+	if a := do(t, c.as(t, "integrator-1"), "POST", entities, body); a.Status != 201 {
+		t.Fatalf("parking: %d %s", a.Status, a.Body)
+	}
+	c.until(t, "somebody to be on record as told of", func() bool { return count("delivery") > 0 })
+	return entry
 }
 
 // resident is the number plate of the demo's citizen.

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"tribune/internal/portal/browser"
@@ -32,12 +33,13 @@ func pictures(t *testing.T, c *city) []picture {
 	if c != nil {
 		changes, plate = lawChanges(t, c), resident(t, c)
 	}
+	told := sync.OnceValue(func() int { return subscribed(t, c) })
 	return []picture{
 		{name: "city", path: "/", ready: `document.querySelectorAll(".place").length > 0`},
 		{name: "entity", path: "/entities/urn:ngsi-ld:OffStreetParking:birmingham:Bull-Ring#history", ready: `document.querySelectorAll("#points tbody tr").length >= 12 && document.querySelector("#chart canvas")`},
 		{name: "record", path: "/record"},
 		{name: "entry", open: func(t *testing.T, v *viewing) {
-			v.tab.Go(t, v.home+"/en/record?office=parking-inspector")
+			v.tab.Go(t, v.home+"/en/record?office=parking-inspector&kind=read")
 			v.tab.Follow(t, `main a[href*="/record/entries/"]`)
 		}},
 		{name: "checkpoint", path: "/record/checkpoint"},
@@ -54,6 +56,14 @@ func pictures(t *testing.T, c *city) []picture {
 		{name: "desk", who: "inspector", open: func(t *testing.T, v *viewing) {
 			v.question(t, plate)
 			v.sign(t)
+		}},
+		{name: "subscription", open: func(t *testing.T, v *viewing) { // the last: what it tells would fill the other pictures
+			entry := told()
+			c.until(t, "some people to be told of", func() bool {
+				return strings.Count(string(get(t, c.as(t, ""), "/record.json?kind=delivery").Body), `"index"`) >= 5
+			})
+			v.tab.Go(t, v.home+"/healthz")
+			v.tab.Go(t, fmt.Sprintf("%s/en/record/entries/%d#told", v.home, entry))
 		}},
 	}
 }
@@ -136,8 +146,9 @@ var screen = image.Pt(1280, 900)
 func takePictures(t *testing.T, dir string) {
 	b := browser.Start(t)
 	c := newCity(t)
-	// Fast enough that a history is to be seen, slow enough that the cars do not look like a film.
-	c.start(t, "--people", "200", "--patrol", "5s", "--speed", "900")
+	// Fast enough that a history is to be seen within a minute, also where the car parks' night is in it; slow enough that the cars do not
+	// look like a film.
+	c.start(t, "--people", "200", "--patrol", "5s", "--speed", "1800")
 	home := localhost(c.as(t, "").Base)
 	viewings := map[string]*viewing{}
 	for _, who := range []string{"", "citizen", "inspector"} {

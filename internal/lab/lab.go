@@ -109,7 +109,7 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, snapshots.Close()) }()
 	ngsi := api.New(api.Config{Twin: t, Snapshots: snapshots, Notify: notifier, Registry: registry, RegistrySubscriptions: watching, Legs: legs, Sources: sources, Contexts: contexts, Log: cfg.Log, TemporalPage: cfg.TemporalPage, MayWrite: func(tribune.Caller) error { return nil }})
-	return serve(ctx, cfg, handler(cfg.Log, ngsi), func(url string) { at.Store(url) })
+	return serve(ctx, cfg, handler(cfg, ngsi), func(url string) { at.Store(url) })
 }
 
 // openContexts may download, from anywhere: what it is asked for is its users' own.
@@ -150,12 +150,13 @@ func openNotifier(ctx context.Context, cfg notify.Config) (n *notify.Notifier, e
 }
 
 // handler is all that a laboratory serves over HTTP.
-func handler(log *slog.Logger, ngsi http.Handler) http.Handler {
+func handler(cfg Config, ngsi http.Handler) http.Handler {
+	log := cfg.Log
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", ngsi)
 	mux.Handle(api.OpenAPIPath, ngsi)
 	mux.Handle(federation.NotifyPath, ngsi)
-	mux.HandleFunc("GET /{$}", home)
+	mux.Handle("GET /{$}", newFront(cfg.MQTT))
 	return told(web.Wrap(web.Config{Log: log, Quiet: true, Problems: api.Problems(log)}, everyone(api.Present(api.Problems(log), mux))))
 }
 

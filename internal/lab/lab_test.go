@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,9 @@ func TestEveryAnswerSaysThatThisIsALaboratory(t *testing.T) {
 	}
 	if !strings.HasPrefix(h.Get("Content-Type"), "text/html") || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("the page's headers: %v", h)
+	}
+	if _, _, body := get(t, at+"/?lang=de"); !strings.Contains(body, `<html lang="de">`) || !strings.Contains(body, "Nichts über Menschen gehört hier hinein") || !strings.Contains(body, "curl '"+at) {
+		t.Errorf("the page in German: %s", body)
 	}
 	res, err := http.Post(at+"/ngsi-ld/v1/entities", "application/json", strings.NewReader(strings.Repeat(" ", 2<<20)))
 	if err != nil {
@@ -171,5 +175,21 @@ func TestOtherTopicsArePlainPublishAndSubscribe(t *testing.T) {
 	}
 	if status, _, _ := get(t, at+"/ngsi-ld/v1/entities?type=Car"); status != 200 {
 		t.Errorf("the API answers %d", status)
+	}
+}
+
+// What the page offers to be copied into a shell holds nothing that whoever sends somebody here has put into a header.
+func TestThePageNamesPlainHostsAlone(t *testing.T) {
+	for host, want := range map[string]string{"broker.example:9090": "broker.example:9090", "[::1]:9090": "[::1]:9090", "a.example'; rm -rf '/": "localhost", "<script>": "localhost"} {
+		for _, tongue := range []string{"en", "de-AT, en;q=0.5"} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Host = host
+			r.Header.Set("Accept-Language", tongue)
+			w := httptest.NewRecorder()
+			newFront("127.0.0.1:1883").ServeHTTP(w, r)
+			if body := w.Body.String(); !strings.Contains(body, "curl 'http://"+want+"/ngsi-ld/v1/entities?type=OffStreetParking'") || !strings.Contains(body, "-p 1883") || strings.Contains(body, "rm -rf") || strings.Contains(body, `<html lang="de">`) != strings.HasPrefix(tongue, "de") {
+				t.Errorf("for %q in %q it says %s", host, tongue, body)
+			}
+		}
 	}
 }

@@ -51,9 +51,9 @@ type apiParameter struct {
 	Example               any
 }
 
-// try is a path that can be opened at once: that of a request without a body, with the examples of its parameters.
+// try is a path that can be opened at once: that of a request without a body and without a token, with the examples of its parameters.
 func (o apiOperation) try(method, path string) string {
-	if method != "get" {
+	if method != "get" || len(o.Security) > 0 {
 		return ""
 	}
 	query := url.Values{}

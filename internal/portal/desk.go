@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"tribune"
 	"tribune/internal/web"
@@ -39,6 +40,7 @@ type deskMandate struct {
 	tribune.Mandate
 	Purpose, About string // of the purpose: title and description
 	Covers         []string
+	Last           time.Time // the last day
 }
 
 // deskClass is a class of personal data and the kind of name by which one asks.
@@ -93,7 +95,7 @@ func (p *Portal) desk(r *http.Request, s *web.Session) (*deskPage, error) {
 	}
 	covered := map[tribune.ClassID]bool{}
 	for _, m := range p.inForce(s.Office, func(m tribune.Mandate) bool { return len(m.Classes) > 0 }) {
-		one := deskMandate{Mandate: m, Purpose: n.purpose(string(m.Purpose))}
+		one := deskMandate{Mandate: m, Purpose: n.purpose(string(m.Purpose)), Last: lastDay(m.Until)}
 		if why, ok := set.Purpose(m.Purpose); ok {
 			one.About = why.Description
 		}

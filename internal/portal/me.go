@@ -94,7 +94,7 @@ func (p *Portal) showMe(r *http.Request) (view, error) {
 	}
 	d.Uses = all[min(page*usesPerPage, len(all)):min((page+1)*usesPerPage, len(all))]
 	for i := range d.Uses {
-		p.tell(w, &d.Uses[i])
+		p.tell(r.Context(), w, &d.Uses[i])
 	}
 	return view{Name: "me", Title: w.T("My data"), Data: d, Scripts: []string{"me"}, Private: true}, nil
 }
@@ -174,7 +174,7 @@ func (p *Portal) showUse(r *http.Request) (view, error) {
 		for _, u := range uses {
 			if u.Tag == tag {
 				one := meUse{Use: u, Of: i, Type: nameType(w, name.Type)}
-				p.tell(w, &one)
+				p.tell(r.Context(), w, &one)
 				return view{Name: "meuse", Title: w.T("One use of my data"), Data: one, Scripts: []string{"me"}, Private: true}, nil
 			}
 		}

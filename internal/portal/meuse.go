@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"context"
 	"time"
 
 	"tribune"
@@ -21,18 +22,21 @@ type meUse struct {
 	WhyLong string
 	Basis   string
 	Issuer  string
-	Until   time.Time // of the mandate
+	Until   time.Time // the mandate's last day
 	Classes []string  // of data that the mandate is for
 	Rules   []ownRule
 	Outcome string // what it came to
 	Permit  bool
+
+	Standing    uint64 // entry of the subscription under which it happened
+	HasStanding bool
 }
 
 // compare orders by time on record: the index is the log's own order.
 func (u meUse) compare(o meUse) int { return cmp.Compare(u.Index, o.Index) }
 
 // tell puts a use into words, by the law that decided it.
-func (p *Portal) tell(w *words, u *meUse) {
+func (p *Portal) tell(ctx context.Context, w *words, u *meUse) {
 	a, d := u.Leaf.Act, u.Leaf.Decision
 	set := p.cfg.Law.Set()
 	if then, err := p.cfg.Law.Load(d.Set); err == nil {
@@ -46,13 +50,16 @@ func (p *Portal) tell(w *words, u *meUse) {
 		u.WhyLong = reason.Description
 	}
 	if m, ok := n.mandates[a.Mandate]; ok {
-		u.Issuer, u.Until = m.Issuer, m.Until
+		u.Issuer, u.Until = m.Issuer, lastDay(m.Until)
 		for _, c := range m.Classes {
 			u.Classes = append(u.Classes, n.class(string(c)))
 		}
 	}
 	for _, id := range d.Policies {
 		u.Rules = append(u.Rules, p.ruleIn(&d.Set, id))
+	}
+	if a.Kind == tribune.ActDelivery {
+		u.Standing, u.HasStanding = p.standingEntry(ctx, standingOf(u.Leaf))
 	}
 	u.What, u.Outcome = useDeed(w, u), useOutcome(w, u)
 }

@@ -96,6 +96,8 @@ type recordData struct {
 	Window    bool // older than the index reaches: read from the log itself
 	Oldest    uint64
 	Name      naming
+
+	Subscription *entry // that is searched for
 }
 
 // choice is one option of a filter.
@@ -183,6 +185,9 @@ func (p *Portal) showRecord(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	d.Lines = n.lines(d.Found.Entries)
+	if i, ok := p.standingEntry(r.Context(), s.Standing); ok {
+		d.Subscription = &entry{Index: i}
+	}
 	x, err := p.book.look(r.Context())
 	if err != nil {
 		return view{}, err

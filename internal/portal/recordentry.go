@@ -40,6 +40,7 @@ type entryData struct {
 	Releases      []releaseShown
 	ReleasesWhy   string // why they cannot be shown
 	Opens         bool   // an act for which guardians release
+	Told          *toldShown
 	URL           string
 	Decoded       bool
 	DecodeProblem string
@@ -135,6 +136,8 @@ func (p *Portal) explain(r *http.Request, d *entryData, i uint64, leaf protocol.
 		if json.Unmarshal(leaf.Public, &public) == nil {
 			d.Refusals = &public
 		}
+	case tribune.ActStanding, tribune.ActDelivery:
+		p.told(r, d, leaf)
 	case tribune.ActRead, tribune.ActEnrol:
 		if d.Opens = dec.Permit; d.Opens {
 			p.releases(r, d)

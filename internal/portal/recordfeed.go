@@ -162,6 +162,7 @@ type jsonEntry struct {
 	Policies []string `json:"policies"`
 	Missing  []string `json:"missing"`
 	Set      string   `json:"set,omitempty"`
+	Standing string   `json:"standing,omitempty"`
 	Leaf     string   `json:"leaf"`
 	Receipt  string   `json:"receipt"`
 }
@@ -169,7 +170,7 @@ type jsonEntry struct {
 func machineEntry(e entry) jsonEntry {
 	out := jsonEntry{
 		Index: e.Index, Kind: string(e.Kind), Office: e.Office, Purpose: e.Purpose, Mandate: e.Mandate, Count: e.Count, Outcome: outcome(languages()[0], e),
-		Policies: e.Policies, Missing: e.Missing, Set: e.Set, Leaf: fmt.Sprintf("/record/leaves/%d", e.Index), Receipt: fmt.Sprintf("/record/receipts/%d", e.Index),
+		Policies: e.Policies, Missing: e.Missing, Set: e.Set, Standing: e.Standing, Leaf: fmt.Sprintf("/record/leaves/%d", e.Index), Receipt: fmt.Sprintf("/record/receipts/%d", e.Index),
 	}
 	if !e.At.IsZero() {
 		out.Time = e.At.Format("2006-01-02T15:04:05.000Z")
@@ -212,11 +213,11 @@ func (p *Portal) recordCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"index", "time", "kind", "office", "purpose", "mandate", "count", "outcome", "policies", "missing", "set"}}
+	rows := [][]string{{"index", "time", "kind", "office", "purpose", "mandate", "count", "outcome", "policies", "missing", "set", "standing"}}
 	for _, e := range f.Entries {
 		j := machineEntry(e)
 		rows = append(rows, []string{
-			strconv.FormatUint(j.Index, 10), j.Time, j.Kind, j.Office, j.Purpose, j.Mandate, strconv.Itoa(j.Count), j.Outcome, strings.Join(j.Policies, " "), strings.Join(j.Missing, "; "), j.Set,
+			strconv.FormatUint(j.Index, 10), j.Time, j.Kind, j.Office, j.Purpose, j.Mandate, strconv.Itoa(j.Count), j.Outcome, strings.Join(j.Policies, " "), strings.Join(j.Missing, "; "), j.Set, j.Standing,
 		})
 	}
 	if f.Older > 0 {

@@ -24,6 +24,7 @@ const (
 // page of results is a permalink.
 type search struct {
 	Kind, Office, Purpose, Mandate, Policy string
+	Standing                               string // a standing act: it and its deliveries
 	Outcome                                string // "permitted", "denied" or ""
 	From, Until                            string // days, both included
 	Text                                   string // words, all of which occur
@@ -41,10 +42,10 @@ func bookkeeping(k tribune.ActKind) bool {
 // readSearch refuses what it does not understand: a filter that is silently ignored answers another question.
 func readSearch(q url.Values) (s search, err error) {
 	s = search{
-		Kind: q.Get("kind"), Office: q.Get("office"), Purpose: q.Get("purpose"), Mandate: q.Get("mandate"), Policy: q.Get("policy"), Outcome: q.Get("outcome"),
+		Kind: q.Get("kind"), Office: q.Get("office"), Purpose: q.Get("purpose"), Mandate: q.Get("mandate"), Policy: q.Get("policy"), Standing: q.Get("standing"), Outcome: q.Get("outcome"),
 		From: q.Get("from"), Until: q.Get("until"), Text: strings.TrimSpace(q.Get("q")), House: q.Get("all") != "",
 	}
-	for _, v := range []string{s.Kind, s.Office, s.Purpose, s.Mandate, s.Policy} {
+	for _, v := range []string{s.Kind, s.Office, s.Purpose, s.Mandate, s.Policy, s.Standing} {
 		if len(v) > 256 {
 			return s, fmt.Errorf("%w: a filter of %d bytes, at most 256", tribune.ErrInvalid, len(v))
 		}
@@ -84,7 +85,7 @@ func day(s string, later int) (int64, error) {
 func (s search) query(before uint64) string {
 	v := url.Values{}
 	for key, value := range map[string]string{
-		"kind": s.Kind, "office": s.Office, "purpose": s.Purpose, "mandate": s.Mandate, "policy": s.Policy, "outcome": s.Outcome, "from": s.From, "until": s.Until, "q": s.Text,
+		"kind": s.Kind, "office": s.Office, "purpose": s.Purpose, "mandate": s.Mandate, "policy": s.Policy, "standing": s.Standing, "outcome": s.Outcome, "from": s.From, "until": s.Until, "q": s.Text,
 	} {
 		if value != "" {
 			v.Set(key, value)
@@ -112,6 +113,7 @@ func (s search) With(house bool) template.URL { s.House = house; return s.Page(0
 type match struct {
 	s                                      search
 	kind, office, purpose, mandate, policy []bool // nil = any
+	standing                               []bool // nil = any
 	terms                                  []fits // all of them
 }
 
@@ -130,6 +132,7 @@ func (x *index) prepare(s search, also naming) *match {
 		return mark(t.list, func(s string) bool { return s == v })
 	}
 	m.office, m.purpose, m.mandate = equal(&x.office, s.Office), equal(&x.purp, s.Purpose), equal(&x.mand, s.Mandate)
+	m.standing = equal(&x.stand, s.Standing)
 	if s.Policy != "" {
 		m.policy = mark(x.rules.list, func(list string) bool { return slices.Contains(strings.Split(list, separator), s.Policy) })
 	}
@@ -170,13 +173,14 @@ func (m *match) row(r row) bool {
 	switch {
 	case m.kind != nil && !marked(m.kind, r.kind), m.office != nil && !marked(m.office, r.office), m.purpose != nil && !marked(m.purpose, r.purpose),
 		m.mandate != nil && !marked(m.mandate, r.mandate), m.policy != nil && !marked(m.policy, r.rules),
+		m.standing != nil && (r.flags&flagStanding == 0 || !marked(m.standing, r.missing)),
 		s.Outcome == "permitted" && r.flags&flagPermit == 0, s.Outcome == "denied" && r.flags&(flagPermit|flagBroken) != 0,
 		s.From != "" && r.at < s.from, s.Until != "" && r.at >= s.until:
 		return false
 	}
 	for i := range m.terms {
 		t := &m.terms[i]
-		if !marked(t.kind, r.kind) && !marked(t.office, r.office) && !marked(t.purpose, r.purpose) && !marked(t.mandate, r.mandate) && !marked(t.rules, r.rules) && !marked(t.missing, r.missing) {
+		if !marked(t.kind, r.kind) && !marked(t.office, r.office) && !marked(t.purpose, r.purpose) && !marked(t.mandate, r.mandate) && !marked(t.rules, r.rules) && (r.flags&flagStanding != 0 || !marked(t.missing, r.missing)) {
 			return false
 		}
 	}
@@ -201,6 +205,7 @@ type entry struct {
 	Office, Purpose, Mandate string
 	Policies, Missing        []string
 	Set                      string
+	Standing                 string // the act of a subscription: of itself, and of what was told under it
 	Count                    int
 	Permit, Broken           bool
 }
@@ -257,8 +262,13 @@ func (x *index) find(s search, limit int, also naming) found {
 func (x *index) entry(i uint64, r row) entry {
 	e := entry{
 		Index: i, Kind: x.kindText(r.kind), Office: x.office.text(r.office), Purpose: x.purp.text(r.purpose), Mandate: x.mand.text(r.mandate),
-		Policies: list(x.rules.text(r.rules)), Missing: list(x.miss.text(r.missing)), Set: x.sets.text(r.set), Count: int(r.count),
+		Policies: list(x.rules.text(r.rules)), Missing: []string{}, Set: x.sets.text(r.set), Count: int(r.count),
 		Permit: r.flags&flagPermit != 0, Broken: r.flags&flagBroken != 0,
+	}
+	if r.flags&flagStanding != 0 {
+		e.Standing = x.stand.text(r.missing)
+	} else {
+		e.Missing = list(x.miss.text(r.missing))
 	}
 	if !e.Broken {
 		e.At = time.UnixMilli(r.at).UTC()

@@ -13,7 +13,7 @@ import (
 	"tribune/protocol"
 )
 
-// Bounds of the index. A row is 24 bytes, so a full index is 25 MB, and the texts it refers to at most 7 x 4 MB, though a
+// Bounds of the index. A row is 24 bytes, so a full index is 25 MB, and the texts it refers to at most 8 x 4 MB, though a
 // real city has a few hundred of them. Entries before the newest maxIndexed are reached by their number, in windows that
 // are read from the log itself.
 const (
@@ -33,7 +33,7 @@ type row struct {
 	purpose uint16
 	mandate uint16
 	rules   uint16 // the list of policies that decided
-	missing uint16
+	missing uint16 // of a refusal; of a standing act and its deliveries (flagStanding) that act, in x.stand
 	set     uint16
 	count   uint16
 	kind    uint8
@@ -43,6 +43,7 @@ type row struct {
 const (
 	flagPermit uint8 = 1 << iota
 	flagBroken       // not a leaf of a version that this program knows
+	flagStanding
 )
 
 // texts is a table of different texts. Number 0 is the empty text; notKept stands for what the bounds leave out.
@@ -124,6 +125,7 @@ type index struct {
 	mand   texts
 	rules  texts // lists, joined by separator
 	miss   texts
+	stand  texts // ids of standing acts
 	sets   texts // hex
 	laws   []lawLeaf
 	used   map[string]*usage // by set, hex
@@ -134,7 +136,7 @@ const separator = "\x00"
 
 func newIndex(from uint64) *index {
 	return &index{
-		first: from, next: from, kinds: []tribune.ActKind{""}, office: newTexts(), purp: newTexts(), mand: newTexts(), rules: newTexts(), miss: newTexts(),
+		first: from, next: from, kinds: []tribune.ActKind{""}, office: newTexts(), purp: newTexts(), mand: newTexts(), rules: newTexts(), miss: newTexts(), stand: newTexts(),
 		sets: newTexts(), used: map[string]*usage{}, total: map[tribune.ActKind]uint64{},
 	}
 }
@@ -215,6 +217,9 @@ func (x *index) row(d decoded) row {
 	}
 	if dec.Permit {
 		r.flags |= flagPermit
+	}
+	if act := standingOf(d.leaf); act != "" {
+		r.missing, r.flags = x.stand.of(act), r.flags|flagStanding
 	}
 	x.total[a.Kind]++
 	if dec.Set != (tribune.Hash{}) && (x.used[set] != nil || len(x.used) < maxLawLeaves) {

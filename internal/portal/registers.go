@@ -198,11 +198,11 @@ type reader struct {
 	Because string
 }
 
-// readers of a class: every combination that policies and mandates in force now leave open. Conditions of a policy may narrow it
+// readers of a class, and with kind standing who may be told of its data as they arrive: every combination that policies and mandates in force now leave open. Conditions of a policy may narrow it
 // further; none widens it.
-func (v lawView) readers(class tribune.ClassID) (out []reader) {
+func (v lawView) readers(class tribune.ClassID, kind tribune.ActKind) (out []reader) {
 	rules := v.rules(func(rule *policy.Rule, reach policy.Reach) bool {
-		return rule.Permit && policy.Covers(reach.Kinds, tribune.ActRead) && policy.Covers(reach.Classes, class)
+		return rule.Permit && policy.Covers(reach.Kinds, kind) && policy.Covers(reach.Classes, class)
 	})
 	for _, m := range v.mandates(func(m tribune.Mandate) bool { return slices.Contains(m.Classes, class) }) {
 		if !m.InForce {

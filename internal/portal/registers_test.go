@@ -109,7 +109,8 @@ func TestReadersOfAClassEndWithTheirMandate(t *testing.T) {
 	p := newPortal(t, h.Config)
 	body := get(p, "/registers/classes/parking-session").Body.String()
 	has(t, body, "Parking inspector", "A person, for their own data", "Decision of the city council on parking enforcement, under the Traffic Management Act 2004, part 6, until 22 November 2027")
-	has(t, body, "Can be looked up by", "<code>driver</code> for the purpose", `href="/registers/purposes/enforce-parking"`, "Each look-up is an act on the public record")
+	has(t, body, "Can be looked up by", "Driver, for the purpose", `href="/registers/purposes/enforce-parking"`, "Each look-up is an act on the public record",
+		"Who may be told of them as they arrive", "that a parked vehicle&#39;s paid time changes")
 	has(t, get(p, "/de/registers/classes/parking-session").Body.String(), "Kann nachgeschlagen werden über")
 	has(t, get(p, "/registers/classes.json").Body.String(), `"https://uri.etsi.org/ngsi-ld/default-context/driver enforce-parking"`)
 	if body := get(p, "/registers/classes/car-park").Body.String(); strings.Contains(body, "Can be looked up by") {

@@ -95,21 +95,23 @@ type classShown struct {
 	policy.ClassEntry
 	Days    int // kept; 0 = without an end
 	Readers []reader
+	Told    []reader // of new data, as they arrive
 	LookUps []lookUpShown
+	NamedBy string // what kind of name says whose data they are, in words
 }
 
 // lookUpShown is a sealed attribute that can be looked up by its value, and for what.
 type lookUpShown struct {
-	Attr     string // the last part of its IRI, for people
+	Attr     string // in words
 	Purposes []tribune.PurposeID
 }
 
 func (v lawView) class(c policy.ClassEntry) classShown {
-	e := classShown{ClassEntry: c, Days: int(c.Keep / (24 * time.Hour))}
+	e := classShown{ClassEntry: c, Days: int(c.Keep / (24 * time.Hour)), NamedBy: nameType(v.Name.w, c.SubjectType)}
 	if c.Personal {
-		e.Readers = v.readers(c.ID)
+		e.Readers, e.Told = v.readers(c.ID, tribune.ActRead), v.readers(c.ID, tribune.ActStanding)
 		for _, q := range c.Equality {
-			e.LookUps = append(e.LookUps, lookUpShown{string(q.Attr[strings.LastIndexAny(string(q.Attr), "/#")+1:]), q.Purposes})
+			e.LookUps = append(e.LookUps, lookUpShown{v.Name.w.attribute(shortName(q.Attr)), q.Purposes})
 		}
 	}
 	return e
