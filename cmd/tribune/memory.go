@@ -14,7 +14,7 @@ import (
 // environment win.
 const (
 	gcPercent   = 400
-	gcRoom      = 384 << 20 // bytes of garbage at most before a collection, where that is more than leastGC percent
+	gcRoom      = 1 << 30 // bytes of garbage at most before a collection, where that is more than leastGC percent
 	leastGC     = 50
 	memoryLimit = 2 << 30 // bytes, from which the collector works harder instead
 	paceEvery   = 2 * time.Second
