@@ -90,23 +90,9 @@ def markdown(cases, reasons, commit):
     return "\n".join(lines)
 
 
-HEAD = """# Conformance
-
-ETSI's NGSI-LD test suite (Robot Framework, public repository marek-mraz/ngsi-ld-test-suite), run against the real binary, started as
-`tribune serve --lab`. Nothing of the suite is changed, and nothing of it is kept here. Where a case contradicts the standard the
-standard is followed; the clause stands beside it.
-
-    scripts/conformance --write SUITE_DIR
-
-makes these tables; the reasons come from `scripts/conformance.d/reasons.tsv`. Each file of cases gets brokers of its own that know nothing
-yet, as many as it names (one to five); there is no way to the Internet, so contexts that the suite names there are mapped to its own
-files or to a stand-in.
-"""
-
-
 def write(path, part, commit):
     """Puts part in the place of the one for the same commit, or at the end."""
-    text = path.read_text() if path.exists() else HEAD
+    text = path.read_text()
     begin, end = f"<!-- suite {commit} -->", f"<!-- end {commit} -->"
     block = f"{begin}\n{part}{end}\n"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end) + "\n", re.S)
