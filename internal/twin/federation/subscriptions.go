@@ -131,30 +131,46 @@ func (s *Subscriptions) start(ctx context.Context, w *watcher) error {
 	return nil
 }
 
-// Update changes a subscription (clause 5.11.3); by says who does.
+// maxRaces is how often an update begins again because somebody else has changed the subscription meanwhile.
+const maxRaces = 10
+
+// Update changes a subscription (clause 5.11.3); by says who does. A context may be fetched for it: nobody else waits for that.
 func (s *Subscriptions) Update(ctx context.Context, tenant tribune.Tenant, id string, body jsonld.Document, in *jsonld.Context, by tribune.ActorID) error {
+	for range maxRaces {
+		old := s.find(tenant, id)
+		if old == nil {
+			return noSubscription()
+		}
+		spec, err := old.spec.Patched(ctx, body, in, s.cfg.Contexts, by, s.now())
+		if err != nil {
+			return err
+		}
+		w, err := s.admitted(ctx, tenant, spec)
+		if err != nil {
+			return err
+		}
+		if done, err := s.replace(ctx, old, w); done || err != nil {
+			return err
+		}
+	}
+	return tribune.Hint(fmt.Errorf("%w: others keep changing this subscription", tribune.ErrBusy), "Try again.")
+}
+
+// replace puts a watcher in place of what it was made of; false where that is not there any more.
+func (s *Subscriptions) replace(ctx context.Context, old, w *watcher) (bool, error) {
 	g := s.cfg.Registry
 	g.writing.Lock()
 	defer g.writing.Unlock()
-	old := s.find(tenant, id)
-	if old == nil {
-		return noSubscription()
-	}
-	spec, err := old.spec.Patched(ctx, body, in, s.cfg.Contexts, by, s.now())
-	if err != nil {
-		return err
-	}
-	w, err := s.admitted(ctx, tenant, spec)
-	if err != nil {
-		return err
+	if s.find(old.tenant, old.spec.ID()) != old {
+		return false, nil
 	}
 	if err := s.room(w, old); err != nil {
-		return err
+		return false, err
 	}
-	if !spec.Active(s.now()) {
+	if !w.spec.Active(s.now()) {
 		s.cfg.Sender.Forget(w.line)
 	}
-	return s.start(ctx, w)
+	return true, s.start(ctx, w)
 }
 
 func noSubscription() error {
