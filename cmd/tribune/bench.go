@@ -40,15 +40,9 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 		fmt.Fprintf(log, "  %-12s an NGSI-LD broker alone, at growing sizes: tribune bench broker -h\n\n", brokerBench)
 		f.PrintDefaults()
 	}
-	names := []string{}
-	for rest := args; ; rest = f.Args()[1:] {
-		if err := parse(f, rest); err != nil {
-			return err
-		}
-		if f.NArg() == 0 {
-			break
-		}
-		names = append(names, f.Arg(0))
+	names, err := words(f, args)
+	if err != nil {
+		return err
 	}
 	if len(names) != 1 {
 		return tribune.Hint(fmt.Errorf("%w: name one bench, or all", errUsage), "tribune bench -h lists them.")

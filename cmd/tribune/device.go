@@ -50,15 +50,9 @@ Each answer of a document has its flag; flags may stand on either side of the ve
 `)
 		f.PrintDefaults()
 	}
-	var words []string
-	for rest := args; ; rest = f.Args()[1:] {
-		if err := parse(f, rest); err != nil {
-			return err
-		}
-		if f.NArg() == 0 {
-			break
-		}
-		words = append(words, f.Arg(0))
+	words, err := words(f, args)
+	if err != nil {
+		return err
 	}
 	switch {
 	case len(words) == 1 && words[0] == "new":

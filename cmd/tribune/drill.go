@@ -19,15 +19,9 @@ func runDrill(ctx context.Context, args []string, out, log io.Writer) error {
 	f.IntVar(&cfg.People, "people", 200, "synthetic drivers")
 	f.IntVar(&cfg.Kills, "kills", 20, "how often drill crash kills the hub")
 	asJSON := f.Bool("json", false, "print one JSON report a drill")
-	var names []string
-	for rest := args; ; { // flags may stand before and after the name
-		if err := parse(f, rest); err != nil {
-			return err
-		}
-		if f.NArg() == 0 {
-			break
-		}
-		names, rest = append(names, f.Arg(0)), f.Args()[1:]
+	names, err := words(f, args)
+	if err != nil {
+		return err
 	}
 	switch {
 	case len(names) == 1 && names[0] == "list":

@@ -137,6 +137,19 @@ func flags(name string, log io.Writer) *flag.FlagSet {
 	return f
 }
 
+// words parses args, with flags before, between and after the words that it returns.
+func words(f *flag.FlagSet, args []string) (out []string, err error) {
+	for rest := args; ; rest = f.Args()[1:] {
+		if err := parse(f, rest); err != nil {
+			return nil, err
+		}
+		if f.NArg() == 0 {
+			return out, nil
+		}
+		out = append(out, f.Arg(0))
+	}
+}
+
 // parse parses args; a mistake is errUsage (the flag package has printed it), -h is flag.ErrHelp. Who only wants to know the flags
 // (see describe) gets them, and the command ends there.
 func parse(f *flag.FlagSet, args []string) error {

@@ -65,15 +65,9 @@ Flags may stand on either side of the verb.
 `)
 		f.PrintDefaults()
 	}
-	var words []string
-	for rest := args; ; rest = f.Args()[1:] {
-		if err := parse(f, rest); err != nil {
-			return err
-		}
-		if f.NArg() == 0 {
-			break
-		}
-		words = append(words, f.Arg(0))
+	words, err := words(f, args)
+	if err != nil {
+		return err
 	}
 	var do func(*client.Client) error
 	switch {

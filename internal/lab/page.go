@@ -13,7 +13,7 @@ import (
 
 // The page says what a laboratory is, to whoever opens it in a browser, in English or German.
 //
-//go:embed page.html page.de.html
+//go:embed head.html page.html page.de.html
 var pages embed.FS
 
 // front is the page at /, and nothing below.

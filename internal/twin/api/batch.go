@@ -80,7 +80,7 @@ func (a *api) batch(w http.ResponseWriter, r *http.Request, words []string, mode
 	if err != nil {
 		return err
 	}
-	ten, err := tenant(w, r)
+	ten, err := tenant(r)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (a *api) batchDelete(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r, "local"); err != nil {
 		return err
 	}
-	ten, err := tenant(w, r)
+	ten, err := tenant(r)
 	if err != nil {
 		return err
 	}

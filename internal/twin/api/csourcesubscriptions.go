@@ -75,7 +75,7 @@ func (a *api) deleteRegistrationSubscription(w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (a *api) discover(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := tenant(w, r)
+	t, err := tenant(r)
 	if err != nil {
 		return err
 	}

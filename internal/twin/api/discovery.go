@@ -82,7 +82,7 @@ type discovery struct {
 }
 
 func (a *api) discovery(w http.ResponseWriter, r *http.Request, known ...string) (d discovery, err error) {
-	if d.tenant, err = tenant(w, r); err != nil {
+	if d.tenant, err = tenant(r); err != nil {
 		return d, err
 	}
 	p, err := readParams(r, append(known, "local")...)

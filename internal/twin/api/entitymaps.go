@@ -116,7 +116,7 @@ func (m *entityMap) append(b []byte, ctx *jsonld.Context, ld bool) ([]byte, erro
 
 // oneMap is the map that a path names.
 func (a *api) oneMap(w http.ResponseWriter, r *http.Request) (*entityMap, error) {
-	t, err := tenant(w, r)
+	t, err := tenant(r)
 	if err != nil {
 		return nil, err
 	}

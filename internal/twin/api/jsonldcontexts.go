@@ -31,7 +31,7 @@ func (a *api) addContext(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r); err != nil {
 		return err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (a *api) listContexts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (a *api) serveContext(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (a *api) deleteContext(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return err
 	}

@@ -172,9 +172,9 @@ func acceptsJSON(r *http.Request) error {
 	return err
 }
 
-// tenant is the tenant that a request is about, and repeats the one that it names in the answer: for one on a snapshot it is where that rests.
-func tenant(w http.ResponseWriter, r *http.Request) (tribune.Tenant, error) {
-	t, err := tenantNamed(w, r)
+// tenant is the tenant that a request is about: for one on a snapshot it is where that rests.
+func tenant(r *http.Request) (tribune.Tenant, error) {
+	t, err := tenantNamed(r)
 	if err != nil {
 		return "", err
 	}

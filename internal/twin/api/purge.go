@@ -29,7 +29,7 @@ func (a *api) purge(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s := &search{ctx: ctx}
-	if s.Tenant, err = tenant(w, r); err != nil {
+	if s.Tenant, err = tenant(r); err != nil {
 		return err
 	}
 	drop, err := p.targets(ctx.Target, "drop")

@@ -32,7 +32,7 @@ func (a *api) register(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r); err != nil {
 		return err
 	}
-	t, err := tenant(w, r)
+	t, err := tenant(r)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func registrationID(w http.ResponseWriter, r *http.Request) (tribune.Tenant, str
 	if _, err := readParams(r, "options", "format"); err != nil {
 		return "", "", err
 	}
-	t, err := tenant(w, r)
+	t, err := tenant(r)
 	if err != nil {
 		return "", "", err
 	}

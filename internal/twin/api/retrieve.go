@@ -103,7 +103,7 @@ func hasOne(e twin.View, attrs []tribune.Name, purpose bool) bool {
 func (a *api) named(w http.ResponseWriter, r *http.Request) (*found, tribune.EntityID, error) {
 	f := &found{}
 	var err error
-	if f.tenant, err = tenant(w, r); err != nil {
+	if f.tenant, err = tenant(r); err != nil {
 		return nil, "", err
 	}
 	id, err := jsonld.ID(r.PathValue("id"))

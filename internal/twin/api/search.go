@@ -98,7 +98,7 @@ func newSearch(w http.ResponseWriter, r *http.Request, ctx *jsonld.Context, p pa
 	if err != nil {
 		return nil, err
 	}
-	if s.Tenant, err = tenant(w, r); err != nil {
+	if s.Tenant, err = tenant(r); err != nil {
 		return nil, err
 	}
 	if s.view, err = p.entityView(r, ctx, o); err != nil {

@@ -146,7 +146,7 @@ func (a *api) snapshotOf(w http.ResponseWriter, r *http.Request) (tribune.Tenant
 	if !slices.ContainsFunc(inSnapshots, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }) {
 		return "", fmt.Errorf("%w: this operation on a snapshot (clause 5.5.15)", tribune.ErrUnsupported)
 	}
-	t, err := tenantNamed(w, r)
+	t, err := tenantNamed(r)
 	if err != nil {
 		return "", err
 	}

@@ -39,7 +39,7 @@ func (a *api) snapshotTenant(w http.ResponseWriter, r *http.Request, known ...st
 	if _, err := readParams(r, append(known, "local")...); err != nil {
 		return "", err
 	}
-	return tenant(w, r)
+	return tenant(r)
 }
 
 // readSnapshot reads a Snapshot from a body.

@@ -24,7 +24,7 @@ func (a *api) sourceIdentity(w http.ResponseWriter, r *http.Request) error {
 	if a.Sources == nil {
 		return fmt.Errorf("%w: this hub has no name among context sources", errNoIdentity)
 	}
-	t, err := tenant(w, r)
+	t, err := tenant(r)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (a *api) writeOrOwn(do action) action {
 		if err != nil {
 			return a.write(do)(w, r)
 		}
-		t, err := tenant(w, r)
+		t, err := tenant(r)
 		if err != nil {
 			return a.write(do)(w, r)
 		}
@@ -169,7 +169,7 @@ func (a *api) listSubscriptions(w http.ResponseWriter, r *http.Request) error {
 	caller := web.CallerOf(r.Context())
 	own := func(s notify.Subscription) bool { return caller.Known() && s.By() == caller.Actor }
 	if caller.Known() && a.MayWrite(caller) != nil {
-		t, err := tenant(w, r)
+		t, err := tenant(r)
 		if err != nil {
 			return err
 		}

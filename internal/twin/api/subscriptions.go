@@ -59,7 +59,7 @@ func (a *api) subscriptionBody(w http.ResponseWriter, r *http.Request) (tribune.
 	if _, err := readParams(r, "local"); err != nil {
 		return "", payload{}, err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return "", payload{}, err
 	}
@@ -92,7 +92,7 @@ func (a *api) deleteSubscription(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r, "local"); err != nil {
 		return err
 	}
-	tenant, err := tenant(w, r)
+	tenant, err := tenant(r)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (a *api) shownSubscriptions(w http.ResponseWriter, r *http.Request, known .
 		return s, err
 	}
 	s.sysAttrs = o["sysAttrs"]
-	if s.tenant, err = tenant(w, r); err != nil {
+	if s.tenant, err = tenant(r); err != nil {
 		return s, err
 	}
 	if s.ctx, err = a.linkedContext(r); err != nil {

@@ -39,7 +39,7 @@ func (a *api) retrieveTemporal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s := &pastSearch{search: search{Query: twin.Query{Limit: 1}}, one: true}
-	if s.Tenant, err = tenant(w, r); err != nil {
+	if s.Tenant, err = tenant(r); err != nil {
 		return err
 	}
 	id, err := jsonld.ID(r.PathValue("id"))

@@ -28,7 +28,7 @@ type pastSearch struct {
 // pastQuery reads a query for entities (clause 5.7.4.4).
 func (a *api) pastQuery(w http.ResponseWriter, r *http.Request, ctx *jsonld.Context, p params, selectors ...selectorBody) (s *pastSearch, err error) {
 	s = &pastSearch{search: search{ctx: ctx}}
-	if s.Tenant, err = tenant(w, r); err != nil {
+	if s.Tenant, err = tenant(r); err != nil {
 		return nil, err
 	}
 	if err := s.read(r, p); err != nil {

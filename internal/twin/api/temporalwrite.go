@@ -47,7 +47,7 @@ func (a *api) pastBody(w http.ResponseWriter, r *http.Request, mode twin.PastMod
 	}
 	if mode == twin.PastUpsert {
 		p.Mode, p.Source = mode, string(web.CallerOf(r.Context()).Actor)
-		p.Tenant, err = tenant(w, r)
+		p.Tenant, err = tenant(r)
 	} else {
 		p, err = a.pastTarget(w, r, mode)
 	}
@@ -71,7 +71,7 @@ func (a *api) pastBody(w http.ResponseWriter, r *http.Request, mode twin.PastMod
 // pastTarget is a change of the evolution in the path.
 func (a *api) pastTarget(w http.ResponseWriter, r *http.Request, mode twin.PastMode) (p twin.Past, err error) {
 	p.Mode, p.Source = mode, string(web.CallerOf(r.Context()).Actor)
-	if p.Tenant, err = tenant(w, r); err != nil {
+	if p.Tenant, err = tenant(r); err != nil {
 		return p, err
 	}
 	p.Entity.ID, err = jsonld.ID(r.PathValue("id"))

@@ -52,7 +52,7 @@ func (a *api) inTenant(do action, creates bool) action {
 		if len(r.Header[tenantKey]) == 0 {
 			return do(w, r)
 		}
-		t, err := tenantNamed(w, r)
+		t, err := tenantNamed(r)
 		if err != nil {
 			return err
 		}
@@ -101,8 +101,8 @@ func (a *api) createTenant(w http.ResponseWriter, r *http.Request, t tribune.Ten
 	return nil
 }
 
-// tenantNamed reads the tenant that a request names and repeats it in the answer (clause 6.3.14); "" = the default tenant.
-func tenantNamed(w http.ResponseWriter, r *http.Request) (tribune.Tenant, error) {
+// tenantNamed reads the tenant that a request names (clause 6.3.14); "" = the default tenant.
+func tenantNamed(r *http.Request) (tribune.Tenant, error) {
 	all := r.Header[tenantKey]
 	if len(all) == 0 {
 		return "", nil
@@ -110,7 +110,6 @@ func tenantNamed(w http.ResponseWriter, r *http.Request) (tribune.Tenant, error)
 	if len(all) > 1 || !tenantName(all[0]) {
 		return "", tribune.Hint(fmt.Errorf("%w: %s must name one tenant", tribune.ErrInvalid, tenantHeader), "Letters, digits, _ - . and :, at most %d.", maxTenantName)
 	}
-	w.Header()[tenantKey] = all
 	return tribune.Tenant(all[0]), nil
 }
 
@@ -124,11 +123,12 @@ func tenantName(name string) bool {
 	return len(name) > 0 && len(name) <= maxTenantName
 }
 
-// echoed repeats the tenant that a request names in every answer, also in those that no operation gives.
+// echoed repeats the tenant that a request names in every answer (clause 6.3.14), also in those that no operation gives. A wrong name is refused
+// by the operation.
 func echoed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.Header[tenantKey]) > 0 {
-			_, _ = tenantNamed(w, r) // a wrong name is refused by the operation
+		if t, err := tenantNamed(r); err == nil && t != "" {
+			w.Header()[tenantKey] = []string{string(t)}
 		}
 		next.ServeHTTP(w, r)
 	})

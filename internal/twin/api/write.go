@@ -116,7 +116,7 @@ func (a *api) deleteEntity(w http.ResponseWriter, r *http.Request) error {
 func (a *api) target(w http.ResponseWriter, r *http.Request, mode twin.Mode) (twin.Mutation, error) {
 	m := twin.Mutation{Mode: mode, Source: string(web.CallerOf(r.Context()).Actor)}
 	var err error
-	if m.Tenant, err = tenant(w, r); err != nil {
+	if m.Tenant, err = tenant(r); err != nil {
 		return m, err
 	}
 	m.Entity.ID, err = jsonld.ID(r.PathValue("id"))
@@ -145,7 +145,7 @@ func (a *api) mutation(w http.ResponseWriter, r *http.Request, mode twin.Mode, i
 		return m, err
 	}
 	m.Common.KeepTypes = simplified && mode == twin.Merge
-	if m.Tenant, err = tenant(w, r); err != nil {
+	if m.Tenant, err = tenant(r); err != nil {
 		return m, err
 	}
 	in, err := a.read(r)
