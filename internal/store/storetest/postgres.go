@@ -38,6 +38,7 @@ type Postgres struct {
 	cred      *syscall.Credential // nil = run as we are
 	server    *exec.Cmd
 	exited    chan error
+	held      int // process of the log's writer, if it is stopped
 	log       *os.File
 	databases int
 }
@@ -192,6 +193,23 @@ func (p *Postgres) psql(ctx context.Context, database, sql string) (string, erro
 // server itself had not yet written is gone. Start recovers.
 func (p *Postgres) Kill() error { return p.signal(syscall.SIGQUIT) }
 
+// HoldLogWriter stops the process that writes the log behind the commits' backs, until the server ends: what no commit waits
+// for then stays in the server's memory.
+func (p *Postgres) HoldLogWriter() error {
+	ctx, cancel := context.WithTimeout(context.Background(), postgresStart)
+	defer cancel()
+	out, err := p.psql(ctx, "postgres", "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(out)
+	if err != nil {
+		return fmt.Errorf("the log writer's process: %w", err)
+	}
+	p.held = pid
+	return syscall.Kill(pid, syscall.SIGSTOP)
+}
+
 // Stop ends the server and its connections in good order.
 func (p *Postgres) Stop() error { return p.signal(syscall.SIGINT) }
 
@@ -203,6 +221,12 @@ func (p *Postgres) signal(sig syscall.Signal) error {
 	p.server = nil
 	if err := server.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stopping postgres: %w", err)
+	}
+	if held := p.held; held != 0 { // it cannot answer a signal
+		p.held = 0
+		if err := syscall.Kill(held, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("ending the log writer: %w", err)
+		}
 	}
 	select {
 	case <-p.exited: // its status after a signal says nothing
