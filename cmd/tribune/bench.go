@@ -26,6 +26,7 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 	f.IntVar(&cfg.Rate, "rate", 800, "acts offered a second (act)")
 	f.IntVar(&cfg.Readers, "readers", 1, "readings under way at once (sealed-read)")
 	f.IntVar(&cfg.Subjects, "subjects", 500, "people in one act, at most 1000 (release)")
+	f.IntVar(&cfg.Guardians, "guardians", 4, "of the city, 3 to 9")
 	f.IntVar(&cfg.Entities, "entities", 1000, "car parks that are updated, read and queried")
 	f.IntVar(&cfg.People, "people", 200, "synthetic drivers of the city")
 	f.StringVar(&cfg.Dir, "dir", "", "scratch directory, kept afterwards (default: a temporary one that is removed)")

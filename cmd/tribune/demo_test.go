@@ -178,7 +178,7 @@ func saysDemo(t *testing.T, c *city) {
 	if a := get(t, mistaken, "/ngsi-ld/v1/entities?type=OffStreetParking"); a.Status != 401 || a.Header.Get("Tribune-Mode") != "demo" {
 		t.Errorf("a wrong token: got %d with Tribune-Mode %q, want 401 demo", a.Status, a.Header.Get("Tribune-Mode"))
 	}
-	if page := string(get(t, guest, "/").Body); !strings.Contains(page, `class="banner"`) || !strings.Contains(page, "One machine plays the city and all four guardians") {
+	if page := string(get(t, guest, "/").Body); !strings.Contains(page, `class="banner"`) || !strings.Contains(page, "One machine plays the city and all its guardians") {
 		t.Errorf("the page carries no banner: %.800s", page)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"tribune/internal/web"
 )
 
-// runDemo starts a whole city: a hub, four guardians, and the simulated outside world.
+// runDemo starts a whole city: a hub, its guardians, and the simulated outside world.
 func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	f := flags("demo", log)
 	cfg := city.DemoConfig{Out: out}
@@ -30,7 +30,8 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	f.Float64Var(&cfg.Speed, "speed", 60, "how fast the demo clock runs")
 	f.StringVar(&cfg.ContextMap, "context-map", "", "JSON file {context URL: file beside it}, besides the contexts that are shipped; none is ever downloaded")
 	f.StringVar(&cfg.StoreURL, "store", "", "postgres://... instead of the embedded store")
-	f.IntVar(&cfg.Guardians, "guardians", 4, "how many of the four guardians to start: fewer than three shows a city without quorum")
+	f.IntVar(&cfg.Founders, "founders", 0, "with how many guardians a new city is founded, 3 to 9 (default 4)")
+	f.IntVar(&cfg.Guardians, "guardians", -1, "how many of them to start (default all): one or two of four show a city without quorum")
 	f.Int64Var(&cfg.HourlyFactor, "hourly-factor", 1, "multiplies the offices' hourly limits, at the first start: a benchmark asks for more than a city does")
 	verbose := f.Bool("v", false, "log every request")
 	profile := f.String("cpuprofile", "", "write the hub's CPU profile to this file, from start to stop")

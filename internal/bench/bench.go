@@ -34,6 +34,7 @@ type Config struct {
 	Rate        int           // acts offered a second; 0 = 800
 	Readers     int           // sealed reads under way at once; 0 = 1: the latency of one
 	Subjects    int           // people in one act of release; 0 = 500
+	Guardians   int           // of the city; 0 = 4
 	Entities    int           // car parks that are updated, read and queried; 0 = 1000
 	People      int           // synthetic drivers of the city; 0 = 200
 	Profile     string        // file for the hub's CPU profile; "" = none
@@ -136,7 +137,7 @@ func Open(ctx context.Context, cfg Config) (b *Bench, err error) {
 			return nil, fmt.Errorf("finding this program: %w", err)
 		}
 	}
-	for v, def := range map[*int]int{&cfg.Connections: 64, &cfg.Rate: 800, &cfg.Readers: 1, &cfg.Subjects: 500, &cfg.Entities: 1000, &cfg.People: 200} {
+	for v, def := range map[*int]int{&cfg.Connections: 64, &cfg.Rate: 800, &cfg.Readers: 1, &cfg.Subjects: 500, &cfg.Guardians: 4, &cfg.Entities: 1000, &cfg.People: 200} {
 		if *v == 0 {
 			*v = def
 		}

@@ -27,7 +27,6 @@ type city struct {
 }
 
 const (
-	guardians = 4
 	// speed 1 keeps the replay of measurements from competing with what is measured.
 	speed = "1"
 	// hourly lifts the offices' limits: a benchmark asks for more in ten seconds than a city's inspectors in a day.
@@ -45,7 +44,7 @@ func startCity(ctx context.Context, cfg Config) (c *city, err error) {
 		return nil, fmt.Errorf("making a city: %w", err)
 	}
 	fmt.Fprintf(c.log, "starting a fresh city in %s\n", c.dir)
-	args := []string{"demo", "--dir", c.dir, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--patrol", "0", "--people", strconv.Itoa(cfg.People), "--speed", speed, "--hourly-factor", hourly}
+	args := []string{"demo", "--dir", c.dir, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--patrol", "0", "--people", strconv.Itoa(cfg.People), "--speed", speed, "--hourly-factor", hourly, "--founders", strconv.Itoa(cfg.Guardians)}
 	if cfg.Profile != "" {
 		args = append(args, "--cpuprofile", cfg.Profile)
 	}
@@ -53,7 +52,7 @@ func startCity(ctx context.Context, cfg Config) (c *city, err error) {
 	if c.proc, err = spawn(ctx, cfg.Binary, filepath.Join(cfg.Dir, "city.log"), args...); err != nil {
 		return nil, err
 	}
-	if err = c.await(ctx); err != nil {
+	if err = c.await(ctx, cfg); err != nil {
 		c.proc.destroy()
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func startCity(ctx context.Context, cfg Config) (c *city, err error) {
 	return c, nil
 }
 
-func (c *city) await(ctx context.Context) error {
+func (c *city) await(ctx context.Context, cfg Config) error {
 	err := c.proc.until(ctx, startFor, "the city to be ready", func() error {
 		hub, err := c.as("")
 		if err != nil {
@@ -78,7 +77,7 @@ func (c *city) await(ctx context.Context) error {
 		return err
 	}
 	c.address = strings.TrimPrefix(hub.Base, "http://")
-	for i := range guardians {
+	for i := range cfg.Guardians {
 		data, err := os.ReadFile(filepath.Join(c.dir, "guardians", strconv.Itoa(i+1), "pid"))
 		if err != nil {
 			return fmt.Errorf("finding guardian %d: %w", i+1, err)

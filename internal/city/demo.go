@@ -33,16 +33,12 @@ import (
 const (
 	demoCity   = "birmingham.example"
 	demoOrigin = demoCity + "/record"
-	demoBanner = "One machine plays the city and all four guardians, so nobody is independent of anybody. Car parks and air are real measurements replayed; people and positions are made up."
-	demoT      = 2
-	demoW      = 3
+	demoBanner = "One machine plays the city and all its guardians, so nobody is independent of anybody. Car parks and air are real measurements replayed; people and positions are made up."
 
 	// A demo's people all arrive in one morning, and a benchmark's in a minute: its guardians name faster than an
 	// institution's would.
 	demoNameRate, demoNameBurst = 2000, 20_000
 )
-
-var demoGuardians = []string{"ombudsman.example", "court.example", "university.example", "press-council.example"}
 
 // DemoConfig is what `tribune demo` can be told.
 type DemoConfig struct {
@@ -53,7 +49,8 @@ type DemoConfig struct {
 	Speed        float64
 	StoreURL     string
 	ContextMap   string // see Config
-	Guardians    int    // how many of the four to start
+	Founders     int    // with how many guardians a new city is founded; 0 = as it was founded, else four
+	Guardians    int    // how many of them to start; below 0 = all
 	HourlyFactor int64
 	MQTT         string // HOST:PORT of MQTT, and how many ports above to try
 	MQTTNext     int
@@ -64,12 +61,18 @@ type DemoConfig struct {
 
 // RunDemo runs a whole city until ctx ends.
 func RunDemo(ctx context.Context, cfg DemoConfig) error {
-	if cfg.People < 0 || cfg.People > sim.MaxPeople || cfg.Guardians < 0 || cfg.Guardians > len(demoGuardians) {
-		return fmt.Errorf("%w: 0 to %d people, 0 to %d guardians", tribune.ErrInvalid, sim.MaxPeople, len(demoGuardians))
+	if cfg.People < 0 || cfg.People > sim.MaxPeople {
+		return fmt.Errorf("%w: 0 to %d people", tribune.ErrInvalid, sim.MaxPeople)
 	}
 	d := &demo{DemoConfig: cfg}
 	if err := d.found(); err != nil {
 		return err
+	}
+	if d.Guardians < 0 {
+		d.Guardians = len(d.members)
+	}
+	if d.Guardians > len(d.members) {
+		return fmt.Errorf("%w: the city has %d guardians", tribune.ErrInvalid, len(d.members))
 	}
 	if err := d.listenProvider(ctx); err != nil {
 		return err
@@ -80,7 +83,7 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 	}
 	hub, err := Open(ctx, Config{
 		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL, ContextMap: cfg.ContextMap,
-		T: demoT, W: demoW, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
+		T: d.t, W: d.w, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
 		MQTT:      MQTT{Address: cfg.MQTT, Next: cfg.MQTTNext},
 		Providers: []Provider{{ID: demoProvider, Title: "Demo login", Issuer: d.issuer(), ClientID: demoClient}},
 	})
@@ -104,6 +107,7 @@ type demo struct {
 	sim       *sim.Sim
 	trust     policy.Trust
 	members   []protocol.Member
+	t, w      int // shares that open, co-signatures that publish
 	processes []*process
 
 	providerListener net.Listener
@@ -115,7 +119,12 @@ func (d *demo) found() error {
 	if err := d.Dir.prepare(); err != nil {
 		return err
 	}
-	for i, name := range demoGuardians {
+	n, err := d.founders()
+	if err != nil {
+		return err
+	}
+	d.t, d.w = thresholds(n)
+	for i, name := range demoGuardians[:n] {
 		vkey, err := guardian.Init(d.Dir.Guardian(i+1), name)
 		if err != nil {
 			return fmt.Errorf("preparing guardian %s: %w", name, err)
@@ -186,8 +195,8 @@ func (d *demo) enact() error {
 // run starts what depends on each other in order and waits for the first to end.
 func (d *demo) run(ctx context.Context) error {
 	fmt.Fprintf(d.Out, "Tribune demo: starting %s in %s\n", demoCity, d.Dir)
-	if !d.hub.Keyed() && d.Guardians < len(demoGuardians) {
-		fmt.Fprintf(d.Out, "The guardians' keys do not exist yet, and founding them takes all %d guardians: until then this city serves public data at %s and stores nothing personal\n", len(demoGuardians), d.hub.URL())
+	if !d.hub.Keyed() && d.Guardians < len(d.members) {
+		fmt.Fprintf(d.Out, "The guardians' keys do not exist yet, and founding them takes all %d guardians: until then this city serves public data at %s and stores nothing personal\n", len(d.members), d.hub.URL())
 	}
 	if asked := "http://" + d.Address; d.Next > 0 && d.hub.URL() != asked {
 		fmt.Fprintf(d.Out, "%s is taken; the city is at %s instead\n", asked, d.hub.URL())
@@ -244,7 +253,7 @@ func (d *demo) guard(ctx context.Context, guarded chan<- struct{}) error {
 func (d *demo) live(ctx context.Context, guarded <-chan struct{}) error {
 	// A first start has nothing to show before its guardians' keys exist; a later one shows public data at once.
 	ready := guarded
-	if d.hub.Keyed() && d.Guardians < demoW {
+	if d.hub.Keyed() && d.Guardians < d.w {
 		ready = d.hub.Listening()
 	}
 	select {
@@ -307,7 +316,7 @@ func (d *demo) startGuardians(ctx context.Context) error {
 // configure writes a guardian's configuration anew: the hub's address may have changed.
 func (d *demo) configure(dir string) error {
 	f := guardian.File{
-		Dir: dir, Listen: "127.0.0.1:0", City: demoCity, Hub: d.hub.URL(), LogKey: d.hub.logKey, T: demoT, W: demoW, Demo: true,
+		Dir: dir, Listen: "127.0.0.1:0", City: demoCity, Hub: d.hub.URL(), LogKey: d.hub.logKey, T: d.t, W: d.w, Demo: true,
 		Steward: d.trust.Steward, Council: d.trust.Council, Floors: d.trust.Floors, NameRate: demoNameRate, NameBurst: demoNameBurst,
 	}
 	for _, m := range d.members {

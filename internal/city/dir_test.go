@@ -75,7 +75,7 @@ func TestNobodyElseReadsACitysFiles(t *testing.T) {
 	if _, _, err := noteKey(d.Dir.LogKey(), demoOrigin); err != nil {
 		t.Fatal(err)
 	}
-	g := protocol.Group{City: demoCity, N: 4, T: demoT, W: demoW, Guardians: d.members}
+	g := protocol.Group{City: demoCity, N: 4, T: d.t, W: d.w, Guardians: d.members}
 	_, vkey, err := noteKey(d.Dir.LogKey(), demoOrigin)
 	if err != nil {
 		t.Fatal(err)
@@ -213,5 +213,14 @@ func TestFilesAreWrittenWholeOrNotAtAll(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(path); string(data) != "new" {
 		t.Errorf("got %q", data)
+	}
+}
+
+func TestThresholdsKeepTheRules(t *testing.T) {
+	for n, want := range map[int][2]int{3: {2, 3}, 4: {2, 3}, 5: {3, 4}, 6: {3, 5}, 7: {4, 6}, 8: {4, 6}, 9: {5, 7}} {
+		open, publish := thresholds(n)
+		if [2]int{open, publish} != want || n < 2*open-1 || 2*publish < n+open || publish > n {
+			t.Errorf("%d guardians: %d open, %d publish; want %v", n, open, publish, want)
+		}
 	}
 }
