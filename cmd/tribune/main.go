@@ -7,6 +7,7 @@
 //	tribune ask     --dir DIR --as NAME --plate PLATE ...                ask for personal data, as an office holder does
 //	tribune subscribe new | list | end ID  --as NAME ...                 be told of personal data as they arrive, as an office holder
 //	tribune verify  --trust FILE RECEIPT                                 check a receipt offline, trusting nobody
+//	tribune verifier [--lang LANG]                                       the same as one HTML file, for people to keep
 //	tribune key     --out FILE [--name NAME]                             make a key of an institution or an office holder
 //	tribune sign    --key FILE FILE...                                   sign law files as their issuer
 //	tribune device  new | add FILE | list                                documents and tokens of devices
@@ -56,6 +57,7 @@ func commands() []command {
 		{name: "ask", line: "ask for personal data, as an office holder does", run: runAsk},
 		{name: "subscribe", operands: "VERB", line: "be told of personal data as they arrive: a standing subscription, on record", words: subscribeVerbs, run: runSubscribe},
 		{name: "verify", operands: "RECEIPT", line: "check a receipt offline, trusting nobody", run: runVerify},
+		{name: "verifier", line: "print the verifier of receipts as one HTML file that works offline", run: runVerifier},
 		{name: "key", line: "make a key of an institution or of an office holder", run: runKey},
 		{name: "sign", operands: "FILE...", line: "sign law files as their issuer", run: runSign},
 		{name: "device", operands: "VERB", line: "make a device's document, hand it to the hub, list what is registered", words: deviceVerbs, run: runDevice},

@@ -208,4 +208,5 @@ func (p *Portal) routes() {
 	p.cityRoutes()
 	p.recordRoutes()
 	p.ownRoutes()
+	p.verifierRoutes()
 }

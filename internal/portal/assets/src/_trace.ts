@@ -10,6 +10,17 @@ import type { Trust } from "./_trust";
 /** How far behind the last known use is looked for more: one hidden use is enough to be found out. */
 const AHEAD = 1024;
 
+const POINT = 48; // bytes of a compressed point of G1
+const KEY = 32;
+
+/** The trace key k of what a person keeps: k itself, or the point D(trace ID) from which HKDF-SHA256 makes it. Null where it is neither. */
+export async function keyOf(kept: Bytes | null): Promise<Bytes | null> {
+  if (kept?.length === KEY) return kept;
+  if (kept?.length !== POINT) return null;
+  const d = await crypto.subtle.importKey("raw", kept, "HKDF", false, ["deriveBits"]);
+  return new Uint8Array(await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: label("tracekey") }, d, 8 * KEY));
+}
+
 export async function useTag(k: Bytes, n: number): Promise<string> {
   const key = await crypto.subtle.importKey("raw", k, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   const mac = await crypto.subtle.sign("HMAC", key, concat(label("tag"), u64(n)));

@@ -7,5 +7,5 @@ export { openCheckpoint, type Checkpoint, type Cosignature } from "./_checkpoint
 export { bundlePath, bundles, latest, type Fetch } from "./_log";
 export { verifyReceipt, type Step, type Verified } from "./_receipt";
 export { Refused, type Reason } from "./_refused";
-export { complete, follow, useTag, verifyUse, type Listed, type Trail } from "./_trace";
+export { complete, follow, keyOf, useTag, verifyUse, type Listed, type Trail } from "./_trace";
 export { readTrust, type Trust } from "./_trust";

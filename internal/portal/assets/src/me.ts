@@ -2,6 +2,7 @@
 
 import { complete, follow, fromBase64, latest, readTrust, Refused, verifyReceipt, verifyUse, bundlePath, bundles } from "./_verify";
 import type { Bytes, Checkpoint, Fetch, Listed, Step, Trust } from "./_verify";
+import { Report } from "./_report";
 import { post, problem } from "./_session";
 import { bytes, need, number, reveal, say } from "./_words";
 
@@ -44,48 +45,6 @@ function log(signal: AbortSignal): Fetch {
 async function chosenTrust(): Promise<{ trust: Trust; own: boolean }> {
   const file = need("trust-file", HTMLInputElement).files?.[0];
   return { trust: await readTrust(file ? await file.text() : await fetchText("/trust")), own: file !== undefined };
-}
-
-/** The list of steps of one check, and what came of it. */
-class Report {
-  constructor(
-    private readonly steps: HTMLElement,
-    private readonly verdict: HTMLElement,
-  ) {
-    steps.replaceChildren();
-    verdict.replaceChildren();
-  }
-
-  step(text: string): void {
-    const li = document.createElement("li");
-    li.className = "passed";
-    li.textContent = text;
-    this.steps.append(li);
-  }
-
-  end(kind: "ok" | "no" | "warn", ...lines: string[]): void {
-    const div = document.createElement("div");
-    div.className = `note ${kind}`;
-    div.append(...lines.map((l) => Object.assign(document.createElement("p"), { textContent: l })));
-    this.verdict.replaceChildren(div);
-  }
-
-  failed(err: unknown): void {
-    if (err instanceof DOMException && err.name === "AbortError") return this.end("warn", say("stopped"));
-    if (!(err instanceof Refused)) return this.end("warn", say("cannot", String(err)));
-    // Not to be able to check is not the same as to have found something wrong.
-    const words = err.reason === "fetch" || err.reason === "browser" ? "cannot" : "fails";
-    this.end(words === "fails" ? "no" : "warn", say(words, say(`r-${err.reason}`)), err.message);
-  }
-
-  trust(t: Trust, own: boolean): void {
-    this.step(say(own ? "own" : "server") + " " + (t.need > 0 ? say("trust", t.guardians.length, t.need) : say("trust-any", t.guardians.length)));
-  }
-
-  signatures(c: Checkpoint): void {
-    const when = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
-    this.step(say("signatures", c.origin, c.size, c.cosignatures.map((s) => `${s.name} (${when.format(s.time * 1000)} UTC)`).join("; ")));
-  }
 }
 
 async function checkUse(button: HTMLButtonElement): Promise<void> {
