@@ -16,8 +16,8 @@ type layer struct {
 	why      string
 }
 
-var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/..."}
-var rooms = []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/metrics/...", "internal/backup/...", "internal/sim/..."}
+var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/...", "internal/mirror/...", "internal/tagindex/..."}
+var rooms = []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/rights/...", "internal/metrics/...", "internal/backup/...", "internal/sim/..."}
 var above = []string{"internal/way/...", "internal/portal/...", "internal/service/..."}
 var roof = []string{"internal/city/...", "internal/lab/...", "cmd/...", "internal/drill/...", "internal/bench/..."}
 
@@ -27,7 +27,7 @@ var layers = []layer{
 	{ground, slices.Concat(rooms, above, roof), nil, "policy, ibe, verify, store and web are the ground the rooms stand on"},
 	{rooms, slices.Concat(above, roof), nil, "a room is wired from above and never reaches up"},
 	{above, roof, nil, "only the commands know the city"},
-	{[]string{"internal/guardian/..."}, []string{"internal/gate/...", "internal/record/...", "internal/twin/...", "internal/vault/...", "internal/store/..."}, nil, "a guardian is independent of the house it guards"},
+	{[]string{"internal/guardian/..."}, []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/twin/...", "internal/vault/...", "internal/store/..."}, nil, "a guardian is independent of the house it guards"},
 	{[]string{"internal/gate/..."}, []string{"internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/..."}, nil, "the gate decides; it does not record, release or open"},
 	{[]string{"internal/record/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/twin/..."}, nil, "the record stores leaves; it neither decides nor opens"},
 	{[]string{"internal/vault/..."}, []string{"internal/gate/...", "internal/record/...", "internal/twin/..."}, nil, "the vault cannot put itself on record"},
@@ -36,9 +36,12 @@ var layers = []layer{
 	{[]string{"internal/portal/..."}, []string{"internal/gate/...", "internal/guardian/...", "internal/vault/...", "internal/way/..."}, nil, "the page reads what any visitor may read"},
 	{[]string{"internal/intake/...", "internal/sim/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/..."}, nil, "what arrives goes to the twin and nowhere else"},
 	{[]string{"internal/login/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/..."}, nil, "who somebody is decides nothing by itself"},
+	{[]string{"internal/rights/..."}, []string{"internal/gate/...", "internal/record/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/login/..."}, nil, "what people ask of the city opens nothing and decides nothing"},
 	{[]string{"internal/way/..."}, []string{"internal/twin/...", "internal/intake/...", "internal/sim/..."}, nil, "the way opens what it is handed; it does not search"},
 	{[]string{"law/...", "data/..."}, slices.Concat(rooms, above, roof), nil, "law and data are read by the house and know none of it"},
 	{[]string{"internal/drill/...", "internal/bench/..."}, slices.Concat(rooms, above, []string{"internal/city/..."}), []string{}, "drills and benchmarks drive the built binaries over public surfaces"},
+	{[]string{"internal/watch/..."}, slices.Concat([]string{"ibe/...", "internal/store/..."}, rooms, above, roof), nil, "who watches from outside shares with the house its bytes, the verifier and the law, and nothing else"},
+	{[]string{"internal/mirror/..."}, slices.Concat([]string{"policy/...", "ibe/...", "internal/store/...", "internal/web/..."}, rooms, above, roof), nil, "guardians and outsiders keep their copy with the same few lines"},
 	{[]string{"verify/..."}, []string{"internal/..."}, nil, "anyone can take the verifier away from the house"},
 }
 

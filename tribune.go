@@ -140,6 +140,8 @@ type Mandate struct {
 	Classes     []ClassID
 	MaxSubjects int // per act; 0 = 1
 	From, Until time.Time
+	Disclose    uint32    // a warrant: uses under it are hidden from their subjects until this quarter is over; 0 = they are not
+	Extends     MandateID // a warrant that only puts off the disclosure of what was done under that one; "" = it permits uses
 }
 
 // Window is a span of arrival time, real UTC: From inclusive, Until exclusive. It bounds which segments an act may open.
@@ -172,10 +174,10 @@ const (
 	ActRefusals  ActKind = "refusals"  // a day's count of denials that have no leaf of their own
 	ActStanding  ActKind = "standing"  // be told of sealed values as they arrive, until an end: a subscription
 	ActDelivery  ActKind = "delivery"  // such values told to whom a standing act names
-	ActErase     ActKind = "erase"     // reserved
-	ActIndex     ActKind = "index"     // reserved: daily trace index
+	ActErase     ActKind = "erase"     // delete what is held of a subject, up to and including that day
+	ActIndex     ActKind = "index"     // the daily index of tags, signed by guardians
 	ActDisclose  ActKind = "disclose"  // reserved: end of a hidden investigation
-	ActExtension ActKind = "extension" // reserved: later end, on record, before the end
+	ActExtension ActKind = "extension" // what a warrant hides is disclosed later
 )
 
 // Act is one use of data or power, before it is decided. At is real UTC, the only clock policy sees.

@@ -36,12 +36,15 @@ const (
 	Inspector  tribune.ActorID = "inspector-ward"
 	Planner    tribune.ActorID = "planner-hale"
 	Hub        tribune.ActorID = "hub"
+	Protection tribune.ActorID = "protection-lind"
 	Integrator tribune.ActorID = "integrator-1" // writes with a token; holds no key and is not appointed
+
+	Investigator tribune.ActorID = "investigator-cole" // where the city has a court that issues warrants
 )
 
 func officeOf(a tribune.ActorID) (tribune.OfficeID, bool) {
 	o, ok := map[tribune.ActorID]tribune.OfficeID{
-		Inspector: "parking-inspector", Planner: "planner", Hub: "data-hub", Integrator: "integrator",
+		Inspector: "parking-inspector", Planner: "planner", Hub: "data-hub", Protection: "data-protection", Integrator: "integrator", Investigator: "investigator",
 	}[a]
 	return o, ok
 }
@@ -51,7 +54,8 @@ type Config struct {
 	City    string                                // as in identities: "birmingham.example"
 	Steward string                                // note secret key that signs the set
 	Council string                                // note secret key that signs mandates and appointments
-	Keys    map[tribune.ActorID]ed25519.PublicKey // of Inspector, Planner and Hub
+	Court   string                                // note secret key that signs warrants; "" = no court, no investigator and no warrant
+	Keys    map[tribune.ActorID]ed25519.PublicKey // of Inspector, Planner and Hub; of Protection where the city appoints one; of Investigator where it has a court
 	Now     time.Time
 
 	// HourlyFactor multiplies the hourly limits of offices; 0 = 1. A benchmark's city needs more than a city does.
@@ -67,7 +71,8 @@ type Written struct {
 // names is what the texts may refer to.
 type names struct {
 	City, Steward, Council, CouncilName string
-	From, Until                         string
+	Court, CourtName                    string // "" = none
+	From, Until, Quarter                string
 	Actor, Office, Key                  string
 	factor                              int64
 }
@@ -99,13 +104,26 @@ func write(dir string, c Config) (Written, error) {
 	n := names{
 		City: c.City, Steward: stewardKey, Council: councilKey, CouncilName: council.Name(), factor: max(c.HourlyFactor, 1),
 		From: c.Now.UTC().AddDate(0, 0, -1).Format(time.DateOnly), Until: c.Now.UTC().AddDate(1, 0, 0).Format(time.DateOnly),
+		Quarter: protocol.Quarter(protocol.QuarterOf(c.Now.AddDate(0, 0, warrantDays))),
 	}
-	out, err := signedTexts(n, steward, council)
+	by := issuers{steward: steward, council: council}
+	if c.Court != "" {
+		if by.court, n.Court, err = signer(c.Court); err != nil {
+			return Written{}, err
+		}
+		n.CourtName = by.court.Name()
+	}
+	out, err := signedTexts(n, by)
 	if err != nil {
 		return Written{}, err
 	}
-	for _, actor := range []tribune.ActorID{Inspector, Planner, Hub} {
+	for _, actor := range n.actors(Inspector, Planner, Hub) {
 		if err := appoint(out, n, council, actor, c.Keys[actor]); err != nil {
+			return Written{}, err
+		}
+	}
+	if key, there := c.Keys[Protection]; there {
+		if err := appoint(out, n, council, Protection, key); err != nil {
 			return Written{}, err
 		}
 	}
@@ -129,18 +147,50 @@ func signer(skey string) (note.Signer, string, error) {
 	return s, vkey, err
 }
 
-// signedTexts fills in and signs everything but appointments: the council its mandates, the steward the rest.
-func signedTexts(n names, steward, council note.Signer) (map[string][]byte, error) {
+// actors are these and, where there is a court, the investigator.
+func (n names) actors(always ...tribune.ActorID) []tribune.ActorID {
+	if n.Court == "" {
+		return always
+	}
+	return append(always, Investigator)
+}
+
+// WarrantEnds is the day on which the demo's warrant ends.
+func (n names) WarrantEnds() (string, error) {
+	from, err := time.Parse(time.DateOnly, n.From)
+	return from.AddDate(0, 0, warrantDays).Format(time.DateOnly), err
+}
+
+// warrantDays is how long the demo's warrant lasts.
+const warrantDays = 30
+
+// issuers sign the texts.
+type issuers struct{ steward, council, court note.Signer }
+
+// of is who signs a text; nil = it is left out: without a court there are no warrants.
+func (i issuers) of(name string) note.Signer {
+	warrants := strings.HasPrefix(path.Base(name), "warrant-")
+	switch {
+	case warrants && i.court == nil:
+		return nil
+	case warrants && path.Dir(name) == "mandates":
+		return i.court
+	case path.Dir(name) == "mandates":
+		return i.council
+	}
+	return i.steward
+}
+
+// signedTexts fills in and signs everything but appointments: court and council their mandates, the steward the rest.
+func signedTexts(n names, by issuers) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	err := fs.WalkDir(texts, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Dir(name) == "appointments" {
 			return err
 		}
-		by := steward
-		if path.Dir(name) == "mandates" {
-			by = council
+		if signer := by.of(name); signer != nil {
+			out[name], err = fill(name, n, signer)
 		}
-		out[name], err = fill(name, n, by)
 		return err
 	})
 	return out, err
@@ -173,7 +223,7 @@ func fill(name string, n names, by note.Signer) ([]byte, error) {
 func tokens(n names, into map[tribune.ActorID]string) []byte {
 	var file strings.Builder
 	file.WriteString("# Who may call. A token itself is nowhere on the hub: only its SHA-256 is.\n")
-	for _, actor := range []tribune.ActorID{Inspector, Planner, Integrator} {
+	for _, actor := range n.actors(Inspector, Planner, Protection, Integrator) {
 		var raw [24]byte
 		rand.Read(raw[:])
 		token := "tribune_" + base64.RawURLEncoding.EncodeToString(raw[:])

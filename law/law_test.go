@@ -48,11 +48,11 @@ func TestWrittenLawLoadsAndChecksClean(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if set.City() != "birmingham.example" || len(set.Offices()) != 5 || len(set.Purposes()) != 4 {
+	if set.City() != "birmingham.example" || len(set.Offices()) != 6 || len(set.Purposes()) != 6 {
 		t.Errorf("got city %q with %d offices and %d purposes", set.City(), len(set.Offices()), len(set.Purposes()))
 	}
-	if len(w.Tokens) != 3 || w.Tokens[law.Integrator] == "" {
-		t.Errorf("got tokens for %d callers, want 3 with the integrator's", len(w.Tokens))
+	if len(w.Tokens) != 4 || w.Tokens[law.Integrator] == "" {
+		t.Errorf("got tokens for %d callers, want 4 with the integrator's", len(w.Tokens))
 	}
 	for _, f := range policy.Check(dir) {
 		t.Log(f)

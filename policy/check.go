@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"tribune"
 	"tribune/protocol"
 )
@@ -75,11 +73,11 @@ func (c *checker) check() {
 
 // signatures checks each file against the signers of registers in city.toml.
 func (c *checker) signatures(set *Set) {
-	var known []note.Verifier
+	var known []protocol.DocumentKey
 	var names []string
 	for _, g := range set.signers {
 		if g.may(signsRegisters) {
-			known, names = append(known, g.verifier), append(names, g.Name)
+			known, names = append(known, g.key), append(names, g.Name)
 		}
 	}
 	if len(known) == 0 {
@@ -88,9 +86,13 @@ func (c *checker) signatures(set *Set) {
 	}
 	by := strings.Join(names, " or ")
 	for _, name := range slices.Sorted(maps.Keys(c.files)) {
-		if _, sigs := protocol.SplitDocument(c.files[name]); sigs == "" {
-			c.say(LevelError, name, 0, "let "+by+" sign it", "it is not signed")
-		} else if _, _, err := protocol.OpenDocument(c.files[name], note.VerifierList(known...)); err != nil {
+		_, sigs := protocol.SplitDocument(c.files[name])
+		_, _, err := protocol.OpenSigned(c.files[name], known...)
+		switch {
+		case err == nil:
+		case sigs == "":
+			c.say(LevelError, name, 0, "let "+by+" sign it", "%s", unsigned(c.files[name], "it is not signed"))
+		default:
 			c.say(LevelError, name, 0, "if the change is meant, let "+by+" sign it again", "it is not as it was signed, or not signed by %s", by)
 		}
 	}

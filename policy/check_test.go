@@ -18,7 +18,7 @@ func TestCheckExplainsEveryFile(t *testing.T) {
 		"parking-session (Parking sessions: which vehicle stood where, from when until when) is personal and sealed",
 		"it is about whom licensePlate names (a plate) and kept 30 days",
 		"enforce-parking (Parking enforcement): To check whether a parked vehicle has paid",
-		"parking-inspector (Parking inspector) may: look up the parking sessions of a vehicle; issue a penalty notice. It ends on 2027-11-22",
+		"parking-inspector (Parking inspector) may: look up the parking sessions of a vehicle; issue a penalty notice; explain a use of data to the person. It ends on 2027-11-22",
 		"inspector-looks-up-sessions permits, until it ends on 2027-11-22: A parking inspector may see",
 		"floor-emotion forbids: Nobody may have a machine guess what people feel",
 		"mandate parking-enforcement-2026 lets parking-inspector use parking-session for enforce-parking, at most 50 people in one act, until it ends on 2027-11-22",
@@ -55,7 +55,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		{"policies/parking.cedar", `@until("2027-11-22")`, `@until("2026-12-01")`, "steward", "policy inspector-looks-up-sessions ends soon, on 2026-12-01"},
 		{"policies/parking.cedar", `Office::"parking-inspector"`, `Office::"parking-inspektor"`, "steward", "which is not in the registers"},
 		{"policies/parking.cedar", "context.windowDays", "context.windowWeeks", "steward", "does not hold together"},
-		{"mandates/mobility-study-2026.toml", "until = 2027-11-22", "until = 2026-11-21", "council", "policy planner-studies-sessions cannot be used: no mandate in force names office planner"},
+		{"mandates/warrant-2026-17.toml", "until = 2026-12-21", "until = 2026-11-21", "court", "policy investigator-reads-under-warrant cannot be used: no mandate in force names office investigator"},
 		{"offices.toml", "until = 2027-11-22", "until = 2026-11-01", "steward", "policy inspector-looks-up-sessions can never apply: its office ended on 2026-11-01"},
 		{"classes.toml", `"city:synthetic"`, `"city:driver"`, "steward", "both claim attribute driver"},
 		{"mandates/mobility-study-2026.toml", `"plan-city"`, `"plan-town"`, "council", `is for purpose "plan-town", which is not in the register`},
@@ -87,6 +87,8 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 				doc = sign(t, text, d.steward)
 			case "council":
 				doc = sign(t, text, d.council)
+			case "court":
+				doc = sign(t, text, d.court)
 			case "nobody":
 				doc = []byte(text)
 			}

@@ -24,22 +24,23 @@ const city = "https://uri.etsi.org/ngsi-ld/default-context/"
 
 // demo is the demo city's law with the keys that signed it, so that tests can amend it.
 type demo struct {
-	trust                  policy.Trust
-	files                  map[string][]byte // of the set
-	mandates, appointments map[string][]byte // by id and actor
-	steward, council       string            // secret keys
-	dir                    string
+	trust                   policy.Trust
+	files                   map[string][]byte // of the set
+	mandates, appointments  map[string][]byte // by id and actor
+	steward, council, court string            // secret keys
+	dir                     string
 }
 
 func newDemo(t testing.TB) *demo {
 	t.Helper()
 	d := &demo{dir: filepath.Join(t.TempDir(), "law"), mandates: map[string][]byte{}, appointments: map[string][]byte{}}
 	d.steward, d.council = newKey(t, "birmingham.example/steward"), newKey(t, "birmingham.example/council")
+	d.court = newKey(t, "birmingham.example/court")
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator} {
 		keys[a], _, _ = ed25519.GenerateKey(nil)
 	}
-	w, err := law.Write(d.dir, law.Config{City: "birmingham.example", Steward: d.steward, Council: d.council, Keys: keys, Now: now})
+	w, err := law.Write(d.dir, law.Config{City: "birmingham.example", Steward: d.steward, Council: d.council, Court: d.court, Keys: keys, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (j *judgement) registers() {
 	s, a := j.set, j.act
 	kind := true
 	switch a.Kind {
-	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery:
+	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery, tribune.ActErase, tribune.ActExtension:
 	default:
 		kind = false
 		j.missing("acts of this kind are not decided by policies")
@@ -101,7 +101,7 @@ func (j *judgement) registers() {
 	j.scope()
 	j.lookUp()
 	nobody := a.Count == 0 && a.Scope.LookUp != "" // looked up, and not found
-	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol || a.Kind == tribune.ActDelivery) && a.Count == 0 && !nobody {
+	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol || a.Kind == tribune.ActDelivery || a.Kind == tribune.ActErase || a.Kind == tribune.ActExtension) && a.Count == 0 && !nobody {
 		j.missing("the act says of nobody whom it touches")
 	}
 	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && !looks(a.Kind))
@@ -124,7 +124,7 @@ func (j *judgement) scope() {
 		j.missing("the class of data named is not in the register of classes")
 		return
 	}
-	if !looks(j.act.Kind) && j.act.Kind != tribune.ActDecide {
+	if !looks(j.act.Kind) && j.act.Kind != tribune.ActDecide && j.act.Kind != tribune.ActErase {
 		j.missing("an act of this kind concerns no class of data")
 		j.class = nil
 		return
@@ -203,6 +203,7 @@ func (j *judgement) mandate(doc []byte) {
 	if !j.at.Before(m.Until) {
 		j.missing("the mandate %s ended %s", m.ID, ended(m.Until))
 	}
+	j.warrant(m)
 	j.inForce = len(j.d.Missing) == before
 }
 

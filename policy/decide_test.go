@@ -120,7 +120,7 @@ func TestDecisions(t *testing.T) {
 			text, _ := protocol.SplitDocument(e.Appointment)
 			e.Appointment = sign(t, strings.Replace(text, "until = 2027-11-22", "until = 2026-11-22T09:59:59Z", 1), d.council)
 		}, "", "the appointment ended at 2026-11-22T09:59:59Z"},
-		{"kind that policies do not decide", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Kind = tribune.ActErase }, "", "acts of this kind are not decided by policies"},
+		{"kind that policies do not decide", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Kind = tribune.ActIndex }, "", "acts of this kind are not decided by policies"},
 		{"inspector publishes law", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Kind, a.Scope = tribune.ActLaw, tribune.Scope{} }, "", "no policy permits office parking-inspector to law for purpose enforce-parking"},
 		{"integrator reads", lookup, func(a *tribune.Act, _ *tribune.Evidence) { a.Caller.Office = "integrator" }, "floor-mandate", "the mandate parking-enforcement-2026 does not name this office"},
 	}

@@ -6,7 +6,7 @@
 // purposes, classes and kinds, documents that do not verify, and any error while evaluating a policy all deny. Only
 // ReadFiles and Check touch files, for those who keep the law in a folder.
 //
-// A set is the law of one city, a map from path to signed note (protocol.OpenDocument), every file signed by the steward:
+// A set is the law of one city, a map from path to signed document (protocol.OpenSigned: note or JWS), every file by the steward:
 //
 //	city.toml         the city's name, and which keys may sign what
 //	classes.toml      classes of data: types, attributes, personal or not, who the subject is, how long kept
@@ -24,7 +24,7 @@
 // What a policy sees:
 //
 //	principal  Office::"parking-inspector"
-//	action     Action::"read", "standing", "decide", "enrol", "law", "appoint", "device"
+//	action     Action::"read", "standing", "erase", "decide", "enrol", "law", "appoint", "device"
 //	resource   Class::"parking-session", or City::"birmingham.example" for acts that concern no class
 //	context    purpose, dpv, practices; attrs, personal, categories, keepDays; count, windowDays;
 //	           mandate {id, purpose, issuer, offices, classes, maxSubjects, inForce} where one verifies;

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cedar-policy/cedar-go"
-	"golang.org/x/mod/sumdb/note"
 
 	"tribune"
 	"tribune/protocol"
@@ -40,6 +39,8 @@ type mandateFile struct {
 	MaxSubjects int      `toml:"max_subjects"`
 	From        when     `toml:"from"`
 	Until       when     `toml:"until"`
+	Disclose    string   `toml:"disclose"`
+	Extends     string   `toml:"extends"`
 }
 
 type appointmentFile struct {
@@ -82,6 +83,7 @@ func MandateText(file, text string) (tribune.Mandate, Problems) {
 	for _, c := range f.Classes {
 		m.Classes = append(m.Classes, tribune.ClassID(c))
 	}
+	f.warrant(&m, &bad, file, text)
 	return m, bad
 }
 
@@ -147,12 +149,12 @@ func openPinned(doc []byte, trust Trust) (text, issuer string, err error) {
 	if len(doc) > MaxEvidence {
 		return "", "", fmt.Errorf("document of %d bytes, at most %d: %w", len(doc), MaxEvidence, tribune.ErrTooLarge)
 	}
-	council, err := verifier("council", trust.Council)
+	council, err := pinned("council", trust.Council)
 	if err != nil {
 		return "", "", err
 	}
-	text, _, err = protocol.OpenDocument(doc, note.VerifierList(council))
-	return text, council.Name(), err
+	text, _, err = protocol.OpenSigned(doc, council)
+	return text, council.Name, err
 }
 
 // Words for evidence that does not verify. They quote nothing unverified.
@@ -220,12 +222,15 @@ func (s *Set) openMandate(doc []byte) *mandateEntry {
 		return &mandateEntry{missing: badIssuer}
 	}
 	// The issuer alone is known here: a signature by anybody else, however valid, carries nothing.
-	text, _, err := protocol.OpenDocument(doc, note.VerifierList(issuer.verifier))
+	text, _, err := protocol.OpenSigned(doc, issuer.key)
 	if err != nil || text != claimed {
 		return &mandateEntry{missing: "the mandate's signature is not by its issuer " + issuer.Name}
 	}
 	if len(issuer.Purposes) > 0 && !slices.Contains(issuer.Purposes, m.Purpose) {
 		return &mandateEntry{missing: issuer.Name + " may not issue mandates for this purpose"}
+	}
+	if m.Disclose != 0 && !issuer.may(signsWarrants) {
+		return &mandateEntry{missing: issuer.Name + " may not issue warrants"}
 	}
 	e := &mandateEntry{mandate: m, offices: map[tribune.OfficeID]bool{}, classes: map[tribune.ClassID]bool{}}
 	for _, o := range m.Offices {
@@ -238,7 +243,7 @@ func (s *Set) openMandate(doc []byte) *mandateEntry {
 		e.record[i] = cedar.NewRecord(cedar.RecordMap{
 			"id": cedar.String(m.ID), "purpose": cedar.String(m.Purpose), "issuer": cedar.String(m.Issuer),
 			"offices": stringSet(m.Offices), "classes": stringSet(m.Classes),
-			"maxSubjects": cedar.Long(m.MaxSubjects), "inForce": cedar.Boolean(inForce),
+			"maxSubjects": cedar.Long(m.MaxSubjects), "inForce": cedar.Boolean(inForce), "hidden": cedar.Boolean(m.Disclose != 0),
 		})
 	}
 	return e
@@ -250,13 +255,13 @@ func (s *Set) openAppointment(doc []byte) *appointmentEntry {
 	if len(bad) > 0 {
 		return &appointmentEntry{missing: badAppointment}
 	}
-	var council []note.Verifier
+	var council []protocol.DocumentKey
 	for i := range s.signers {
 		if s.signers[i].may(signsAppointments) {
-			council = append(council, s.signers[i].verifier)
+			council = append(council, s.signers[i].key)
 		}
 	}
-	text, names, err := protocol.OpenDocument(doc, note.VerifierList(council...))
+	text, names, err := protocol.OpenSigned(doc, council...)
 	if err != nil || text != claimed {
 		return &appointmentEntry{missing: badCouncil}
 	}

@@ -14,7 +14,7 @@ func (s *Set) floorAgainst(p Purpose) *Rule {
 	j.basis = &mandateEntry{}
 	j.basis.record[1] = cedar.NewRecord(cedar.RecordMap{
 		"id": cedar.String(""), "purpose": cedar.String(p.ID), "issuer": cedar.String(""), "offices": cedar.NewSet(),
-		"classes": cedar.NewSet(), "maxSubjects": cedar.Long(1), "inForce": cedar.Boolean(true),
+		"classes": cedar.NewSet(), "maxSubjects": cedar.Long(1), "inForce": cedar.Boolean(true), "hidden": cedar.Boolean(false),
 	})
 	_, diag := cedar.Authorize(s.rules, nil, j.request())
 	for _, reason := range diag.Reasons {

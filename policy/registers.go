@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"tribune"
+	"tribune/protocol"
 )
 
 // Purpose is one entry of the register of purposes.
@@ -18,7 +17,8 @@ type Purpose struct {
 	Description string       // in words for citizens
 	DPV         tribune.Name // the W3C Data Privacy Vocabulary's term for it
 	Practices   []tribune.Name
-	Line        int // in purposes.toml; 0 = unknown
+	Hidden      bool // a court's warrant may keep uses for it from their subjects, for a time
+	Line        int  // in purposes.toml; 0 = unknown
 }
 
 // Office is one entry of the register of offices.
@@ -56,7 +56,10 @@ const (
 type cityFile struct {
 	Name   string `toml:"name"`
 	Signer []struct {
-		Key      string   `toml:"key"`
+		Name     string   `toml:"name"` // of a certificate's holder
+		Key      string   `toml:"key"`  // one of these three
+		JWK      string   `toml:"jwk"`
+		Cert     string   `toml:"certificate"`
 		Signs    []string `toml:"signs"`
 		Purposes []string `toml:"purposes"`
 	} `toml:"signer"`
@@ -73,12 +76,12 @@ func readCity(text string) (name string, signers []Signer, bad Problems) {
 	lines := tableLines(text, "signer")
 	for i, e := range f.Signer {
 		line := lineAt(lines, i)
-		v, err := note.NewVerifier(e.Key)
+		key, err := signerKey(e.Name, e.Key, e.JWK, e.Cert)
 		if err != nil {
-			bad.add(FileCity, line, "give a note verifier key: name+hash+base64", "signer %d has no usable key", i+1)
+			bad.add(FileCity, line, `give one of key = "name+hash+base64", jwk = '{"kid": "name", ...}', or certificate = """PEM""" with a name`, "signer %d has no usable key", i+1)
 			continue
 		}
-		s := Signer{Name: v.Name(), Key: e.Key, Signs: e.Signs, verifier: v}
+		s := Signer{Name: key.Name, Key: key.Text, Signs: e.Signs, key: key}
 		for _, p := range e.Purposes {
 			s.Purposes = append(s.Purposes, tribune.PurposeID(p))
 		}
@@ -101,6 +104,19 @@ func readCity(text string) (name string, signers []Signer, bad Problems) {
 	return f.Name, signers, bad
 }
 
+// signerKey reads the one key that a signer's entry gives.
+func signerKey(name, key, jwk, cert string) (protocol.DocumentKey, error) {
+	switch {
+	case key != "" && jwk == "" && cert == "" && name == "" && !strings.HasPrefix(key, "{"):
+		return protocol.ParseDocumentKey(key)
+	case jwk != "" && key == "" && cert == "" && name == "":
+		return protocol.ParseJWK(jwk)
+	case cert != "" && key == "" && jwk == "":
+		return protocol.ParseCertificate(name, cert)
+	}
+	return protocol.DocumentKey{}, tribune.ErrInvalid
+}
+
 type purposesFile struct {
 	Prefix  map[string]string `toml:"prefix"`
 	Purpose []struct {
@@ -109,6 +125,7 @@ type purposesFile struct {
 		Description string   `toml:"description"`
 		DPV         string   `toml:"dpv"`
 		Practices   []string `toml:"practices"`
+		Hidden      bool     `toml:"hidden"`
 	} `toml:"purpose"`
 }
 
@@ -126,7 +143,7 @@ func readPurposes(text string) (list []Purpose, bad Problems) {
 		if e.Title == "" || e.Description == "" {
 			bad.add(FilePurposes, line, "say in plain words what it is for", "purpose %s has no title or no description", short(e.ID))
 		}
-		p := Purpose{ID: tribune.PurposeID(e.ID), Title: e.Title, Description: e.Description, Line: line}
+		p := Purpose{ID: tribune.PurposeID(e.ID), Title: e.Title, Description: e.Description, Hidden: e.Hidden, Line: line}
 		if e.DPV == "" {
 			bad.add(FilePurposes, line, `add the closest term of https://w3id.org/dpv, like dpv = "dpv:RecordManagement"`, "purpose %s has no DPV term", short(e.ID))
 		} else if p.DPV = names.expand(line, e.DPV); p.DPV != "" && !strings.HasPrefix(string(p.DPV), dpvTerms+"#") {

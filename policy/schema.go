@@ -19,7 +19,7 @@ entity Class enum [%s];
 entity City enum [%s];
 type Mandate = {
 	id: String, purpose: String, issuer: String, offices: Set<String>, classes: Set<String>,
-	maxSubjects: Long, inForce: Bool
+	maxSubjects: Long, inForce: Bool, hidden: Bool
 };
 type Context = {
 	purpose: String, dpv: String, practices: Set<String>,
@@ -28,8 +28,9 @@ type Context = {
 	mandate?: Mandate, appointed?: String
 };
 action read, standing appliesTo { principal: [Office], resource: [Class], context: Context };
+action erase appliesTo { principal: [Office], resource: [City, Class], context: Context };
 action decide appliesTo { principal: [Office], resource: [City, Class], context: Context };
-action enrol, law, appoint, device appliesTo { principal: [Office], resource: [City], context: Context };
+action enrol, law, appoint, device, extension appliesTo { principal: [Office], resource: [City], context: Context };
 `
 
 // validator checks policies against this set's registers.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"tribune"
 	"tribune/protocol"
 )
@@ -43,7 +41,7 @@ var _ tribune.Policy = (*Set)(nil)
 // Load reads a set and verifies every file against trust. The error lists what to mend, by file and line; it is a
 // Problems and matches tribune.ErrInvalid.
 func Load(files map[string][]byte, trust Trust) (*Set, error) {
-	steward, err := verifier("steward", trust.Steward)
+	steward, err := pinned("steward", trust.Steward)
 	if err != nil {
 		return nil, fmt.Errorf("loading the law: %w", err)
 	}
@@ -62,21 +60,28 @@ func Load(files map[string][]byte, trust Trust) (*Set, error) {
 }
 
 // openFiles checks names, sizes and the steward's signatures.
-func openFiles(files map[string][]byte, steward note.Verifier) (map[string]string, Problems) {
+func openFiles(files map[string][]byte, steward protocol.DocumentKey) (map[string]string, Problems) {
 	texts, bad := map[string]string{}, checkNames(files)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text, _, err := protocol.OpenDocument(files[name], note.VerifierList(steward))
+		text, _, err := protocol.OpenSigned(files[name], steward)
 		if err != nil {
-			what := "the signature of " + steward.Name() + " does not fit"
-			if _, sigs := protocol.SplitDocument(files[name]); sigs == "" {
-				what = "it is not signed"
-			}
-			bad.add(name, 0, "let "+steward.Name()+" sign it", "%s", what)
+			bad.add(name, 0, "let "+steward.Name+" sign it", "%s", unsigned(files[name], "the signature of "+steward.Name+" does not fit"))
 			continue
 		}
 		texts[name] = text
 	}
 	return texts, bad
+}
+
+// unsigned says why a document has no signature that counts: what it lacks as a document, or else what does not fit.
+func unsigned(doc []byte, misfit string) string {
+	if err := protocol.ExplainDocument(doc); err != nil {
+		return strings.TrimPrefix(err.Error(), tribune.ErrInvalid.Error()+": ")
+	}
+	if _, sigs := protocol.SplitDocument(doc); sigs == "" {
+		return "it is not signed"
+	}
+	return misfit
 }
 
 func checkNames(files map[string][]byte) (bad Problems) {
@@ -161,15 +166,15 @@ func (s *Set) checkSigners() (bad Problems) {
 
 // checkTrust holds the set against what is pinned outside of it.
 func (s *Set) checkTrust(trust Trust) (bad Problems) {
-	if g := s.signer(keyName(trust.Steward)); g == nil || g.Key != trust.Steward || !g.may(signsRegisters) {
+	if g := s.signer(keyName(trust.Steward)); !g.isPinned(trust.Steward) || !g.may(signsRegisters) {
 		bad.add(FileCity, 0, "list the pinned key with signs = [\"registers\"]", "the steward's pinned key is not among the signers of registers")
 	}
 	if trust.Council != "" {
-		if g := s.signer(keyName(trust.Council)); g == nil || g.Key != trust.Council || !g.may(signsAppointments) {
+		if g := s.signer(keyName(trust.Council)); !g.isPinned(trust.Council) || !g.may(signsAppointments) {
 			bad.add(FileCity, 0, "list the pinned key with signs = [\"appointments\"]", "the council's pinned key is not among the signers of appointments")
 		}
 		for _, g := range s.signers {
-			if g.may(signsAppointments) && g.Key != trust.Council {
+			if g.may(signsAppointments) && !g.isPinned(trust.Council) {
 				bad.add(FileCity, 0, "remove appointments from its signs", "%s would sign appointments beside the pinned council", short(g.Name))
 			}
 		}
@@ -180,9 +185,13 @@ func (s *Set) checkTrust(trust Trust) (bad Problems) {
 	return bad
 }
 
-func keyName(vkey string) string {
-	name, _, _ := strings.Cut(vkey, "+")
-	return name
+// keyName is the name of a pinned key's holder.
+func keyName(text string) string {
+	key, err := protocol.ParseDocumentKey(text)
+	if err != nil {
+		return ""
+	}
+	return key.Name
 }
 
 func (s *Set) signer(name string) *Signer {

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Tightens reports whether the new set permits nothing that the old one did not, so that it may take effect at once. It
@@ -10,10 +11,8 @@ import (
 // less or earlier over, an office or purpose less, lower limits, a signer or a right to sign less, shorter keeping, a look-up less).
 // Everything else, however sensible, waits. The string says why not, or what was tightened, in plain words.
 func Tightens(old, new *Set) (bool, string) {
-	for _, compare := range []func(old, new *Set) string{compareCity, compareClasses, comparePurposes, compareOffices, compareRules} {
-		if why := compare(old, new); why != "" {
-			return false, why
-		}
+	if all := Loosens(old, new); len(all) > 0 {
+		return false, all[0]
 	}
 	if old.hash == new.hash {
 		return true, "nothing changes"
@@ -21,57 +20,75 @@ func Tightens(old, new *Set) (bool, string) {
 	return true, "it forbids more, permits less or ends earlier"
 }
 
-func compareCity(old, new *Set) string {
+// Loosens lists everything by which the new set may permit what the old one did not, in plain words, in the order of the files;
+// nothing where it only tightens.
+func Loosens(old, new *Set) []string {
+	var found loosening
+	for _, compare := range []func(old, new *Set, found *loosening){compareCity, compareClasses, comparePurposes, compareOffices, compareRules} {
+		compare(old, new, &found)
+	}
+	return found
+}
+
+type loosening []string
+
+// add keeps each to one plain line: titles and reasons are the words of whoever wants the change, and people read them in a terminal.
+func (l *loosening) add(format string, args ...any) {
+	*l = append(*l, strings.NewReplacer("\n", " ", "\t", " ").Replace(plain(fmt.Sprintf(format, args...))))
+}
+
+func compareCity(old, new *Set, found *loosening) {
 	if old.city != new.city {
-		return "the city has another name"
+		found.add("the city has another name")
 	}
 	for _, n := range new.signers {
 		o := old.signer(n.Name)
 		if o == nil || o.Key != n.Key {
-			return fmt.Sprintf("%s is a new signer or has a new key", n.Name)
+			found.add("%s is a new signer or has a new key", n.Name)
+			continue
 		}
 		for _, what := range n.Signs {
 			if !o.may(what) {
-				return fmt.Sprintf("%s may now sign %s", n.Name, what)
+				found.add("%s may now sign %s", n.Name, what)
 			}
 		}
 		if len(o.Purposes) > 0 && (len(n.Purposes) == 0 || !within(n.Purposes, o.Purposes)) {
-			return fmt.Sprintf("%s may now issue mandates for more purposes", n.Name)
+			found.add("%s may now issue mandates for more purposes", n.Name)
 		}
 	}
-	return ""
 }
 
 func within[T comparable](part, whole []T) bool {
 	return !slices.ContainsFunc(part, func(v T) bool { return !slices.Contains(whole, v) })
 }
 
-func compareClasses(old, new *Set) string {
-	if len(old.classes) != len(new.classes) {
-		return "classes of data were added or removed"
+func compareClasses(old, new *Set, found *loosening) {
+	for _, o := range old.classes {
+		if new.classByID[o.ID] == nil {
+			found.add("class %s is gone: what it describes counts as something else", o.ID)
+		}
 	}
 	for _, n := range new.classes {
 		o := old.classByID[n.ID]
 		if o == nil {
-			return fmt.Sprintf("class %s is new", n.ID)
+			found.add("class %s is new: %s", n.ID, n.Title)
+			continue
 		}
-		longer := n.Keep > o.Keep && o.Keep != 0 || n.Keep == 0 && o.Keep != 0
-		if longer {
-			return fmt.Sprintf("class %s is kept longer", n.ID)
+		if longer := n.Keep > o.Keep && o.Keep != 0 || n.Keep == 0 && o.Keep != 0; longer {
+			found.add("class %s is kept longer", n.ID)
 		}
 		same := n.Title == o.Title && n.Personal == o.Personal && n.Subject == o.Subject && n.SubjectType == o.SubjectType &&
 			slices.Equal(n.Types, o.Types) && slices.Equal(n.Attrs, o.Attrs) && slices.Equal(n.Categories, o.Categories)
 		if !same {
-			return fmt.Sprintf("class %s describes other data", n.ID)
+			found.add("class %s describes other data", n.ID)
 		}
 		if why := compareLookUps(o, &n); why != "" {
-			return why
+			found.add("%s", why)
 		}
 		if n.Keep != o.Keep && new.speaksOfKeep() {
-			return fmt.Sprintf("class %s is kept for another time, and policies depend on it", n.ID)
+			found.add("class %s is kept for another time, and policies depend on it", n.ID)
 		}
 	}
-	return ""
 }
 
 // speaksOfKeep reports whether any policy looks at how long data are kept.
@@ -79,57 +96,56 @@ func (s *Set) speaksOfKeep() bool {
 	return slices.ContainsFunc(s.rules, func(r *Rule) bool { return r.speaksOf("keepDays") })
 }
 
-func comparePurposes(old, new *Set) string {
+func comparePurposes(old, new *Set, found *loosening) {
 	for _, n := range new.purposeList {
 		o := old.purposes[n.ID]
-		if o == nil {
-			return fmt.Sprintf("purpose %s is new", n.ID)
-		}
-		if n.Title != o.Title || n.Description != o.Description || n.DPV != o.DPV || !slices.Equal(n.Practices, o.Practices) {
-			return fmt.Sprintf("purpose %s means something else", n.ID)
-		}
-	}
-	return ""
-}
-
-func compareOffices(old, new *Set) string {
-	for _, n := range new.offices {
-		o := old.officeByID[n.ID]
 		switch {
 		case o == nil:
-			return fmt.Sprintf("office %s is new", n.ID)
-		case n.Title != o.Title || !slices.Equal(n.Powers, o.Powers):
-			return fmt.Sprintf("office %s has other powers", n.ID)
-		case n.Until.After(o.Until):
-			return fmt.Sprintf("office %s ends later", n.ID)
-		case n.Limits.Acts > o.Limits.Acts || n.Limits.Subjects > o.Limits.Subjects:
-			return fmt.Sprintf("office %s may do more in an hour", n.ID)
+			found.add("purpose %s is new: %s", n.ID, n.Title)
+		case n.Title != o.Title || n.Description != o.Description || n.DPV != o.DPV || n.Hidden && !o.Hidden || !slices.Equal(n.Practices, o.Practices):
+			found.add("purpose %s means something else", n.ID)
 		}
 	}
-	return ""
 }
 
-func compareRules(old, new *Set) string {
+func compareOffices(old, new *Set, found *loosening) {
+	for _, n := range new.offices {
+		o := old.officeByID[n.ID]
+		if o == nil {
+			found.add("office %s is new: %s", n.ID, n.Title)
+			continue
+		}
+		if n.Title != o.Title || !slices.Equal(n.Powers, o.Powers) {
+			found.add("office %s has other powers", n.ID)
+		}
+		if n.Until.After(o.Until) {
+			found.add("office %s ends later", n.ID)
+		}
+		if n.Limits.Acts > o.Limits.Acts || n.Limits.Subjects > o.Limits.Subjects {
+			found.add("office %s may do more in an hour", n.ID)
+		}
+	}
+}
+
+func compareRules(old, new *Set, found *loosening) {
 	for _, o := range old.rules {
 		n := new.ruleByID[o.ID]
 		switch {
 		case n == nil && !o.Permit:
-			return fmt.Sprintf("policy %s no longer forbids", o.ID)
+			found.add("policy %s no longer forbids", o.ID)
 		case n == nil && o.mayErr():
 			// While it is there it can fail, and a policy that fails denies.
-			return fmt.Sprintf("policy %s is gone, and its errors denied", o.ID)
+			found.add("policy %s is gone, and its errors denied", o.ID)
 		case n == nil:
-			continue
 		case n.Permit != o.Permit || n.Text != o.Text || n.Because != o.Because || n.Floor != o.Floor:
-			return fmt.Sprintf("policy %s says something else", o.ID)
+			found.add("policy %s says something else", o.ID)
 		case o.Permit && n.Until.After(o.Until):
-			return fmt.Sprintf("policy %s ends later", o.ID)
+			found.add("policy %s ends later", o.ID)
 		}
 	}
 	for _, n := range new.rules {
 		if n.Permit && old.ruleByID[n.ID] == nil {
-			return fmt.Sprintf("policy %s permits something new", n.ID)
+			found.add("policy %s permits something new: %s", n.ID, n.Because)
 		}
 	}
-	return ""
 }

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"tribune/policy"
@@ -89,5 +90,16 @@ func TestShorterKeepingDoesNotTightenWherePoliciesLookAtIt(t *testing.T) {
 	old := load(t, d.files, d.trust)
 	if got, why := policy.Tightens(old, load(t, d.amended(t, "classes.toml", `keep = "30d"`, `keep = "29d"`), d.trust)); got {
 		t.Errorf("got %v (%s)", got, why)
+	}
+}
+
+// What a change says of itself reaches the terminal of the operator who is asked to approve it: its author must not draw there.
+func TestWhatLoosensIsSaidInOnePlainLineEach(t *testing.T) {
+	d := newDemo(t)
+	old := load(t, d.files, d.trust)
+	more := d.amended(t, "policies/parking.cedar", "", "\n@id(\"more\")\n@because(\"More.\\u{1b}[2J\\n\\nIt only tightens.\\u{202e}\")\n@until(\"2027-01-01\")\npermit (principal == Office::\"planner\", action == Action::\"decide\", resource);\n")
+	all := policy.Loosens(old, load(t, more, d.trust))
+	if len(all) != 1 || !strings.Contains(all[0], "More.") || strings.ContainsFunc(all[0], func(r rune) bool { return r < ' ' || r == 0x202e }) {
+		t.Errorf("got %q", all)
 	}
 }

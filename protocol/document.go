@@ -16,8 +16,8 @@ import (
 // MaxDocument bounds a signed document in bytes.
 const MaxDocument = 1 << 20
 
-// A document is a C2SP signed note: readable text, an empty line, and one line per signature. Mandates, appointments,
-// registers and policies are documents. The text of registers is TOML, of policies Cedar.
+// A document is a C2SP signed note: readable text, an empty line, and one line per signature; or a JWS (jws.go). Mandates,
+// appointments, registers and policies are documents. The text of registers is TOML, of policies Cedar.
 
 // SignDocument signs text (it must end in a newline) with one or more note keys.
 func SignDocument(text string, signers ...note.Signer) ([]byte, error) {
@@ -49,9 +49,15 @@ func OpenDocument(msg []byte, known note.Verifiers) (text string, signers []stri
 }
 
 // SplitDocument separates the text of a document from its signature lines without checking them. A file that is not
-// signed yet is all text.
+// signed yet is all text. Of a JWS the text is its payload, and all of it is the signature.
 func SplitDocument(msg []byte) (text string, signatures string) {
 	s := string(msg)
+	if isJWS(msg) {
+		if d, err := readJWS(msg); err == nil {
+			return d.text, s
+		}
+		return s, ""
+	}
 	if i := strings.LastIndex(s, "\n\n\u2014 "); i >= 0 {
 		return s[:i+1], s[i+2:]
 	}

@@ -3,7 +3,6 @@ package protocol
 import (
 	"crypto/ecdh"
 	"crypto/ed25519"
-	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -21,7 +20,8 @@ type Request struct {
 	Private  []byte           `json:"private"` // JCS of Private
 	Salt     []byte           `json:"salt"`    // opens com and input
 	Evidence tribune.Evidence `json:"evidence"`
-	Traces   [][]byte         `json:"traces"` // D(trace ID) per subject in order, 48 bytes each; none for kind enrol
+	Traces   [][]byte         `json:"traces"`           // D(trace ID) per subject in order, 48 bytes each; none for kind enrol
+	Hidden   [][]byte         `json:"hidden,omitempty"` // under a warrant: D(hidden ID) per subject, for its quarter
 }
 
 // Answer is what a guardian returns: a release or a signed refusal, never both.
@@ -126,43 +126,12 @@ func (r *Recipient) Public() []byte { return r.key.PublicKey().Bytes() }
 
 // SealShares encrypts a guardian's shares to the act's recipient.
 func SealShares(recipient []byte, leaf tribune.Hash, epoch uint32, shares []byte) ([]byte, error) {
-	raw, err := ecdh.X25519().NewPublicKey(recipient)
-	if err != nil {
-		return nil, fmt.Errorf("%w: recipient key: %w", tribune.ErrInvalid, err)
-	}
-	pk, err := hpke.NewDHKEMPublicKey(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%w: recipient key: %w", tribune.ErrInvalid, err)
-	}
-	enc, sender, err := hpke.NewSender(pk, hpke.HKDFSHA256(), hpke.AES256GCM(), boxInfo(leaf))
-	if err != nil {
-		return nil, fmt.Errorf("sealing shares: %w", err)
-	}
-	ct, err := sender.Seal(binary.BigEndian.AppendUint32(nil, epoch), shares)
-	if err != nil {
-		return nil, fmt.Errorf("sealing shares: %w", err)
-	}
-	return append(enc, ct...), nil
+	return sealBox(recipient, boxInfo(leaf), epoch, shares)
 }
 
 // OpenShares decrypts one guardian's shares.
 func (r *Recipient) OpenShares(box []byte, leaf tribune.Hash, epoch uint32) ([]byte, error) {
-	if len(box) < 32 {
-		return nil, fmt.Errorf("%w: box of shares is too short", tribune.ErrInvalid)
-	}
-	k, err := hpke.NewDHKEMPrivateKey(r.key)
-	if err != nil {
-		return nil, fmt.Errorf("opening shares: %w", err)
-	}
-	rec, err := hpke.NewRecipient(box[:32], k, hpke.HKDFSHA256(), hpke.AES256GCM(), boxInfo(leaf))
-	if err != nil {
-		return nil, fmt.Errorf("%w: box of shares: %w", tribune.ErrInvalid, err)
-	}
-	shares, err := rec.Open(binary.BigEndian.AppendUint32(nil, epoch), box[32:])
-	if err != nil {
-		return nil, fmt.Errorf("%w: box of shares: %w", tribune.ErrInvalid, err)
-	}
-	return shares, nil
+	return r.openBox(box, boxInfo(leaf), epoch)
 }
 
 func boxInfo(leaf tribune.Hash) []byte { return append(Label("share"), leaf[:]...) }

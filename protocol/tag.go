@@ -27,7 +27,7 @@ func TraceKey(d []byte) ([]byte, error) {
 // UseTag is HMAC-SHA256(k, L(tag) || n u64)[:16], the tag of a subject's n-th use, n = 1, 2, ... (16).
 func UseTag(k []byte, n uint64) tribune.Tag { return tag(k, "tag", n) }
 
-// ErasedTag is HMAC-SHA256(k, L(erased) || m u64)[:16] (32). Reserved: no leaf carries one yet.
+// ErasedTag is HMAC-SHA256(k, L(erased) || m u64)[:16], the tag of a subject's m-th erasure, m = 1, 2, ... (32).
 func ErasedTag(k []byte, m uint64) tribune.Tag { return tag(k, "erased", m) }
 
 func tag(k []byte, label string, n uint64) tribune.Tag {

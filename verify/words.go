@@ -59,6 +59,8 @@ func doing(k tribune.ActKind) string {
 		return "was told of personal data as they arrived, under a standing act"
 	case tribune.ActDecide:
 		return "exercised a power that opens no data"
+	case tribune.ActErase:
+		return "had erased what was held of the subjects, up to that day"
 	case tribune.ActEnrol:
 		return "enrolled subjects, so that they can trace the uses of their data"
 	case tribune.ActLaw:
@@ -69,6 +71,8 @@ func doing(k tribune.ActKind) string {
 		return "published the document of a device that senses"
 	case tribune.ActCeremony:
 		return "passed on a message of the guardians' key ceremony"
+	case tribune.ActIndex:
+		return "published the index of the record's marks, which guardians have signed"
 	case tribune.ActRefusals:
 		return "published a count of refused requests"
 	}

@@ -20,12 +20,12 @@ import (
 	"tribune/law"
 )
 
-// manual is docs/operations.md: its fenced blocks by the words after the fence, in order.
+// manual is a page of docs: its fenced blocks by the words after the fence, in order.
 type manual map[string][]string
 
-func readManual(t *testing.T) manual {
+func readManual(t *testing.T, file string) manual {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/operations.md")
+	text, err := os.ReadFile("../../docs/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func readManual(t *testing.T) manual {
 func (m manual) one(t *testing.T, name string) string {
 	t.Helper()
 	if len(m[name]) != 1 {
-		t.Fatalf("docs/operations.md has %d blocks %q, want one", len(m[name]), name)
+		t.Fatalf("the manual has %d blocks %q, want one", len(m[name]), name)
 	}
 	return m[name][0]
 }
@@ -52,7 +52,7 @@ var members = []struct{ name, key string }{
 // TestARealCityStartsAsTheManualSays follows docs/operations.md: every institution makes its keys, the hub and four guardians
 // start as processes of their own, hold their ceremony, and an act goes its whole way. Then they stop and start again.
 func TestARealCityStartsAsTheManualSays(t *testing.T) {
-	m, root := readManual(t), t.TempDir()
+	m, root := readManual(t, "operations.md"), t.TempDir()
 	hubAddress := freePort(t)
 	replace := []string{
 		"/var/lib/tribune", filepath.Join(root, "hub-host"), "/home/", filepath.Join(root, "home") + "/",
@@ -61,7 +61,7 @@ func TestARealCityStartsAsTheManualSays(t *testing.T) {
 	var listen []string
 	for _, g := range members {
 		listen = append(listen, freePort(t))
-		replace = append(replace, "http://"+g.name+":8431", "http://"+listen[len(listen)-1])
+		replace = append(replace, "https://"+g.name+":8431", "https://"+listen[len(listen)-1])
 	}
 	fill := func(text string, more ...string) string {
 		return strings.NewReplacer(append(more, replace...)...).Replace(text)
@@ -116,7 +116,7 @@ func TestARealCityStartsAsTheManualSays(t *testing.T) {
 			host := guardianHost(i)
 			write(t, fill("/etc/guardian.toml", host...), fill(m.one(t, "guardian.toml"), host...))
 			g := launch(t, fill(m.one(t, "guardian serve"), host...))
-			if got := g.address(t); got != "http://"+listen[i] {
+			if got := g.address(t); got != "https://"+listen[i] {
 				t.Fatalf("%s says it is at %s, want %s", members[i].name, got, listen[i])
 			}
 			running = append(running, g)
@@ -240,7 +240,7 @@ func TestGuardianSaysWhatItLacks(t *testing.T) {
 	write(t, filepath.Join(dir, "unknown.toml"), "dir = \"here\"\nthreshold = 2\n")
 	write(t, filepath.Join(dir, "empty.toml"), "dir = \"here\"\n")
 	for line, want := range map[string]string{
-		"guardian":                             "guardian init  --dir DIR --name NAME",
+		"guardian":                             "guardian init ",
 		"guardian dance":                       `unknown command "dance"`,
 		"guardian init --dir here":             "init needs --dir and --name",
 		"guardian serve":                       "serve needs --config",

@@ -83,9 +83,16 @@ func runKey(ctx context.Context, args []string, out, log io.Writer) error {
 // runSign replaces the signature of law files by one of the given key.
 func runSign(ctx context.Context, args []string, out, log io.Writer) error {
 	f := flags("sign", log)
-	keyFile := f.String("key", "", "the issuer's note secret key file (required)")
+	keyFile := f.String("key", "", "the issuer's note secret key file, or with --jws a PKCS #8 key in PEM (required)")
+	jws := f.Bool("jws", false, "write a JWS (RFC 7515, profile of JAdES baseline B) instead of a signed note")
+	name := f.String("name", "", "with --jws and a PEM key: the signer's name in city.toml")
+	certificate := f.String("certificate", "", "with --jws: the certificate, in PEM, that city.toml pins")
+	printKey := f.Bool("print-key", false, "with --jws: print the public key as city.toml pins it, and sign nothing")
 	if err := parse(f, args); err != nil {
 		return err
+	}
+	if *jws {
+		return signJWS(*keyFile, *name, *certificate, *printKey, f.Args(), out)
 	}
 	if *keyFile == "" || f.NArg() == 0 {
 		return tribune.Hint(fmt.Errorf("%w: name a key and the files to sign", errUsage), "tribune sign --key steward.key classes.toml policies/*.cedar")

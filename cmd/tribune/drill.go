@@ -26,7 +26,7 @@ func runDrill(ctx context.Context, args []string, out, log io.Writer) error {
 	switch {
 	case len(names) == 1 && names[0] == "list":
 		for _, d := range drill.All() {
-			fmt.Fprintf(out, "%-13s %s\n", d.Name, d.Line)
+			fmt.Fprintf(out, "%-17s %s\n", d.Name, d.Line)
 		}
 		return nil
 	case len(names) == 1 && names[0] == "all":

@@ -6,10 +6,17 @@
 //	tribune check   DIR                                                  explain a city's configuration and law, file by file
 //	tribune ask     --dir DIR --as NAME --plate PLATE ...                ask for personal data, as an office holder does
 //	tribune subscribe new | list | end ID  --as NAME ...                 be told of personal data as they arrive, as an office holder
+//	tribune erase   ask | state N | epoch | rotate                       have a person's data erased, on record; replace the epoch key
 //	tribune verify  --trust FILE RECEIPT                                 check a receipt offline, trusting nobody
 //	tribune verifier [--lang LANG]                                       the same as one HTML file, for people to keep
+//	tribune mirror  --trust FILE --record URL ...                        keep and serve a verified copy of a city's record
+//	tribune watch   --trust FILE --record URL ...                        look at a city from outside, and report what does not fit
+//	tribune trace   [recover | desk] --trust FILE ...                    who used your data, from the public record; your key back
+//	tribune investigate extend --as NAME ...                             put off the disclosure of an investigation, on record
 //	tribune key     --out FILE [--name NAME]                             make a key of an institution or an office holder
-//	tribune sign    --key FILE FILE...                                   sign law files as their issuer
+//	tribune sign    --key FILE [--jws] FILE...                           sign law files as their issuer
+//	tribune law     status | diff [HASH] | withdraw HASH                 changes of law on their way
+//	tribune guardians list | change ... | propose FILE | join            who the guardians are, and changes of that
 //	tribune device  new | add FILE | list                                documents and tokens of devices
 //	tribune backup  --dir DIR --out FILE [--keys]                        back up a running hub
 //	tribune restore --dir DIR --from FILE --epoch-key FILE               put a backup where no hub is
@@ -56,10 +63,18 @@ func commands() []command {
 		{name: "check", operands: "DIR", line: "explain a city's configuration and law, file by file", run: runCheck},
 		{name: "ask", line: "ask for personal data, as an office holder does", run: runAsk},
 		{name: "subscribe", operands: "VERB", line: "be told of personal data as they arrive: a standing subscription, on record", words: subscribeVerbs, run: runSubscribe},
+		{name: "erase", operands: "VERB", line: "have a person's data erased, on record; replace the epoch key", words: eraseVerbs, run: runErase},
 		{name: "verify", operands: "RECEIPT", line: "check a receipt offline, trusting nobody", run: runVerify},
+		{name: "breach", line: "what a breach came to, by the public record; deadlines and drafts", run: runBreach},
+		{name: "investigate", operands: "VERB", line: "put off, under a court's further warrant, when a person learns of an investigation", words: investigateVerbs, run: runInvestigate},
 		{name: "verifier", line: "print the verifier of receipts as one HTML file that works offline", run: runVerifier},
+		{name: "mirror", line: "keep and serve a verified copy of a city's record", run: runMirror},
+		{name: "watch", line: "look at a city from outside, and report what does not fit", run: runWatch},
+		{name: "trace", operands: "VERB", line: "who used your data, proven from the public record; with a verb, get your trace key back", words: traceVerbs, run: runTrace},
 		{name: "key", line: "make a key of an institution or of an office holder", run: runKey},
 		{name: "sign", operands: "FILE...", line: "sign law files as their issuer", run: runSign},
+		{name: "law", operands: "VERB", line: "changes of law on their way: status, diff, withdraw", words: lawVerbs, run: runLaw},
+		{name: "guardians", operands: "VERB", line: "who the guardians are, and changes of who they are", words: guardiansVerbs, run: runGuardians},
 		{name: "device", operands: "VERB", line: "make a device's document, hand it to the hub, list what is registered", words: deviceVerbs, run: runDevice},
 		{name: "backup", line: "back up a running hub", run: runBackup},
 		{name: "restore", line: "put a backup where no hub is", run: runRestore},

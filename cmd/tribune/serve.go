@@ -108,9 +108,12 @@ func runServe(ctx context.Context, args []string, out, log io.Writer) error {
 	return city.Serve(ctx, city.ServeConfig{Dir: city.Dir(*dir), File: *config, Address: *address, Verbose: *verbose, Out: out, Log: log})
 }
 
-// runGuardian is a guardian's process as demo starts it. Its standard input is its parent's life line: however the parent
-// ends, the pipe closes and the guardian ends, too.
+// runGuardian is the command guardian; demo starts guardians by it. The standard input of one that serves is its parent's life line:
+// however the parent ends, the pipe closes and the guardian ends, too.
 func runGuardian(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) == 0 || args[0] != "serve" {
+		return guardian.Main(ctx, args, out)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -142,11 +144,21 @@ func (s session) holds(t *testing.T, c *city, elsewhere string) {
 	}
 }
 
-// copyLog copies a log that is being written: its checkpoint first, since the tiles under a checkpoint never change.
+// copyLog copies a log that is being written: its checkpoint first, since the tiles under a checkpoint never change. A file that is
+// half written may have its final name before it is copied: then once more.
 func copyLog(t *testing.T, to, from string) {
 	t.Helper()
 	write(t, read(t, from, "checkpoint"), to, "checkpoint")
-	copyTree(t, filepath.Join(to, "tile"), filepath.Join(from, "tile"))
+	tiles := filepath.Join(to, "tile")
+	err := fs.ErrNotExist
+	for tries := 0; errors.Is(err, fs.ErrNotExist) && tries < 20; tries++ {
+		if err = os.RemoveAll(tiles); err == nil {
+			err = os.CopyFS(tiles, os.DirFS(filepath.Join(from, "tile")))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // nowhereInClear searches the whole directory of a stopped city for what was sealed, as bytes of files and as what the

@@ -18,9 +18,18 @@ func runVerify(ctx context.Context, args []string, out, log io.Writer) error {
 	trustFile := f.String("trust", "", "file with the keys of the log and its guardians (required; from a source you trust, /trust of a city or its newspaper)")
 	logDir := f.String("log", "", "also verify the log this rests on: a directory in tlog-tiles layout")
 	releases := f.String("releases", "", "also verify the guardians' release statements in this JSON file")
+	chain := f.String("chain", "", "instead of a receipt: follow the guardians from the trust file on, by what a city serves at /group/chain")
+	newTrust := f.String("out", "", "with --chain: write the newest trust file there")
 	asJSON := f.Bool("json", false, "print one JSON object")
 	if err := parse(f, args); err != nil {
 		return err
+	}
+	if *chain != "" && *trustFile != "" && f.NArg() == 0 {
+		trust, err := readTrust(*trustFile)
+		if err != nil {
+			return err
+		}
+		return verifyChain(trust, *chain, *newTrust, out)
 	}
 	if *trustFile == "" || f.NArg() != 1 {
 		return tribune.Hint(fmt.Errorf("%w: name a trust file and one receipt", errUsage), "tribune verify --trust trust.txt receipt.tlog")

@@ -16,6 +16,8 @@
 //   - Every write that was acknowledged before Write began is in the archive.
 //   - The epoch key never is: an archive that held it would undo every erasure after it. A copy of it, or of another key, among the files
 //     that are taken as they are ends the backup.
+//   - An archive says which epoch key opens it, without telling anything about that key: Restore refuses another one, and says so, before
+//     anything is in place. After a rotation an older archive opens for nobody: what was erased since is gone from it, and so is the rest.
 //   - Restore puts nothing in place before every byte is read and held against the manifest; an archive that was cut off has none.
 //   - A restored record is rebuilt before it is opened (record.Rebuild), since guardians may have co-signed more than the archive holds.
 package backup
@@ -55,6 +57,7 @@ type Manifest struct {
 	Store   bool      `json:"store"` // whether the embedded store is in it
 	Keys    []string  `json:"keys"`  // the hub's keys in keys.age, by file name
 	Leaves  uint64    `json:"leaves"`
+	Epoch   []byte    `json:"epoch,omitempty"` // protocol.EpochMark of the key that opens the store; of two, while one follows the other
 	Files   []File    `json:"files"`
 }
 
@@ -77,6 +80,8 @@ type Source struct {
 
 	// Leaves is the record as of now: how many leaves, the checkpoint that was last published (nil = none), and each leaf in order.
 	Leaves func(ctx context.Context) (size uint64, checkpoint []byte, each func(yield func(leaf []byte, err error) bool))
+
+	Epoch func() []byte // the store's mark of epoch keys, nil = there is none yet
 
 	Now func() time.Time // nil = time.Now
 }

@@ -2,6 +2,8 @@ package backup
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 
 	"tribune"
+	"tribune/protocol"
 )
 
 // Restoring says where an archive goes and where the keys come from that it does not hold.
@@ -161,7 +165,29 @@ func (r Restoring) keys(stage string, m Manifest) error {
 		return fmt.Errorf("reading the epoch key: %w", err)
 	}
 	defer clear(epoch)
+	if err := fits(epoch, m); err != nil {
+		return err
+	}
 	return save(filepath.Join(stage, "hub", "keys", epochKeyFile), bytes.NewReader(epoch))
+}
+
+// fits refuses an epoch key under which the backup's store does not open. Archives of older releases do not say which does.
+func fits(text []byte, m Manifest) error {
+	if len(m.Epoch) < protocol.EpochMarkSize {
+		return nil
+	}
+	mark := m.Epoch[len(m.Epoch)-protocol.EpochMarkSize:]
+	key := make([]byte, hex.DecodedLen(len(bytes.TrimSpace(text))))
+	defer clear(key)
+	if _, err := hex.Decode(key, bytes.TrimSpace(text)); err != nil {
+		return fmt.Errorf("%w: the epoch key's file is not hex", tribune.ErrInvalid) // without the offending byte
+	}
+	id := binary.BigEndian.Uint32(mark)
+	if bytes.Equal(protocol.EpochMark(id, key), mark) {
+		return nil
+	}
+	return tribune.Hint(fmt.Errorf("%w: this backup of %s is wrapped under the key of epoch %d, and the key given is another one", tribune.ErrInvalid, m.Made.Format(time.RFC3339), id),
+		"If the epoch key was replaced since (tribune erase rotate, or 30 days after an erasure), its old one is destroyed and nothing sealed in this backup opens any more, neither what was erased nor the rest: take a backup from after that. Public data alone come back with --without-epoch-key.")
 }
 
 func (r Restoring) decrypt(path string) (map[string][]byte, error) {

@@ -22,6 +22,7 @@ import (
 	"github.com/transparency-dev/tessera/api/layout"
 
 	"tribune"
+	"tribune/protocol"
 )
 
 // scratchPrefix names the folder in DIR/hub that holds the store's copy while it is written out. It is on the store's disk, so that the
@@ -75,8 +76,17 @@ func (w *writer) store(ctx context.Context, s Source) error {
 	}
 	defer os.RemoveAll(scratch)
 	dir := filepath.Join(scratch, "store")
+	if s.Epoch != nil {
+		w.manifest.Epoch = s.Epoch()
+	}
 	if err := s.Store(ctx, dir); err != nil {
 		return err
+	}
+	if s.Epoch != nil && !bytes.Equal(w.manifest.Epoch, s.Epoch()) { // half of the store would be under either key
+		return tribune.Hint(fmt.Errorf("%w: the epoch key is being replaced", tribune.ErrConflict), "Make the backup once that has ended: tribune erase epoch.")
+	}
+	if len(w.manifest.Epoch) > protocol.EpochMarkSize {
+		return tribune.Hint(fmt.Errorf("%w: the epoch key is being replaced, and a backup of now would need both keys", tribune.ErrConflict), "Make the backup once that has ended: tribune erase epoch.")
 	}
 	return w.tree(ctx, dir, storeDir, func(string) bool { return true })
 }

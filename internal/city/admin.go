@@ -39,7 +39,7 @@ func (h *Hub) administer(ctx context.Context) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("closing the administrative socket to others: %w", err), listener.Close())
 	}
-	server := web.NewServer(backup.Handler(h.source, h.log))
+	server := web.NewServer(h.admin(backup.Handler(h.source, h.log)))
 	server.WriteTimeout = 0 // an archive takes as long as the disk it goes to
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
@@ -57,7 +57,7 @@ func (h *Hub) source() backup.Source {
 	}
 	s := backup.Source{
 		City: h.cfg.City, Origin: h.cfg.Origin, Version: version, Hub: h.cfg.Dir.path("hub"),
-		Beside: map[string]string{}, Now: h.now,
+		Beside: map[string]string{}, Now: h.now, Epoch: h.epochMark,
 		Leaves: func(ctx context.Context) (uint64, []byte, func(func([]byte, error) bool)) {
 			checkpoint := h.record.Checkpoint() // first: it must not cover more than the leaves
 			return h.record.Size(), checkpoint, leaves(ctx, h)

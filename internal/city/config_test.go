@@ -110,6 +110,8 @@ func TestConfigurationIsReadStrictly(t *testing.T) {
 		"url with a password":        {`url = "https://data.birmingham.example"`, `url = "https://u:p@data.birmingham.example"`},
 		"recipient that is none":     {`recipients = []`, `recipients = ["age1nonsense"]`},
 		"no city":                    {`city = "birmingham.example"`, `city = ""`},
+		"a guardian in clear":        {`url = "https://court.example:8431"`, `url = "http://court.example:8431"`},
+		"a guardian without a host":  {`url = "https://court.example:8431"`, `url = "https:court.example"`},
 		"login in clear":             {`url = "https://data.birmingham.example"`, "url = \"http://data.birmingham.example\"\n#"},
 		"provider without TLS":       {`issuer = "https://id.example"`, `issuer = "http://id.example"`},
 		"provider without client":    {`client_id = "t"`, `client_id = ""`},

@@ -34,7 +34,7 @@ func (f File) validate() error {
 	if err := f.roster().Validate(); err != nil {
 		return err
 	}
-	for _, check := range []func() error{f.checkURL, f.checkAddresses, f.checkPairs, f.checkProviders, f.checkLog, f.checkRecipients, f.checkNotify} {
+	for _, check := range []func() error{f.checkURL, f.checkGuardians, f.checkAddresses, f.checkPairs, f.checkProviders, f.checkLog, f.checkRecipients, f.checkNotify} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -52,6 +52,20 @@ func (f File) checkURL() error {
 	}
 	if u.Scheme == "http" && !loopbackHost(u.Hostname()) && len(f.Login.Provider) > 0 {
 		return tribune.Hint(fmt.Errorf("%w: people would log in at %s in clear", tribune.ErrInvalid, f.URL), "Give the hub a certificate, or a TLS proxy, and write url = \"https://...\".")
+	}
+	return nil
+}
+
+// checkGuardians: what hub and guardians tell each other crosses no network in clear.
+func (f File) checkGuardians() error {
+	for _, g := range f.Guardian {
+		u, err := url.Parse(g.URL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return tribune.Hint(fmt.Errorf("%w: the url of guardian %s is not a scheme and a host", tribune.ErrInvalid, g.Name), `Write url = "https://guardian.example:8431".`)
+		}
+		if u.Scheme == "http" && !loopbackHost(u.Hostname()) {
+			return tribune.Hint(fmt.Errorf("%w: guardian %s would be called in clear", tribune.ErrInvalid, g.Name), "Write https: guardians speak TLS under the key that is pinned here, and need no certificate authority.")
+		}
 	}
 	return nil
 }
@@ -135,6 +149,11 @@ func (f File) Explain(path string) []policy.Finding {
 	x := explainer{file: filepath.Base(path)}
 	x.note("the city is %s, its record %s", f.City, f.Origin)
 	x.note("%d guardians: the shares of %d open, the co-signatures of %d publish", len(f.Guardian), f.Guardians.T, f.Guardians.W)
+	for _, g := range f.Guardian {
+		if strings.HasPrefix(g.URL, "http://") {
+			x.add(policy.LevelWarning, "write https, unless it is a demo's", "guardian %s is called in clear: %s", g.Name, g.URL)
+		}
+	}
 	x.surfaces(f)
 	x.keyFile(path, "this file", f.HoldsPassword(), "it holds the store's password")
 	for _, p := range f.Login.Provider {

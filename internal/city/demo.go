@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/BurntSushi/toml"
@@ -38,6 +39,9 @@ const (
 	// A demo's people all arrive in one morning, and a benchmark's in a minute: its guardians name faster than an
 	// institution's would.
 	demoNameRate, demoNameBurst = 2000, 20_000
+
+	// A newcomer wants to see today's index, not tomorrow's.
+	demoTraceEvery = 2 * time.Minute
 )
 
 // DemoConfig is what `tribune demo` can be told.
@@ -83,7 +87,7 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 	}
 	hub, err := Open(ctx, Config{
 		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL, ContextMap: cfg.ContextMap,
-		T: d.t, W: d.w, Trust: d.trust, TraceMandate: "trace-keeping-2026", Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
+		T: d.t, W: d.w, Trust: d.trust, TraceMandate: "trace-keeping-2026", TraceEvery: demoTraceEvery, TraceBuilt: d.sayIndex, Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
 		MQTT:      MQTT{Address: cfg.MQTT, Next: cfg.MQTTNext},
 		Providers: []Provider{{ID: demoProvider, Title: "Demo login", Issuer: d.issuer(), ClientID: demoClient}},
 	})
@@ -111,6 +115,7 @@ type demo struct {
 	processes []*process
 
 	providerListener net.Listener
+	indexSaid        sync.Once
 }
 
 // found makes what a city has before it starts: keys of institutions, people and guardians, and its law. All of it is
@@ -154,8 +159,16 @@ func (d *demo) enact() error {
 	if err != nil {
 		return err
 	}
+	court, _, err := noteKey(d.Dir.Institution("court"), demoCity+"/court")
+	if err != nil {
+		return err
+	}
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for actor, path := range map[tribune.ActorID]string{law.Inspector: d.Dir.Person(string(law.Inspector)), law.Planner: d.Dir.Person(string(law.Planner)), law.Hub: d.Dir.HubKey()} {
+	for _, actor := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Hub} {
+		path := d.Dir.Person(string(actor))
+		if actor == law.Hub {
+			path = d.Dir.HubKey()
+		}
 		key, err := actorKey(path)
 		if err != nil {
 			return err
@@ -166,14 +179,17 @@ func (d *demo) enact() error {
 	if err := os.RemoveAll(d.Dir.Law()); err != nil {
 		return err
 	}
-	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor})
+	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Court: court, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor})
 	if err != nil {
 		return fmt.Errorf("writing the law: %w", err)
 	}
 	for actor, p := range map[tribune.ActorID]client.Profile{
 		law.Inspector:  {Office: "parking-inspector", Purpose: "enforce-parking", Mandate: "parking-enforcement-2026"},
 		law.Planner:    {Office: "planner", Purpose: "plan-city", Mandate: "mobility-study-2026"},
+		law.Protection: {Office: "data-protection", Purpose: "erasure", Mandate: "erasure-2026"},
 		law.Integrator: {Office: "integrator"},
+
+		law.Investigator: {Office: "investigator", Purpose: "investigate-crime", Mandate: "warrant-2026-17"},
 	} {
 		p.Actor, p.Token = actor, written.Tokens[actor]
 		data, err := json.MarshalIndent(p, "", " ")
@@ -310,7 +326,7 @@ func (d *demo) startGuardians(ctx context.Context) error {
 		d.processes = append(d.processes, p)
 		d.hub.cfg.Guardians = append(d.hub.cfg.Guardians, Guardian{Name: m.Name, Key: m.Key, URL: p.Address})
 	}
-	return nil
+	return d.startLater(ctx)
 }
 
 // configure writes a guardian's configuration anew: the hub's address may have changed.
@@ -318,6 +334,7 @@ func (d *demo) configure(dir string) error {
 	f := guardian.File{
 		Dir: dir, Listen: "127.0.0.1:0", City: demoCity, Hub: d.hub.URL(), LogKey: d.hub.logKey, T: d.t, W: d.w, Demo: true,
 		Steward: d.trust.Steward, Council: d.trust.Council, Floors: d.trust.Floors, NameRate: demoNameRate, NameBurst: demoNameBurst,
+		Issuers: []guardian.Issuer{{URL: d.issuer(), ClientID: demoProgram}},
 	}
 	for _, m := range d.members {
 		f.Members = append(f.Members, guardian.FileMember{Key: m.Key})

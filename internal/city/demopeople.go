@@ -26,6 +26,7 @@ import (
 const (
 	demoProvider = "demo"
 	demoClient   = "tribune"
+	demoProgram  = "tribune-trace"  // people's own programs, by which they recover their trace keys from guardians
 	demoWait     = 30 * time.Second // for one question of the inspector's
 )
 
@@ -62,7 +63,7 @@ func (d *demo) employ() error {
 	var text strings.Builder
 	text.WriteString("# Who of the demo's people is more than a citizen.\n")
 	for _, p := range []struct{ subject, role, actor, office string }{
-		{"inspector", "officer", string(law.Inspector), "parking-inspector"}, {"steward", "steward", "", ""}, {"auditor", "auditor", "", ""}, {"journalist", "journalist", "", ""},
+		{"inspector", "officer", string(law.Inspector), "parking-inspector"}, {"protection", "officer", string(law.Protection), "data-protection"}, {"steward", "steward", "", ""}, {"auditor", "auditor", "", ""}, {"journalist", "journalist", "", ""},
 	} {
 		fmt.Fprintf(&text, "\n[[account]]\nissuer = %q\nsubject = %q\nrole = %q\nuntil = %s\n", d.issuer(), p.subject, p.role, until)
 		if p.actor != "" {
@@ -75,7 +76,7 @@ func (d *demo) employ() error {
 // vouch serves the provider until ctx ends. The citizen is one of the drivers: the same one at every start.
 func (d *demo) vouch(ctx context.Context) error {
 	people := []provider.Person{
-		{Login: "citizen", Name: "Alex Citizen", Role: web.RoleCitizen}, {Login: "inspector", Name: "Sam Ward", Role: "inspector"},
+		{Login: "citizen", Name: "Alex Citizen", Role: web.RoleCitizen}, {Login: "inspector", Name: "Sam Ward", Role: "inspector"}, {Login: "protection", Name: "Jo Lind", Role: "protection"},
 		{Login: "steward", Name: "Robin Steward", Role: web.RoleSteward}, {Login: "auditor", Name: "Kim Auditor", Role: web.RoleAuditor}, {Login: "journalist", Name: "Noor Journalist", Role: web.RoleJournalist},
 	}
 	if name, plate, ok := d.resident(); ok {
@@ -83,7 +84,7 @@ func (d *demo) vouch(ctx context.Context) error {
 	}
 	public := d.hub.Public()
 	p, err := provider.New(provider.Config{
-		Issuer: d.issuer(), Audience: public, ClientID: demoClient, RedirectURIs: []string{public + "/login/callback"}, LogoutURIs: []string{public + "/login"},
+		Issuer: d.issuer(), Audience: public, ClientID: demoClient, NativeID: demoProgram, RedirectURIs: []string{public + "/login/callback"}, LogoutURIs: []string{public + "/login"},
 		People: people, Dir: d.Dir.Provider(), Log: d.Log,
 	})
 	if err != nil {

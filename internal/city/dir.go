@@ -32,6 +32,8 @@ func (d Dir) LogKey() string   { return d.path("hub", "keys", "log.key") }
 func (d Dir) HubKey() string   { return d.path("hub", "keys", "hub.key") }
 func (d Dir) EpochKey() string { return d.path("hub", "keys", "epoch.key") }
 func (d Dir) Group() string    { return d.path("hub", "group.json") }
+func (d Dir) Chain() string    { return d.path("hub", "chain.json") }
+func (d Dir) Change() string   { return d.path("hub", "change.txt") }
 
 // The places beside the hub.
 func (d Dir) Trust() string               { return d.path("trust.txt") }

@@ -53,7 +53,7 @@ var errEnding = tribune.Hint(tribune.ErrBusy, "The hub is stopping. Ask again wh
 // guarded counts the requests that may put something on record, and refuses them once the hub is ending.
 func (h *Hub) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") || r.URL.Path == "/acts" || r.URL.Path == "/devices" {
+		if strings.HasPrefix(r.URL.Path, api.Prefix+"/") || r.URL.Path == "/acts" || r.URL.Path == "/erasures" || r.URL.Path == "/devices" {
 			if !h.ending.begin() {
 				h.problems.Write(w, r, errEnding)
 				return

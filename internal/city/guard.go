@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,13 +32,9 @@ func (h *Hub) openRecord(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the log's key: %w", err)
 	}
-	cfg := record.Config{Dir: h.cfg.Dir.Log(), Origin: h.cfg.Origin, Key: strings.TrimSpace(string(skey)), Quorum: h.cfg.W, Log: h.log}
-	for _, g := range h.cfg.Guardians {
-		key, err := f_note.VKeyToCosignatureV1(g.Key)
-		if err != nil {
-			return fmt.Errorf("key of guardian %s: %w", g.Name, err)
-		}
-		cfg.Witnesses = append(cfg.Witnesses, record.Witness{URL: g.URL, Key: key})
+	cfg := record.Config{Dir: h.cfg.Dir.Log(), Origin: h.cfg.Origin, Key: strings.TrimSpace(string(skey)), Log: h.log, Transport: h.toGuardians()}
+	if cfg.Witnesses, cfg.Quorum, err = h.witnesses(); err != nil {
+		return err
 	}
 	if err := h.recoverRecord(ctx, cfg); err != nil {
 		return fmt.Errorf("recovering the record: %w", err)
@@ -103,10 +100,11 @@ func (h *Hub) guard(ctx context.Context) error {
 	if err := h.openVault(); err != nil {
 		return err
 	}
-	if h.way.Load() == nil {
-		if err := h.openWay(ctx); err != nil {
-			return err
-		}
+	if err := h.openRights(ctx); err != nil {
+		return err
+	}
+	if err := h.openWay(ctx); err != nil {
+		return err
 	}
 	h.wait("the law is put on record")
 	h.reading.Lock() // a reload meanwhile would put papers on record a second time, or others than were read
@@ -117,7 +115,10 @@ func (h *Hub) guard(ctx context.Context) error {
 	if err := h.publishLaw(ctx); err != nil {
 		return err
 	}
-	return h.publishDevicesIfLawful(ctx)
+	if err := h.publishDevicesIfLawful(ctx); err != nil {
+		return err
+	}
+	return h.beginChain(ctx)
 }
 
 // found has the guardians hold their ceremony; its packets travel through the record.
@@ -131,8 +132,34 @@ func (h *Hub) found(ctx context.Context) (protocol.Group, error) {
 	})
 }
 
-// reached is the roster with the addresses the configuration knows.
+// roster is who the guardians are: the members of the group in force, before the founding those of the configuration.
+func (h *Hub) roster() (members []Guardian, t, w int) {
+	group := h.group.Load()
+	if group == nil {
+		return h.cfg.Guardians, h.cfg.T, h.cfg.W
+	}
+	for _, m := range group.Guardians {
+		members = append(members, Guardian{Name: m.Name, Key: m.Key, URL: m.URL})
+	}
+	return members, group.T, group.W
+}
+
+// witnesses are who co-signs the record, and how many must.
+func (h *Hub) witnesses() (list []record.Witness, quorum int, err error) {
+	members, _, quorum := h.roster()
+	for _, g := range members {
+		key, err := f_note.VKeyToCosignatureV1(g.Key)
+		if err != nil {
+			return nil, 0, fmt.Errorf("key of guardian %s: %w", g.Name, err)
+		}
+		list = append(list, record.Witness{URL: g.URL, Key: key})
+	}
+	return list, quorum, nil
+}
+
+// reached is the roster with the addresses the configuration knows; those who came later are where their change said.
 func (h *Hub) reached(group protocol.Group) *protocol.Group {
+	group.Guardians = slices.Clone(group.Guardians)
 	for i := range group.Guardians {
 		for _, g := range h.cfg.Guardians {
 			if g.Key == group.Guardians[i].Key {
@@ -149,8 +176,8 @@ func (h *Hub) openVault() error {
 		return nil
 	}
 	group := h.group.Load()
-	h.guardians = client.New(client.Config{Group: *group, Key: h.logSeed, Log: h.log})
-	v, err := vault.New(vault.Config{City: h.cfg.City, Group: *group, Store: h.store, EpochKey: h.cfg.Dir.EpochKey(), Names: h.guardians, Now: h.now, Log: h.log})
+	h.guardians = client.New(client.Config{Group: *group, Key: h.logSeed, Log: h.log}) // follows changes by Adopt
+	v, err := vault.New(vault.Config{City: h.cfg.City, Group: *group, Store: h.store, EpochKey: h.cfg.Dir.EpochKey(), Rows: way.WrappedRows(), Elsewhere: h.elsewhere, Names: h.guardians, Now: h.now, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("opening the vault: %w", err)
 	}
@@ -159,10 +186,16 @@ func (h *Hub) openVault() error {
 	return nil
 }
 
+// openWay opens the way where it is closed.
 func (h *Hub) openWay(ctx context.Context) error {
+	h.changes.opening.Lock() // Guard, and a change of guardians
+	defer h.changes.opening.Unlock()
+	if h.way.Load() != nil {
+		return nil
+	}
 	v := h.vault.vault.Load()
 	w, err := way.New(ctx, way.Config{
-		Group: *h.group.Load(), Gate: h.gate, Record: h.record, Vault: v, Guardians: h.guardians, Store: h.store,
+		Group: *h.group.Load(), Gate: h.gate, Record: h.record, Vault: v, Guardians: h.guardians, Store: h.store, Holdings: holdings{h.twin, h.notifier},
 		Hub:    tribune.Caller{Actor: hubActor, Office: hubOffice, Purpose: "keep-trace", Mandate: h.cfg.TraceMandate},
 		HubKey: h.hubKey, Now: h.now, Log: h.log,
 	})

@@ -31,6 +31,8 @@ import (
 	"tribune/internal/store"
 	"tribune/internal/store/pebble"
 	"tribune/internal/store/pg"
+	"tribune/internal/tagindex"
+	"tribune/internal/trace"
 	"tribune/internal/twin"
 	"tribune/internal/twin/notify"
 	"tribune/internal/twin/snapshot"
@@ -61,8 +63,10 @@ type Config struct {
 	Guardians []Guardian // how they are reached
 	T, W      int        // shares that open; co-signatures that publish
 
-	Trust        policy.Trust      // whose signatures make law
-	TraceMandate tribune.MandateID // under which the hub enrols people in the trace
+	Trust        policy.Trust          // whose signatures make law
+	TraceMandate tribune.MandateID     // under which the hub enrols people in the trace
+	TraceEvery   time.Duration         // how often the index of tags is made; 0 = once a day, as a city does
+	TraceBuilt   func(tagindex.Latest) // is told of each; nil = nobody
 
 	ContextMap       string // JSON file {context URL: file beside it}, besides the shipped ones; "" = none
 	DownloadContexts bool   // other contexts are downloaded, from public addresses alone
@@ -85,7 +89,7 @@ type MQTT struct {
 type Guardian struct {
 	Name string
 	Key  string // note verifier key
-	URL  string // http://host:port
+	URL  string // https://host:port; in a demo http
 }
 
 // The hub is an office holder too: it enrols subjects, publishes law and appointments.
@@ -123,12 +127,18 @@ type Hub struct {
 	devices   *device.Register
 	leaves    deviceLeaves
 	keys      *browserKeys
+	citizens  *citizens // people's rights
+	traces    *trace.Indexer
+	lawbook   *lawBook
 	login     *login.Login // nil = nobody can log in
 	accounts  accounts
 	portal    *portal.Portal
 	group     atomic.Pointer[protocol.Group]
 	way       atomic.Pointer[way.Way]
 	ending    ending
+	changes   *changes // of guardians
+	seen      guardiansSeen
+	rotator   *rotator               // of epoch keys
 	gauges    *gauges                // metrics
 	reading   sync.Mutex             // one reading of the law's papers at a time
 	waiting   atomic.Pointer[string] // what /readyz waits for; "" = ready
@@ -136,7 +146,7 @@ type Hub struct {
 
 // Open starts a hub up to its public surface: store, law, listener, twin, page. Guard completes it.
 func Open(ctx context.Context, cfg Config) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{opened: make(chan struct{})}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, ""), leaves: newDeviceLeaves()}
+	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{opened: make(chan struct{})}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, ""), leaves: newDeviceLeaves(), rotator: newRotator(), changes: newChanges()}
 	h.keys = newBrowserKeys(h)
 	h.wait("starting")
 	if err := cfg.Dir.prepare(); err != nil {
@@ -150,6 +160,10 @@ func Open(ctx context.Context, cfg Config) (*Hub, error) {
 		return nil, fmt.Errorf("reading the law: %w", err)
 	}
 	if h.listener, err = web.Listen(ctx, cfg.Address, cfg.Next); err != nil {
+		return nil, err
+	}
+	if err := h.openLaw(); err != nil {
+		h.listener.Close()
 		return nil, err
 	}
 	h.gauges = newGauges(h, cfg.Metrics, h.readings)
@@ -223,6 +237,9 @@ func (h *Hub) rooms(ctx context.Context) error {
 	if err := h.openIntake(ctx); err != nil {
 		return err
 	}
+	if err := h.readRights(); err != nil {
+		return err
+	}
 	return h.openLogin()
 }
 
@@ -257,12 +274,18 @@ func (h *Hub) Serve(ctx context.Context) error {
 	group.Go(func() error { return h.portal.Follow(ctx) })
 	group.Go(func() error { return h.intake.serve(ctx) })
 	group.Go(func() error { return h.reloads(ctx) })
+	group.Go(func() error { return h.followLaw(ctx) })
+	group.Go(func() error { return h.followChanges(ctx) })
 	group.Go(func() error { return h.retention(ctx) })
+	group.Go(func() error { return h.rotations(ctx) })
 	group.Go(func() error { return h.twin.Sweep(ctx, h.log) })
 	group.Go(func() error { return h.twin.Pack(ctx, h.log) })
 	group.Go(func() error { return h.notify(ctx) })
 	group.Go(func() error { return h.gauges.run(ctx) })
 	group.Go(func() error { return h.administer(ctx) })
+	group.Go(func() error { return h.seen.follow(ctx, h) })
+	group.Go(func() error { return h.keepRights(ctx) })
+	group.Go(func() error { return h.traces.Run(ctx) })
 	return group.Wait()
 }
 
@@ -270,7 +293,12 @@ func (h *Hub) serve(server *http.Server) error {
 	if h.cfg.Certificate == "" {
 		return server.Serve(h.listener)
 	}
-	return server.ServeTLS(h.listener, h.cfg.Certificate, h.cfg.Key)
+	config, err := h.tls()
+	if err != nil {
+		return err
+	}
+	server.TLSConfig = config
+	return server.ServeTLS(h.listener, "", "")
 }
 
 // Close ends the rooms, the last opened first.

@@ -8,6 +8,8 @@ func (h *Hub) readings(s *metrics.Sources) {
 		d := h.intake.desk.Stats()
 		return metrics.Desk{Messages: d.Messages, Readings: d.Readings, Quarantined: d.Quarantined, Refused: d.Refused, Batches: d.Batches, Waiting: d.Waiting, Full: d.Full}
 	}
+	s.Rights = h.rightsReadings
+	s.Erasures = h.erasureReadings
 	s.MQTT = func() metrics.MQTT {
 		e := h.intake.mqtt.Stats()
 		return metrics.MQTT{

@@ -106,6 +106,36 @@ func (o own) Uses(ctx context.Context, name web.PersonName) ([]portal.Use, error
 		return nil, err
 	}
 	clear(k)
+	return o.published(ctx, uses, 0)
+}
+
+// Disclosed lists the uses that a warrant has hidden from a person until a quarter that is over.
+func (o own) Disclosed(ctx context.Context, name web.PersonName) (all []portal.Use, err error) {
+	w := o.hub.way.Load()
+	if w == nil {
+		return nil, nil // Uses has said so
+	}
+	p, err := o.pseudonym(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := w.Disclosed(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, chain := range slices.Backward(chains) {
+		clear(chain.Key)
+		uses, err := o.published(ctx, chain.Uses, chain.Quarter)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, uses...)
+	}
+	return all, nil
+}
+
+// published are the uses that stand on the published record, newest first.
+func (o own) published(ctx context.Context, uses []way.Use, quarter uint32) ([]portal.Use, error) {
 	slices.Reverse(uses)
 	published := o.hub.record.Published()
 	all := make([]portal.Use, 0, len(uses))
@@ -121,7 +151,7 @@ func (o own) Uses(ctx context.Context, name web.PersonName) ([]portal.Use, error
 		if err != nil {
 			return nil, fmt.Errorf("reading a use on record: %w", err)
 		}
-		all = append(all, portal.Use{Index: u.Index, N: u.N, Tag: u.Tag, Leaf: leaf})
+		all = append(all, portal.Use{Index: u.Index, N: u.N, Tag: u.Tag, Leaf: leaf, Quarter: quarter})
 	}
 	return all, nil
 }

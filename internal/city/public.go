@@ -22,12 +22,20 @@ func (h *Hub) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /record/receipts/{index}", h.receipt)
 	mux.HandleFunc("GET /record/releases/{index}", h.releases)
 	mux.HandleFunc("GET /law/{hash}", h.law)
+	mux.HandleFunc("GET /law/leaves/{index}", h.lawReceipt)
+	mux.HandleFunc("GET /mandates/{id}", showMandate(h.cfg.Dir.Law(), h.problems))
 	mux.HandleFunc("GET /trust", h.trust)
 	mux.HandleFunc("GET /group", h.showGroup)
+	mux.HandleFunc("GET /group/chain", h.showChain)
+	mux.HandleFunc("GET /group/change", h.showChange)
+	mux.HandleFunc("POST /group/change", h.addChange)
 	mux.HandleFunc("POST /acts", h.act)
 	mux.HandleFunc("POST /devices", h.addDevice)
 	mux.HandleFunc("GET /devices/{id}", h.showDevice)
 	mux.Handle("GET /problems/", web.Catalogue())
+	h.erasures(mux)
+	h.extensions(mux)
+	h.openTrace(mux)
 }
 
 func (h *Hub) readyz(w http.ResponseWriter, r *http.Request) {

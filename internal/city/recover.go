@@ -67,17 +67,18 @@ func (h *Hub) recoverRecord(ctx context.Context, cfg record.Config) error {
 // mirrors asks the guardians for what they have mirrored until all that must be heard have answered. Those named in without are not
 // asked: one that lies must not keep the hub from starting either.
 func (h *Hub) mirrors(ctx context.Context, without []string) ([]record.Copy, error) {
-	most := len(h.cfg.Guardians)
-	must := slices.DeleteFunc(slices.Clone(h.cfg.Guardians), func(g Guardian) bool { return slices.Contains(without, g.Name) })
+	roster, t, w := h.roster() // of the backup; those who came since hold no less
+	most := len(roster)
+	must := slices.DeleteFunc(slices.Clone(roster), func(g Guardian) bool { return slices.Contains(without, g.Name) })
 	for _, name := range without {
-		if !slices.ContainsFunc(h.cfg.Guardians, func(g Guardian) bool { return g.Name == name }) {
+		if !slices.ContainsFunc(roster, func(g Guardian) bool { return g.Name == name }) {
 			return nil, fmt.Errorf("%w: no guardian is named %q", tribune.ErrInvalid, name)
 		}
 	}
-	if least := most - h.cfg.W + h.cfg.T; len(must) < least {
+	if least := most - w + t; len(must) < least {
 		return nil, fmt.Errorf("%w: at least %d of %d guardians must be heard before a restored record goes on", tribune.ErrNoQuorum, least, most)
 	}
-	client := &http.Client{Timeout: recoverCall, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: h.toGuardians(), Timeout: recoverCall, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	limit := time.NewTimer(recoverFor)
 	defer limit.Stop()
 	for said := false; ; said = true {

@@ -40,20 +40,20 @@ func (h *Hub) reload(ctx context.Context) error {
 	if err := h.accounts.read(h.cfg.Dir.Accounts()); err != nil {
 		return err
 	}
-	switch proposed, err := h.gate.Proposed(); {
-	case err != nil:
+	if _, err := h.gate.Proposed(); err != nil {
 		h.log.Warn("a changed policy set lies in the law's folder and cannot be loaded; the one in force stays", "err", err)
-	case proposed != nil:
-		h.log.Warn("a changed policy set lies in the law's folder; the one in force stays, since a change of law is not built yet", "set", proposed.Hash().String())
 	}
 	if h.way.Load() == nil {
-		return nil // appointments are put on record once the one way opens
+		return nil // appointments and changes of law are put on record once the one way opens
 	}
 	if err := h.publishAppointments(ctx); err != nil {
 		return fmt.Errorf("putting appointments on record: %w", err)
 	}
 	if err := h.publishDevicesIfLawful(ctx); err != nil {
 		return fmt.Errorf("putting devices on record: %w", err)
+	}
+	if err := h.publishLaw(ctx); err != nil {
+		return fmt.Errorf("changing the law: %w", err)
 	}
 	return nil
 }

@@ -66,24 +66,7 @@ func (h *Hub) own(kind tribune.ActKind) tribune.Act {
 // seal puts a leaf of the hub's own on record and waits for its publication: no subject, no key, signed by the hub's
 // registered key. com commits to document, or to the public part where there is none.
 func (h *Hub) seal(ctx context.Context, act tribune.Act, public json.RawMessage, document []byte, decision tribune.Decision, evidence tribune.Evidence) (index uint64, salt []byte, err error) {
-	if document == nil {
-		document = public
-	}
-	salt = protocol.NewSalt()
-	leaf := protocol.Leaf{
-		Version: protocol.Version, Decision: decision, Public: public, Tags: []tribune.Tag{},
-		Act: protocol.Act{ID: act.ID, Kind: act.Kind, Office: act.Caller.Office, Time: protocol.Time(act.At)},
-	}
-	if leaf.Act.Com, err = protocol.Commitment(salt, document); err != nil {
-		return 0, nil, err
-	}
-	if leaf.Input, err = protocol.InputHash(salt, evidence); err != nil {
-		return 0, nil, err
-	}
-	if leaf.Signature, err = leaf.Act.Sign(h.hubKey); err != nil {
-		return 0, nil, err
-	}
-	data, err := leaf.Encode()
+	data, salt, err := h.ownLeaf(act, public, document, decision, evidence)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -94,6 +77,29 @@ func (h *Hub) seal(ctx context.Context, act tribune.Act, public json.RawMessage,
 		return 0, nil, fmt.Errorf("putting a leaf of kind %s on record: %w", act.Kind, err)
 	}
 	return index, salt, nil
+}
+
+// ownLeaf makes a leaf of the hub's own.
+func (h *Hub) ownLeaf(act tribune.Act, public json.RawMessage, document []byte, decision tribune.Decision, evidence tribune.Evidence) (data, salt []byte, err error) {
+	if document == nil {
+		document = public
+	}
+	salt = protocol.NewSalt()
+	leaf := protocol.Leaf{
+		Version: protocol.Version, Decision: decision, Public: public, Tags: []tribune.Tag{},
+		Act: protocol.Act{ID: act.ID, Kind: act.Kind, Office: act.Caller.Office, Time: protocol.Time(act.At)},
+	}
+	if leaf.Act.Com, err = protocol.Commitment(salt, document); err != nil {
+		return nil, nil, err
+	}
+	if leaf.Input, err = protocol.InputHash(salt, evidence); err != nil {
+		return nil, nil, err
+	}
+	if leaf.Signature, err = leaf.Act.Sign(h.hubKey); err != nil {
+		return nil, nil, err
+	}
+	data, err = leaf.Encode()
+	return data, salt, err
 }
 
 const (
@@ -131,47 +137,4 @@ func (h *Hub) publishAppointment(ctx context.Context, actor tribune.ActorID, doc
 		return fmt.Errorf("keeping where an appointment is on record: %w", err)
 	}
 	return nil
-}
-
-// publishLaw puts the policy set in force on record where the newest one there is another.
-func (h *Hub) publishLaw(ctx context.Context) error {
-	set := h.gate.Set().Hash()
-	published, err := h.lawOnRecord(ctx)
-	if err != nil || published == set.String() {
-		return err
-	}
-	act := h.own(tribune.ActLaw)
-	decision, evidence, err := h.gate.Decide(ctx, act)
-	if err == nil && !decision.Permit {
-		err = &tribune.Denial{Decision: decision}
-	}
-	if err != nil {
-		return fmt.Errorf("deciding the law's publication: %w", err)
-	}
-	public, err := protocol.JCS(map[string]any{"set": set})
-	if err != nil {
-		return err
-	}
-	_, _, err = h.seal(ctx, act, public, nil, decision, evidence)
-	return err
-}
-
-// lawOnRecord is the hash of the newest policy set on record, "" where there is none.
-func (h *Hub) lawOnRecord(ctx context.Context) (hash string, err error) {
-	for entry, err := range h.record.Range(ctx, 0) {
-		if err != nil {
-			return "", fmt.Errorf("looking for the law on record: %w", err)
-		}
-		leaf, err := protocol.DecodeLeaf(entry.Leaf)
-		if err != nil || leaf.Act.Kind != tribune.ActLaw {
-			continue
-		}
-		var public struct {
-			Set string `json:"set"`
-		}
-		if json.Unmarshal(leaf.Public, &public) == nil {
-			hash = public.Set
-		}
-	}
-	return hash, nil
 }

@@ -44,7 +44,7 @@ func (h *Hub) handler() (http.Handler, error) {
 	}
 	inside = api.Present(api.Problems(h.log), inside)
 	return h.gauges.Middleware(web.Wrap(web.Config{
-		Log: h.log, Callers: h.callers(), Demo: h.cfg.Demo != "", Vital: []string{"/log/", "/law/", "/group", "/healthz", "/readyz"},
+		Log: h.log, Callers: h.callers(), Demo: h.cfg.Demo != "", Vital: []string{"/log/", "/trace/", "/law/", "/group", "/healthz", "/readyz"},
 		Own:      []web.Own{{Prefix: gateway.Prefix, MaxBody: gateway.MaxBody}},
 		Surfaces: []web.Surface{{Prefix: api.Prefix + "/", Problems: api.Problems(h.log)}, {Prefix: federation.NotifyPath, Problems: api.Problems(h.log)}},
 	}, inside)), nil
@@ -76,12 +76,13 @@ func (h *Hub) api() (http.Handler, error) {
 
 func (h *Hub) pages(ngsi http.Handler) (*portal.Portal, error) {
 	cfg := portal.Config{
-		City: h.cfg.City, URL: h.Public(), Demo: h.cfg.Demo, Twin: h.twin, Record: h.record, Law: h.gate, Group: h.group.Load,
-		Devices: h.devices, DeviceLeaf: h.deviceOnRecord, Trust: h.trustFile, Releases: h.statements, Facts: h.cfg.Facts, Outside: h.outside, Now: h.now, Log: h.log,
+		City: h.cfg.City, URL: h.Public(), Demo: h.cfg.Demo, Twin: h.twin, Record: h.record, Law: h.gate, LawState: h.lawNow, Group: h.group.Load, Guardians: h.seen.list,
+		Devices: h.devices, DeviceLeaf: h.deviceOnRecord, Trust: h.trustFile, Releases: h.statements, Erasure: h.erasureShown, Facts: h.cfg.Facts, Outside: h.outside, Now: h.now, Log: h.log,
 	}
 	if h.login != nil {
 		cfg.Login, cfg.Passkeys = signs{h.login}, signs{h.login}.passkeys
 		cfg.Own, cfg.Ask, cfg.Keys = own{h}, asker{api: ngsi, hub: h, people: &askers{}}.ask, h.keys
+		cfg.Citizens = h.citizens
 	}
 	return portal.New(cfg)
 }

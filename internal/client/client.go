@@ -176,8 +176,13 @@ func errNoKey() error {
 
 // kindOf is what a request can be an act of: a subscription stands until its end, all else is read once.
 func kindOf(method, path string) tribune.ActKind {
-	if method == http.MethodPost && strings.HasSuffix(path, "/subscriptions") {
+	switch {
+	case method == http.MethodPost && strings.HasSuffix(path, "/subscriptions"):
 		return tribune.ActStanding
+	case method == http.MethodPost && path == "/erasures":
+		return tribune.ActErase
+	case method == http.MethodPost && path == "/extensions":
+		return tribune.ActExtension
 	}
 	return tribune.ActRead
 }

@@ -30,6 +30,9 @@ type city struct {
 	speed  string
 	people int
 	mqtt   string // address to listen on for MQTT
+
+	founders int // guardians it is founded with; 0 = four
+	hourly   int // multiplies the offices' hourly limits; 0 = not
 }
 
 func (p *play) newCity(name string) *city {
@@ -62,18 +65,29 @@ func (c *city) launch(ctx context.Context, guardians int) error {
 		return fmt.Errorf("making a city: %w", err)
 	}
 	c.http.CloseIdleConnections()
+	args := []string{"demo", "--dir", c.dir, "--http", "127.0.0.1:0", "--people", strconv.Itoa(c.people), "--speed", c.speed,
+		"--guardians", strconv.Itoa(guardians), "--mqtt", c.mqtt, "--patrol", "0", "-v"}
+	if c.founders > 0 {
+		args = append(args, "--founders", strconv.Itoa(c.founders))
+	}
+	if c.hourly > 0 {
+		args = append(args, "--hourly-factor", strconv.Itoa(c.hourly))
+	}
 	var err error
-	c.proc, err = c.play.spawn(ctx, c.dir+".log", nil, "demo", "--dir", c.dir, "--http", "127.0.0.1:0",
-		"--people", strconv.Itoa(c.people), "--speed", c.speed, "--guardians", strconv.Itoa(guardians), "--mqtt", c.mqtt, "--patrol", "0", "-v")
+	c.proc, err = c.play.spawn(ctx, c.dir+".log", nil, args...)
 	if err != nil {
 		return err
 	}
 	return c.proc.until(ctx, startFor, "the hub to answer", func() (bool, error) { return c.get(ctx, "/healthz") })
 }
 
-// start launches four guardians and waits until the city is ready.
+// start launches all guardians and waits until the city is ready.
 func (c *city) start(ctx context.Context) error {
-	if err := c.launch(ctx, 4); err != nil {
+	guardians := c.founders
+	if guardians == 0 {
+		guardians = 4
+	}
+	if err := c.launch(ctx, guardians); err != nil {
 		return err
 	}
 	return c.proc.until(ctx, startFor, "the city to be ready", func() (bool, error) { return c.get(ctx, "/readyz") })

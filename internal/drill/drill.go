@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"tribune"
@@ -28,6 +29,7 @@ type Config struct {
 	Kills  int       // of drills crash and mqtt-crash; 0 = 20
 	Rounds int       // of drill mqtt-flood, each a quiet and a flooded part; 0 = 12
 	Every  int       // of drill receipt: every n-th byte of the log's files is altered; 0 = each
+	Short  bool      // one round of what is otherwise done with each guardian in turn, and with each set of them
 	Log    io.Writer // progress, one line a step; nil = none
 }
 
@@ -38,6 +40,7 @@ type Step struct {
 	Seen    string `json:"seen"`
 	Held    bool   `json:"held"`
 	Control bool   `json:"control,omitempty"`
+	Times   int    `json:"times,omitempty"` // how often it was tried, where that is more than once
 }
 
 // Report is one drill played. It holds where every step held and there were both checks and controls.
@@ -61,10 +64,24 @@ func All() []Drill {
 		{"denials", "ask without purpose, with a wrong one, under an expired and a forged mandate", playDenials},
 		{"receipt", "alter every byte of a receipt and of the log it rests on", playReceipt},
 		{"quorum", "start without enough guardians, and lose them while running", playQuorum},
+		{"guardian-loss", "kill -9 guardians under load, one after the other, until too few are left", playGuardianLoss},
+		{"partition", "cut, delay, lose and double what hub and guardians say to each other, under load", playPartition},
+		{"slow-guardian", "make one guardian answer after 5 s or byte by byte, and measure acts", playSlowGuardian},
 		{"breach", "steal the running hub's directory and try to open it", playBreach},
 		{"wide-release", "play a stolen hub that asks the guardians for more than its acts", playWideRelease},
+		{"lying-hub", "play a stolen hub that omits tags, skips, reorders and repeats numbers, mislabels, and invents aliases", playLyingHub},
+		{"replayed-receipt", "show receipts, signatures and requests again: elsewhere, later, for others", playReplayed},
+		{"stale-policy", "decide under a law that is over, was never published, or is not yet in force", playStalePolicy},
+		{"forged-checkpoint", "ask for co-signatures, and show receipts, under checkpoints of other keys, trees and sizes", playForged},
+		{"split-view", "show two trees to every two halves of the guardians, with one of them dishonest", playSplitView},
+		{"rollback", "set the hub's and guardians' directories back to earlier copies", playRollback},
+		{"clock", "put the hub, an officer, and guardians one hour off", playClock},
+		{"coup", "have all of the hub, the steward and t-1 guardians together, and try to open what rests, or to open unseen", playCoup},
+		{"ceremony", "kill whoever takes part while guardians found and renew their keys, and take guardians away for good", playCeremony},
 		{"crash", "kill -9 the hub under load and hold it to what it acknowledged", playCrash},
 		{"restore", "back the running hub up, lose it, and restore it beside guardians who remember more", playRestore},
+		{"investigation", "read under a court's warrant, look for it with every key, and try to hide what no court has allowed", playInvestigation},
+		{"erase", "erase a person under load, before and after the epoch key is replaced, with thieves, backups, kills and a hub that kept copies", playErase},
 		{"mqtt-crash", "kill -9 the hub while real MQTT clients publish, and hold it to every PUBACK", playMQTTCrash},
 		{"mqtt-flood", "flood the hub by MQTT with everything a device must not send, and watch the others' latency", playMQTTFlood},
 	}
@@ -146,11 +163,28 @@ type play struct {
 	cfg    Config
 	report Report
 	procs  []*process
+	ends   []func()
 }
+
+// onEnd has f called when the drill has ended, however it ends, before its processes are.
+func (p *play) onEnd(f func()) { p.ends = append(p.ends, f) }
 
 // check records a check; held is its result.
 func (p *play) check(held bool, tried, want, seen string, args ...any) {
 	p.step(Step{Tried: tried, Want: want, Seen: fmt.Sprintf(seen, args...), Held: held})
+}
+
+// few is n, or 1 of a short drill.
+func (p *play) few(n int) int {
+	if p.cfg.Short {
+		return 1
+	}
+	return n
+}
+
+// times records a check that was tried n times.
+func (p *play) times(n int, held bool, tried, want, seen string, args ...any) {
+	p.step(Step{Tried: tried, Want: want, Seen: fmt.Sprintf(seen, args...), Held: held && n > 0, Times: n})
 }
 
 // control records a positive control.
@@ -159,6 +193,7 @@ func (p *play) control(held bool, tried, want, seen string, args ...any) {
 }
 
 func (p *play) step(s Step) {
+	s.Seen = strings.Join(strings.Fields(s.Seen), " ") // what others answered may have many lines
 	p.report.Steps = append(p.report.Steps, s)
 	fmt.Fprintln(p.cfg.Log, s)
 }
@@ -172,10 +207,16 @@ func (s Step) String() string {
 	if s.Control {
 		kind = "control: "
 	}
+	if s.Times > 0 {
+		kind += fmt.Sprintf("%d times: ", s.Times)
+	}
 	return fmt.Sprintf("%s  %s%s -> %s (want: %s)", mark, kind, s.Tried, s.Seen, s.Want)
 }
 
 func (p *play) end() {
+	for _, f := range p.ends {
+		f()
+	}
 	for _, proc := range p.procs {
 		proc.destroy()
 	}

@@ -4,11 +4,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -50,7 +54,7 @@ func held(t *testing.T, name string, timed ...string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drillFor)
 	t.Cleanup(cancel)
-	rep, err := Run(ctx, name, Config{Binary: program, Dir: t.TempDir(), People: 60, Kills: 3, Rounds: 4, Every: 5, Log: testLog{t}})
+	rep, err := Run(ctx, name, Config{Binary: program, Dir: t.TempDir(), People: 60, Kills: 3, Rounds: 4, Every: 5, Short: true, Log: testLog{t}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +122,65 @@ func TestEndedDrillLeavesNoProcessBehind(t *testing.T) {
 	}
 }
 
+func TestLinkDoesWhatItsFaultSays(t *testing.T) {
+	var heard atomic.Int64
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		heard.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/release" {
+			body = []byte(`{"box":"AAAA"}`)
+		}
+		w.Write(body)
+	}))
+	defer far.Close()
+	l, err := newLink(t.Context(), far.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	for _, c := range []struct {
+		fault fault
+		path  string
+		want  string // "" = no answer
+		heard int64
+		least time.Duration
+	}{
+		{fault{}, "/x", "body", 1, 0},
+		{fault{cut: true}, "/x", "", 0, 0},
+		{fault{delay: 100 * time.Millisecond}, "/x", "body", 1, 100 * time.Millisecond},
+		{fault{lose: 1}, "/x", "", -1, 0},
+		{fault{twice: true}, "/x", "body", 2, 0},
+		{fault{trickle: 20 * time.Millisecond}, "/x", "body", 1, 80 * time.Millisecond},
+		{fault{spoil: true}, "/x", "body", 1, 0},
+		{fault{spoil: true}, "/release", `{"box":"AAAB"}`, 1, 0},
+		{fault{}, "/release", `{"box":"AAAA"}`, 1, 0},
+	} {
+		heard.Store(0)
+		l.set(c.fault)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if c.want != "" {
+			cancel()
+			ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url+c.path, strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, got := time.Now(), ""
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			body, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if got = string(body); err != nil {
+				got = ""
+			}
+		}
+		cancel()
+		if got != c.want || time.Since(began) < c.least || c.heard >= 0 && heard.Load() != c.heard {
+			t.Errorf("%s: got %q after %s, heard %d times; want %q, %d times", c.fault, got, time.Since(began), heard.Load(), c.want, c.heard)
+		}
+	}
+}
+
 func TestUnknownDrillIsRefused(t *testing.T) {
 	if _, err := Run(context.Background(), "nonsense", Config{}); err == nil {
 		t.Error("an unknown drill was played")
@@ -144,4 +207,18 @@ func TestDrillThatCouldNotFailDoesNotHold(t *testing.T) {
 	}
 }
 
-func TestLostHubComesBackFromItsBackup(t *testing.T) { held(t, "restore") }
+func TestLostGuardiansStopNothingOrAllThatIsPersonal(t *testing.T) { held(t, "guardian-loss") }
+func TestPartitionForksAndOpensNothing(t *testing.T)               { held(t, "partition") }
+func TestSlowGuardianIsAskedLast(t *testing.T) {
+	held(t, "slow-guardian", "no guardian is slow: an office reads sessions and acts", "one guardian of four, each in its turn: every message 5s late",
+		"one guardian of four, each in its turn: one byte every 100ms", "one guardian of four, each in its turn: what it releases arrives spoiled")
+}
+func TestOldCopiesMakeNoSecondHistory(t *testing.T)              { held(t, "rollback") }
+func TestForgedCheckpointsAreRefused(t *testing.T)               { held(t, "forged-checkpoint") }
+func TestOneDishonestGuardianSplitsNoView(t *testing.T)          { held(t, "split-view") }
+func TestLawThatIsNotInForceDecidesNothing(t *testing.T)         { held(t, "stale-policy") }
+func TestReplayedReceiptsReleaseNothing(t *testing.T)            { held(t, "replayed-receipt") }
+func TestClocksOneHourOffOpenNothing(t *testing.T)               { held(t, "clock") }
+func TestLyingHubIsRefused(t *testing.T)                         { held(t, "lying-hub") }
+func TestCoupOpensNothingThatRestsAndNothingUnseen(t *testing.T) { held(t, "coup") }
+func TestLostHubComesBackFromItsBackup(t *testing.T)             { held(t, "restore") }

@@ -16,6 +16,7 @@ import (
 type unwrapped struct {
 	headers  []header
 	traces   map[tribune.Pseudonym][]byte // D(trace)
+	hidden   map[tribune.Identity][]byte  // D(hidden)
 	openings [][]byte
 }
 
@@ -27,7 +28,7 @@ type header struct {
 
 // unwrap tries every secret as epoch key: wrapped = 0x01 || epoch u32 || nonce12 || AES-256-GCM(aad L(wrap) || store key).
 func (t *theft) unwrap(secrets []secret) (u unwrapped, err error) {
-	u.traces = map[tribune.Pseudonym][]byte{}
+	u.traces, u.hidden = map[tribune.Pseudonym][]byte{}, map[tribune.Identity][]byte{}
 	var epoch cipher.AEAD
 	for _, p := range t.pairs {
 		kind, parts := wrappedRow(p.Key)
@@ -83,7 +84,11 @@ func (u *unwrapped) take(kind string, parts, data []byte) {
 		return
 	}
 	subject := tribune.Pseudonym([]byte(p))
-	if kind == "t" {
+	switch {
+	case kind == "t" && len(rest) == 8:
+		u.hidden[tribune.Identity{Kind: tribune.IdentityHidden, Pseudonym: subject, Quarter: uint32(binary.BigEndian.Uint64(rest))}] = data
+		return
+	case kind == "t":
 		u.traces[subject] = data
 		return
 	}

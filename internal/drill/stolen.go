@@ -4,17 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
-	"time"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -37,10 +36,15 @@ type stolenHub struct {
 	leaves [][]byte
 	hashes []tlog.Hash // as tlog stores them
 	tags   map[tribune.Tag]bool
-	sizes  map[string]uint64 // what each guardian has co-signed
-	pipes  []*os.File        // life lines of the guardians
+	sizes  map[string]uint64              // what each guardian has co-signed
+	pipes  []*os.File                     // life lines of the guardians
+	procs  []*process                     // the guardians
+	shown  atomic.Pointer[stolenHub]      // the tree that is served; nil = this one
+	told   atomic.Pointer[protocol.Group] // what guardians are told about each other; nil = the truth
+	starts int
 
-	laws map[string][]byte // policy sets by hash, as GET /law/HASH serves them
+	lawsMu sync.Mutex        // guards laws
+	laws   map[string][]byte // policy sets by hash, as GET /law/HASH serves them
 }
 
 // takeOver plays the hub of a city that has been stopped, at its old address, and starts its guardians.
@@ -74,9 +78,17 @@ func (c *city) takeOver(ctx context.Context, leaves [][]byte) (*stolenHub, error
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /log/tile/entries/{path...}", h.bundle)
-	mux.HandleFunc("GET /group", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(h.group) })
+	mux.HandleFunc("GET /group", func(w http.ResponseWriter, r *http.Request) {
+		if told := h.told.Load(); told != nil {
+			json.NewEncoder(w).Encode(told)
+			return
+		}
+		json.NewEncoder(w).Encode(h.group)
+	})
 	mux.HandleFunc("GET /law/{hash}", func(w http.ResponseWriter, r *http.Request) {
+		h.lawsMu.Lock()
 		set, ok := h.laws[r.PathValue("hash")]
+		h.lawsMu.Unlock()
 		if !ok {
 			http.NotFound(w, r)
 			return
@@ -85,6 +97,7 @@ func (c *city) takeOver(ctx context.Context, leaves [][]byte) (*stolenHub, error
 	})
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: callFor}
 	go h.server.Serve(listener)
+	h.procs = make([]*process, len(h.group.Guardians))
 	for i := range h.group.Guardians {
 		if err := h.startGuardian(ctx, c, i); err != nil {
 			h.close()
@@ -99,64 +112,6 @@ func (h *stolenHub) close() {
 	for _, p := range h.pipes {
 		p.Close()
 	}
-}
-
-// startGuardian starts a guardian over the folder that the city left, and waits for its address.
-func (h *stolenHub) startGuardian(ctx context.Context, c *city, i int) error {
-	read, write, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("starting a guardian: %w", err)
-	}
-	defer read.Close() // the child has its own
-	h.pipes = append(h.pipes, write)
-	output := c.play.scratch(fmt.Sprintf("guardian-%d.log", i+1))
-	proc, err := c.play.spawn(ctx, output, read, "guardian", "serve", "--config", c.path("guardians", strconv.Itoa(i+1), "guardian.toml"))
-	if err != nil {
-		return err
-	}
-	m := &h.group.Guardians[i]
-	return proc.until(ctx, startFor, "guardian "+m.Name, func() (bool, error) {
-		data, err := os.ReadFile(output + ".out")
-		if err != nil {
-			return false, err
-		}
-		var ready struct{ Address string }
-		line, _, _ := bytes.Cut(data, []byte("\n"))
-		if json.Unmarshal(line, &ready) != nil || ready.Address == "" {
-			return false, nil
-		}
-		m.URL = ready.Address
-		var status struct{ Size uint64 }
-		if _, body, err := h.call(ctx, http.MethodGet, m.URL, "/status", nil, false); err != nil || json.Unmarshal(body, &status) != nil {
-			return false, err
-		}
-		if status.Size > uint64(len(h.leaves)) {
-			return false, fmt.Errorf("%w: %s holds %d leaves, the stolen log %d", errDrill, m.Name, status.Size, len(h.leaves))
-		}
-		h.sizes[m.Name] = status.Size
-		return true, nil
-	})
-}
-
-// call is one request to a guardian; signed says whether to authenticate as the hub.
-func (h *stolenHub) call(ctx context.Context, method, base, path string, body []byte, signed bool) (int, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	if signed {
-		now := time.Now().Unix()
-		signature := ed25519.Sign(h.seed, protocol.HubMessage(method, path, now, body))
-		req.Header.Set(protocol.HubHeader, fmt.Sprintf("%d %s", now, base64.StdEncoding.EncodeToString(signature)))
-		req.Header.Set(protocol.DigestHeader, protocol.ContentDigest(body))
-	}
-	res, err := h.http.Do(req)
-	if err != nil {
-		return 0, nil, fmt.Errorf("calling a guardian: %w", err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	return res.StatusCode, answer, err
 }
 
 // append adds a leaf to the tree.
@@ -186,6 +141,9 @@ func (h *stolenHub) reader() tlog.HashReader {
 
 // bundle serves entry bundles in the layout of C2SP tlog-tiles: N or N.p/W, N in groups of three digits.
 func (h *stolenHub) bundle(w http.ResponseWriter, r *http.Request) {
+	if tree := h.shown.Load(); tree != nil {
+		h = tree
+	}
 	path, width, partial := strings.Cut(r.PathValue("path"), ".p/")
 	n, err := strconv.Atoi(strings.NewReplacer("x", "", "/", "").Replace(path))
 	count := 256
@@ -250,12 +208,16 @@ func (h *stolenHub) publish(ctx context.Context, signatures int) ([]byte, error)
 			signed = append(signed, line...)
 		}
 	}
-	last := len(h.leaves) - 1
-	path, err := tlog.ProveRecord(int64(len(h.leaves)), int64(last), h.reader())
+	return h.receiptOf(len(h.leaves)-1, signed)
+}
+
+// receiptOf is the receipt of a leaf under a checkpoint of the tree as it is.
+func (h *stolenHub) receiptOf(at int, checkpoint []byte) ([]byte, error) {
+	path, err := tlog.ProveRecord(int64(len(h.leaves)), int64(at), h.reader())
 	if err != nil {
 		return nil, fmt.Errorf("proving inclusion: %w", err)
 	}
-	proof := verify.Proof{Index: uint64(last), Checkpoint: signed, Extra: h.leaves[last]}
+	proof := verify.Proof{Index: uint64(at), Checkpoint: checkpoint, Extra: h.leaves[at]}
 	for _, hash := range path {
 		proof.Hashes = append(proof.Hashes, tribune.Hash(hash))
 	}
@@ -264,24 +226,33 @@ func (h *stolenHub) publish(ctx context.Context, signatures int) ([]byte, error)
 
 // release asks every guardian for its shares.
 func (h *stolenHub) release(ctx context.Context, req protocol.Request) ([]protocol.Answer, error) {
-	body, err := json.Marshal(req)
-	if err != nil {
-		return nil, err
-	}
-	answers := make([]protocol.Answer, len(h.group.Guardians))
-	for i, m := range h.group.Guardians {
-		status, data, err := h.call(ctx, http.MethodPost, m.URL, "/release", body, true)
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("%w: %s answered %d: %s", errDrill, m.Name, status, data)
-		}
-		if err == nil {
-			err = json.Unmarshal(data, &answers[i])
-		}
+	var answers []protocol.Answer
+	for _, m := range h.group.Guardians {
+		a, err := h.releaseBy(ctx, m, req)
 		if err != nil {
-			return nil, fmt.Errorf("asking for a release: %w", err)
+			return nil, err
 		}
+		answers = append(answers, a)
 	}
 	return answers, nil
+}
+
+func (h *stolenHub) releaseBy(ctx context.Context, m protocol.Member, req protocol.Request) (a protocol.Answer, err error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return a, err
+	}
+	status, data, err := h.call(ctx, http.MethodPost, m.URL, "/release", body, true)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%w: %s answered %d: %s", errDrill, m.Name, status, data)
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &a)
+	}
+	if err != nil {
+		return a, fmt.Errorf("asking for a release: %w", err)
+	}
+	return a, nil
 }
 
 // use is the number of the next use under a trace key.

@@ -67,6 +67,17 @@ func copyDir(from, to string) error {
 	})
 }
 
+// replaceDir puts a copy of from in the place of to.
+func replaceDir(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return fmt.Errorf("replacing %s: %w", filepath.Base(to), err)
+	}
+	if err := copyDir(from, to); err != nil {
+		return fmt.Errorf("replacing %s: %w", filepath.Base(to), err)
+	}
+	return nil
+}
+
 func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {

@@ -17,48 +17,8 @@ import (
 // playWideRelease: an attacker holds the hub, its keys and its log, has an inspector who signs whatever it likes, and
 // asks the guardians for more than the law gives. They must refuse, each with a signed reason that fits.
 func playWideRelease(ctx context.Context, p *play) error {
-	c, people, err := p.inhabited(ctx)
+	w, err := p.stealHub(ctx)
 	if err != nil {
-		return err
-	}
-	inspector, err := c.as("inspector-ward")
-	if err != nil {
-		return err
-	}
-	for i := range 3 {
-		if err := c.park(ctx, sessionID(i), people[i]); err != nil {
-			return err
-		}
-	}
-	if err := settled(ctx); err != nil {
-		return err
-	}
-	a, err := c.ask(ctx, inspector, people[0].plate)
-	if err != nil {
-		return err
-	}
-	p.control(tells(a, sessionID(0), people[0]), "before the hub is stolen, an inspector reads a session", "plate and driver in clear", "%s", shown(a))
-	if err := settled(ctx); err != nil {
-		return err
-	}
-	if err := c.proc.stop(); err != nil {
-		return err
-	}
-	t, err := steal(ctx, c.path("hub"), p.scratch("stolen"))
-	if err != nil {
-		return err
-	}
-	leaves, err := c.leaves(ctx, filepath.Join(t.dir, "log"))
-	if err != nil {
-		return err
-	}
-	hub, err := c.takeOver(ctx, leaves)
-	if err != nil {
-		return err
-	}
-	defer hub.close()
-	w := &wide{play: p, city: c, theft: t, hub: hub}
-	if err := w.learn(inspector); err != nil {
 		return err
 	}
 	if err := w.honest(ctx); err != nil {
@@ -76,6 +36,58 @@ func playWideRelease(ctx context.Context, p *play) error {
 		return err
 	}
 	return w.honest(ctx)
+}
+
+// stealHub founds a city, has an office use it, steals its hub's directory, and plays that hub against the city's guardians.
+// before is played while the hub is still its own.
+func (p *play) stealHub(ctx context.Context, before ...func(context.Context, *city, *client.Client, []person) error) (*wide, error) {
+	c, people, err := p.inhabited(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inspector, err := c.as("inspector-ward")
+	if err != nil {
+		return nil, err
+	}
+	for i := range 3 {
+		if err := c.park(ctx, sessionID(i), people[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := settled(ctx); err != nil {
+		return nil, err
+	}
+	a, err := c.ask(ctx, inspector, people[0].plate)
+	if err != nil {
+		return nil, err
+	}
+	p.control(tells(a, sessionID(0), people[0]), "before the hub is stolen, an inspector reads a session", "plate and driver in clear", "%s", shown(a))
+	for _, f := range before {
+		if err := f(ctx, c, inspector, people); err != nil {
+			return nil, err
+		}
+	}
+	if err := settled(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.proc.stop(); err != nil {
+		return nil, err
+	}
+	t, err := steal(ctx, c.path("hub"), p.scratch("stolen"))
+	if err != nil {
+		return nil, err
+	}
+	leaves, err := c.leaves(ctx, filepath.Join(t.dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	hub, err := c.takeOver(ctx, leaves)
+	if err != nil {
+		return nil, err
+	}
+	p.onEnd(hub.close)
+	w := &wide{play: p, city: c, theft: t, hub: hub}
+	return w, w.learn(inspector)
 }
 
 // wide is the attacker with what they learned from the stolen directory.
@@ -120,10 +132,10 @@ func (w *wide) learn(inspector *client.Client) (err error) {
 		if err != nil {
 			return fmt.Errorf("reading a stolen opening: %w", err)
 		}
-		switch private.Actor {
-		case "inspector-ward":
+		switch {
+		case private.Actor == "inspector-ward" && len(private.Subjects) == 1:
 			w.evidence, w.inspectorsReading = o.Evidence, private
-		case "hub":
+		case private.Actor == "hub":
 			w.enrolEvidence = o.Evidence
 		}
 	}
@@ -198,30 +210,52 @@ type attack struct {
 }
 
 func (w *wide) try(ctx context.Context, a attack) error {
-	x, err := w.plain(w.victims[0])
-	if err != nil {
-		return err
+	held, seen, err := w.attempt(ctx, a)
+	if err == nil {
+		w.play.check(held, "the stolen hub asks for "+a.tried, "four signed refusals that say: "+a.reason, "%s", seen)
 	}
-	if err := a.change(w, x); err != nil {
-		return err
+	return err
+}
+
+// tries is try on so many subjects in turn.
+func (w *wide) tries(ctx context.Context, n int, a attack) error {
+	all, last := true, ""
+	for range n {
+		held, seen, err := w.attempt(ctx, a)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.tried, err)
+		}
+		all, last = all && held, seen
+		w.victims = append(w.victims[1:], w.victims[0])
 	}
-	leaf, answers, err := w.record(ctx, x)
-	if err != nil {
-		return err
-	}
-	w.refused(a, answers, leaf)
+	w.play.times(n, all, "the stolen hub "+a.tried, fmt.Sprintf("%d signed refusals each time, that say: %s", w.hub.group.N, a.reason), "%s", last)
 	return nil
 }
 
-// refused checks four signed refusals.
-func (w *wide) refused(a attack, answers []protocol.Answer, leaf tribune.Hash) {
-	fits := regexp.MustCompile(a.reason)
-	held, seen := len(answers) == w.hub.group.N, ""
+func (w *wide) attempt(ctx context.Context, a attack) (held bool, seen string, err error) {
+	x, err := w.plain(w.victims[0])
+	if err != nil {
+		return false, "", err
+	}
+	if err := a.change(w, x); err != nil {
+		return false, "", err
+	}
+	leaf, answers, err := w.record(ctx, x)
+	if err != nil {
+		return false, "", err
+	}
+	held, seen = w.refused(a.reason, answers, leaf)
+	return held, seen, nil
+}
+
+// refused looks for a signed refusal of each guardian, with a reason that fits.
+func (w *wide) refused(reason string, answers []protocol.Answer, leaf tribune.Hash) (held bool, seen string) {
+	fits := regexp.MustCompile(reason)
+	held = len(answers) == w.hub.group.N
 	for i, answer := range answers {
 		r := answer.Refusal
 		if r == nil || len(answer.Box) > 0 {
-			held, seen = false, fmt.Sprintf("%s RELEASED", w.hub.group.Guardians[i].Name)
-			break
+			return false, fmt.Sprintf("%s RELEASED", w.hub.group.Guardians[i].Name)
 		}
 		_, key, err := protocol.PublicOf(w.hub.group.Guardians[i].Key)
 		if err != nil || r.Verify(key) != nil || r.Guardian != w.hub.group.Guardians[i].Name || r.Leaf != leaf || !fits.MatchString(r.Reason) {
@@ -231,5 +265,5 @@ func (w *wide) refused(a attack, answers []protocol.Answer, leaf tribune.Hash) {
 			seen = r.Reason
 		}
 	}
-	w.play.check(held, "the stolen hub asks for "+a.tried, "four signed refusals that say: "+a.reason, "%s", seen)
+	return held, seen
 }

@@ -20,6 +20,7 @@ type wish struct {
 	decision   tribune.Decision
 	key        ed25519.PrivateKey // signs the act
 	traces     [][]byte
+	hidden     [][]byte // D(hidden), under a warrant
 	tags       []tribune.Tag
 	salt       []byte
 	recipient  *protocol.Recipient
@@ -69,38 +70,16 @@ func (w *wide) mark(x *wish, p tribune.Pseudonym, off int64) error {
 
 // record puts a wish on record and asks all guardians. The hash is that of the leaf they were shown.
 func (w *wide) record(ctx context.Context, x *wish) (shown tribune.Hash, answers []protocol.Answer, err error) {
-	private, err := protocol.JCS(x.private)
-	if err != nil {
-		return shown, nil, err
-	}
-	if x.act.Com, err = protocol.Commitment(x.salt, private); err != nil {
-		return shown, nil, err
-	}
-	leaf := protocol.Leaf{Version: protocol.Version, Act: x.act, Decision: x.decision, Tags: x.tags}
-	if leaf.Tags == nil {
-		leaf.Tags = []tribune.Tag{}
-	}
-	if leaf.Input, err = protocol.InputHash(x.salt, x.evidence); err != nil {
-		return shown, nil, err
-	}
-	if leaf.Signature, err = x.act.Sign(x.key); err != nil {
-		return shown, nil, err
-	}
-	if x.sealed != nil {
-		x.sealed(&leaf)
-	}
-	raw, err := leaf.Encode()
+	raw, req, err := w.sealed(x)
 	if err != nil {
 		return shown, nil, err
 	}
 	if err := w.hub.append(raw); err != nil {
 		return shown, nil, err
 	}
-	receipt, err := w.hub.publish(ctx, x.signatures)
-	if err != nil {
+	if req.Receipt, err = w.hub.publish(ctx, x.signatures); err != nil {
 		return shown, nil, err
 	}
-	req := protocol.Request{Receipt: receipt, Private: private, Salt: x.salt, Evidence: x.evidence, Traces: x.traces}
 	if x.sent != nil {
 		x.sent(&req)
 	}
@@ -110,6 +89,32 @@ func (w *wide) record(ctx context.Context, x *wish) (shown tribune.Hash, answers
 	}
 	answers, err = w.hub.release(ctx, req)
 	return protocol.LeafHash(proof.Extra), answers, err
+}
+
+// sealed is the leaf of a wish, and the request for it, as yet without a receipt.
+func (w *wide) sealed(x *wish) (raw []byte, req protocol.Request, err error) {
+	private, err := protocol.JCS(x.private)
+	if err != nil {
+		return nil, req, err
+	}
+	if x.act.Com, err = protocol.Commitment(x.salt, private); err != nil {
+		return nil, req, err
+	}
+	leaf := protocol.Leaf{Version: protocol.Version, Act: x.act, Decision: x.decision, Tags: x.tags}
+	if leaf.Tags == nil {
+		leaf.Tags = []tribune.Tag{}
+	}
+	if leaf.Input, err = protocol.InputHash(x.salt, x.evidence); err != nil {
+		return nil, req, err
+	}
+	if leaf.Signature, err = x.act.Sign(x.key); err != nil {
+		return nil, req, err
+	}
+	if x.sealed != nil {
+		x.sealed(&leaf)
+	}
+	raw, err = leaf.Encode()
+	return raw, protocol.Request{Private: private, Salt: x.salt, Evidence: x.evidence, Traces: x.traces, Hidden: x.hidden}, err
 }
 
 // combine opens the boxes of two guardians, and with the key the segment's header and the values under it.

@@ -13,7 +13,7 @@
 //	appointments/ACTOR.toml          appointments, signed by the council; an actor holds one office
 //	appointments/ACTOR.recorded.json where that appointment stands in the record, written by SetAppointed
 //	tokens.toml                      SHA-256 of callers' tokens
-//	sets/HASH.json                   every set that was ever in force, as GET /law/HASH serves it
+//	sets/HASH.json                   every set that was ever in force or announced, as GET /law/HASH serves it
 //	in-force                         the hash of the set in force, written by SetSet and the first New
 package gate
 
@@ -44,6 +44,10 @@ type Gate struct {
 	mu  sync.RWMutex // guards what follows
 	set *policy.Set  // in force
 	pad *papers      // read anew by Reload; never written to once it is here
+
+	citizens Citizens // nil = not known yet
+
+	reigns []policy.Reign // which sets were in force when, the last being the one in force; empty = nobody has said
 
 	loading sync.Mutex // one set read at a time; guards past
 	past    map[tribune.Hash]*policy.Set
@@ -143,7 +147,7 @@ func (g *Gate) Weigh(ctx context.Context, act tribune.Act) (tribune.Decision, tr
 		return tribune.Decision{}, tribune.Evidence{}, fmt.Errorf("gathering evidence: %w", err)
 	}
 	g.mu.RLock()
-	set, pad := g.set, g.pad
+	set, pad, citizens, reigns := g.set, g.pad, g.citizens, g.reigns
 	g.mu.RUnlock()
 
 	evidence := tribune.Evidence{Mandate: pad.mandates[act.Caller.Mandate]}
@@ -152,9 +156,18 @@ func (g *Gate) Weigh(ctx context.Context, act tribune.Act) (tribune.Decision, tr
 		evidence.Appointment = appointment.Document
 		evidence.AppointmentSalt, evidence.AppointmentIndex = appointment.Salt, appointment.Index
 	}
+	stopped := hear(citizens, act, &evidence)
 	d := set.Decide(act, evidence)
+	if stopped != "" {
+		deny(&d, stopped)
+	}
 	if appointment != nil && !appointment.Recorded && needsRecord(act.Kind) {
 		deny(&d, "the appointment is not on record yet")
+	}
+	if d.Permit && len(act.Scope.Identities) > 0 {
+		if err := g.weighEarlier(act, set, reigns, &d, evidence); err != nil {
+			return tribune.Decision{}, tribune.Evidence{}, err
+		}
 	}
 	return d, evidence, nil
 }

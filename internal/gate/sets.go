@@ -41,6 +41,17 @@ func (g *Gate) SetSet(set *policy.Set) error {
 	return nil
 }
 
+// Keep makes a set one that GET /law/HASH serves for ever: call it before its hash goes on record, since whoever is not shown a set
+// that the record names releases nothing.
+func (g *Gate) Keep(set *policy.Set) error {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	if err := g.keep(set); err != nil {
+		return fmt.Errorf("keeping a policy set: %w", err)
+	}
+	return nil
+}
+
 // keep stores a set by its hash, for as long as the record refers to it.
 func (g *Gate) keep(set *policy.Set) error {
 	if err := os.MkdirAll(filepath.Join(g.cfg.Dir, setsDir), 0o700); err != nil {
@@ -98,7 +109,7 @@ func (g *Gate) readInForce() (*policy.Set, error) {
 	return set, nil
 }
 
-// Load is a set that was ever in force, or ErrNotFound. Reading one and checking its signatures costs some 10 ms, and one page
+// Load is a set that was ever in force or announced, or ErrNotFound. Reading one and checking its signatures costs some 10 ms, and one page
 // may need a set for each of a hundred uses: the last ones stay in memory, and one is read at a time.
 func (g *Gate) Load(hash tribune.Hash) (*policy.Set, error) {
 	if set := g.Set(); set != nil && set.Hash() == hash {
@@ -142,7 +153,7 @@ func (g *Gate) load(hash tribune.Hash) (*policy.Set, error) {
 	return set, nil
 }
 
-// Sets lists the sets that were ever in force here, by hash. When each was, the record says.
+// Sets lists the sets that were ever in force or announced here, by hash. When each was, the record says.
 func (g *Gate) Sets() []tribune.Hash {
 	entries, err := os.ReadDir(filepath.Join(g.cfg.Dir, setsDir))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // onRecord: the receipt verifies under w co-signatures, its checkpoint is a tree we hold, and its leaf is in our mirror.
 func (g *Guardian) onRecord(ctx context.Context, h *hearing) error {
 	var err error
-	if h.v, err = g.checkpoints.receipt(g.trust, h.req.Receipt); err != nil {
+	if h.v, err = g.now().receipt(h.req.Receipt); err != nil {
 		return refuse("the receipt does not verify: %v", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, mirrorWait)
@@ -56,7 +56,7 @@ func (g *Guardian) inTime(_ context.Context, h *hearing) error {
 	if h.at, err = h.v.Leaf.Act.When(); err != nil {
 		return refuse("the act's time cannot be read")
 	}
-	h.onLog = verify.LeafTime(h.v, g.cfg.T)
+	h.onLog = verify.LeafTime(h.v, g.now().roster.T)
 	if seen := g.index.seen(h.v.Index); !seen.IsZero() && seen.Before(h.onLog) {
 		h.onLog = seen // an old leaf under a fresh checkpoint is still old
 	}

@@ -32,10 +32,11 @@ const (
 // clock compares our clock with the peers'. Their answers are signed over a fresh nonce: who sits between, or tells us a
 // wrong address (the hub may), can silence a peer but not speak for it.
 type clock struct {
-	cfg   Config
-	peers []peer
+	cfg  Config
+	self string
 
-	mu      sync.Mutex // guards offsets
+	mu      sync.Mutex // guards what follows
+	peers   []peer
 	offsets map[string]offset
 }
 
@@ -52,13 +53,41 @@ type offset struct {
 }
 
 func newClock(cfg Config, roster protocol.Group, self string) *clock {
-	c := &clock{cfg: cfg, offsets: map[string]offset{}}
+	c := &clock{cfg: cfg, self: self, offsets: map[string]offset{}}
+	c.adopt(roster)
+	return c
+}
+
+// adopt goes by the guardians of another group from now on; where they are the configuration says, or the hub.
+func (c *clock) adopt(roster protocol.Group) {
+	var peers []peer
 	for _, m := range roster.Guardians {
-		if _, key, err := protocol.PublicOf(m.Key); err == nil && m.Name != self {
-			c.peers = append(c.peers, peer{m.Name, m.URL, key})
+		_, key, err := protocol.PublicOf(m.Key)
+		if err != nil || m.Name == c.self {
+			continue
+		}
+		p := peer{m.Name, m.URL, key}
+		for _, known := range c.cfg.Members {
+			if known.Key == m.Key {
+				p.url = known.URL
+			}
+		}
+		peers = append(peers, p)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.peers = peers
+	for name := range c.offsets {
+		if !slices.ContainsFunc(peers, func(p peer) bool { return p.name == name }) {
+			delete(c.offsets, name)
 		}
 	}
-	return c
+}
+
+func (c *clock) all() []peer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.peers)
 }
 
 func (c *clock) run(ctx context.Context) error {
@@ -76,9 +105,10 @@ func (c *clock) run(ctx context.Context) error {
 func (c *clock) poll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, pollEvery)
 	defer cancel()
-	urls := c.urls(ctx)
+	peers := c.all()
+	urls := c.urls(ctx, peers)
 	var wg sync.WaitGroup
-	for _, p := range c.peers {
+	for _, p := range peers {
 		if urls[p.name] == "" {
 			continue
 		}
@@ -98,9 +128,9 @@ func (c *clock) note(name string, ahead time.Duration) {
 }
 
 // urls are where the peers are; the hub knows those that the configuration does not.
-func (c *clock) urls(ctx context.Context) map[string]string {
+func (c *clock) urls(ctx context.Context, peers []peer) map[string]string {
 	urls, unknown := map[string]string{}, false
-	for _, p := range c.peers {
+	for _, p := range peers {
 		urls[p.name] = p.url
 		unknown = unknown || p.url == ""
 	}
@@ -155,6 +185,19 @@ func (c *clock) get(ctx context.Context, at string, into any) error {
 		return fmt.Errorf("%s: %s", at, resp.Status)
 	}
 	return json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(into)
+}
+
+// seen is by peer how many milliseconds its clock was ahead of ours at the last poll, where that is fresh.
+func (c *clock) seen(now time.Time) map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := map[string]int64{}
+	for name, o := range c.offsets {
+		if now.Sub(o.at).Abs() <= offsetLife {
+			all[name] = o.ahead.Milliseconds()
+		}
+	}
+	return all
 }
 
 // check refuses where our clock is off. Where no peer could be reached, the receipt's co-signature times stand for them:

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tribune/internal/guardian/client"
+	"tribune/protocol"
 )
 
 func TestCommandSaysWhereItIsAndStopsCleanly(t *testing.T) {
@@ -54,10 +57,11 @@ func TestCommandSaysWhereItIsAndStopsCleanly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var at ready
-	if err := json.Unmarshal(line, &at); err != nil || at.Name != "ombudsman.example" || !strings.HasPrefix(at.Address, "http://127.0.0.1:") {
+	if err := json.Unmarshal(line, &at); err != nil || at.Name != "ombudsman.example" || !strings.HasPrefix(at.Address, "https://127.0.0.1:") {
 		t.Fatalf("ready line %q: %v", line, err)
 	}
-	resp, err := http.Get(at.Address + "/status")
+	pinned := &http.Client{Transport: client.Transport([]protocol.Member{{Key: at.Key, URL: at.Address}}, nil)}
+	resp, err := pinned.Get(at.Address + "/status")
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatalf("status: %v, %v", resp, err)
 	}

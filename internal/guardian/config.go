@@ -34,9 +34,13 @@ type Config struct {
 	NameRate  int  // blind evaluations a second; 0 = DefaultNameRate
 	NameBurst int  // and at once; 0 = DefaultNameBurst
 	Demo      bool // said in /status: these guardians are not independent
+	Plain     bool // served without TLS, which a demo and tests may be: who asks shows no certificate
+	HubPinned bool // an https hub shows a certificate of its log key; else one that this machine's authorities vouch for
+
+	Issuers []Issuer // whose ID tokens tell this guardian who a citizen is; none = nobody recovers a key here by logging in
 
 	Now  func() time.Time // nil = time.Now
-	HTTP *http.Client     // to hub and peers; nil = a client of our own
+	HTTP *http.Client     // to hub and peers; nil = one that pins, see package pinned
 }
 
 const (
@@ -113,7 +117,8 @@ type resolved struct {
 	self   identity
 	log    note.Verifier
 	logKey ed25519.PublicKey
-	trust  *verify.Trust
+	trust  *verify.Trust // of the founding group
+	peers  *peerKeys
 }
 
 func (c Config) resolve() (resolved, error) {
@@ -126,12 +131,19 @@ func (c Config) resolve() (resolved, error) {
 	if err := r.roster.Validate(); err != nil {
 		return r, fmt.Errorf("guardian's configuration: %w", err)
 	}
-	me := false
-	for _, m := range c.Members {
-		me = me || m.Key == r.self.vkey
+	for _, m := range c.Members { // who is none of the founders may become a guardian by a change
+		if m.Name == r.self.name && m.Key != r.self.vkey {
+			return r, fmt.Errorf("guardian's configuration: %w: %s has another key among the members than %s", tribune.ErrInvalid, r.self.name, r.self.vkey)
+		}
 	}
-	if !me {
-		return r, fmt.Errorf("guardian's configuration: %w: %s is not among the members", tribune.ErrInvalid, r.self.vkey)
+	r.peers = newPeerKeys(r.roster)
+	for _, i := range c.Issuers {
+		if err := i.check(); err != nil {
+			return r, fmt.Errorf("guardian's configuration: %w", err)
+		}
+	}
+	if c.Hub == "" {
+		return r, fmt.Errorf("guardian's configuration: %w: hub, the city's address, is missing", tribune.ErrInvalid)
 	}
 	if _, r.logKey, err = protocol.PublicOf(c.LogKey); err != nil {
 		return r, fmt.Errorf("guardian's configuration: the log's key: %w", err)
@@ -142,11 +154,7 @@ func (c Config) resolve() (resolved, error) {
 	if c.Law.Steward == "" || c.Law.Council == "" || c.Law.Floors == (tribune.Hash{}) {
 		return r, fmt.Errorf("guardian's configuration: %w: pin the steward's key, the council's key and the hash of the floors", tribune.ErrInvalid)
 	}
-	text, err := r.roster.TrustFile(c.LogKey, fnote.VKeyToCosignatureV1)
-	if err != nil {
-		return r, fmt.Errorf("guardian's configuration: %w", err)
-	}
-	if r.trust, err = verify.ParseTrust([]byte(text)); err != nil {
+	if r.trust, err = trustOf(r.roster, c.LogKey); err != nil {
 		return r, fmt.Errorf("guardian's configuration: %w", err)
 	}
 	return r, nil

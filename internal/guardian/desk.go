@@ -56,12 +56,16 @@ func (d *releaseDesk) sit(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// hubOnly lets a request pass only where the holder of the log's key has signed method, path, time and body, and hands
-// the body on. The signature is checked against the digest that the header names, and a seat is taken, before any of the
+// hubOnly lets a request pass only where it comes over the hub's own TLS connection and the holder of the log's key has
+// signed method, path, time and body, and hands the body on. The signature is checked against the digest that the header names, and a seat is taken, before any of the
 // body is read: strangers cannot fill our memory, and a hub cannot with bodies that wait. A repeated request does no
 // harm: what it gets is the same, sealed to the same recipient.
 func (g *Guardian) hubOnly(maxBody int64, next func(w http.ResponseWriter, r *http.Request, body []byte)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if err := g.fromHub(r); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
 		digest, err := protocol.ParseContentDigest(r.Header.Get(protocol.DigestHeader))
 		if err == nil {
 			err = checkHub(r.Header.Get(protocol.HubHeader), r.Method, r.URL.Path, digest, g.logKey, g.cfg.Now())

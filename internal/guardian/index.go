@@ -14,9 +14,11 @@ const seenFor = 2 * releaseWindow
 // index is what the leaves of the mirror say, as far as a release needs it. It is rebuilt from the mirror at start.
 // Memory: some 50 bytes a tag, 16 bytes an act of the last two hours, one word an appointment.
 type index struct {
-	mu     sync.RWMutex // guards all
-	tags   map[tribune.Tag]uint64
+	mu     sync.RWMutex           // guards all
+	tags   map[tribune.Tag]uint64 // the first leaf that carries it: the one that counts
+	again  []protocol.IndexEntry  // later ones: for the daily index, which reports them
 	counts *actCounts
+	erased erasures
 	heads  []seenHead
 	now    func() time.Time
 }
@@ -39,11 +41,15 @@ func (g *Guardian) leaf(i uint64, raw []byte, live bool) {
 		return
 	}
 	g.index.add(i, l)
+	g.hidden.Leaf(i, l)
 	switch l.Act.Kind {
 	case tribune.ActCeremony:
-		g.ceremony.Leaf(l.Public)
+		g.ceremony.Leaf(i, l.Public)
 	case tribune.ActLaw:
-		g.law.leaf(i, l, live)
+		g.law.leaf(i, l)
+	case tribune.ActIndex:
+		g.traceIndex.leaf(i, l)
+		return
 	default:
 		return
 	}
@@ -53,9 +59,12 @@ func (g *Guardian) leaf(i uint64, raw []byte, live bool) {
 func (x *index) add(i uint64, l protocol.Leaf) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.erased.add(l, x.now())
 	for _, t := range l.Tags {
-		if _, used := x.tags[t]; !used {
+		if first, used := x.tags[t]; !used {
 			x.tags[t] = i
+		} else if first != i {
+			x.again = append(x.again, protocol.IndexEntry{Tag: t, Leaf: i})
 		}
 	}
 	if at, err := l.Act.When(); err == nil && l.Decision.Permit && counts(l.Act.Kind) {

@@ -3,7 +3,6 @@ package guardian
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -38,10 +37,12 @@ func (w *world) changed(file, old, new string) *policy.Set {
 	return w.loadSet(files)
 }
 
-func (w *world) approve(set *policy.Set, guards ...int) (out []approval) {
-	h := set.Hash()
+// approve is the guardians' approval of a set in the place of the city's present one.
+func (w *world) approve(set *policy.Set, guards ...int) (out []protocol.Approval) {
 	for _, g := range guards {
-		out = append(out, approval{w.guards[g].self.name, ed25519.Sign(w.guards[g].self.key, append(protocol.Label("law"), h[:]...))})
+		a := protocol.Approval{Guardian: w.guards[g].self.name, Before: w.set.Hash(), Until: w.guards[g].now().Add(approvalLasts).Unix()}
+		a.Sign(set.Hash(), w.guards[g].self.key)
+		out = append(out, a)
 	}
 	return out
 }
@@ -60,7 +61,7 @@ func TestTighteningCountsAtOnceLooseningWaitsInPublic(t *testing.T) {
 	w := newWorld(t)
 	w.found()
 	now := time.Now()
-	later := now.Add(looseningWait + time.Hour)
+	later := now.Add(protocol.LooseningWait + time.Hour)
 	first := w.set
 	w.publishLaw(first) // a hub that starts again publishes again
 	expect := func(what string, at time.Time, want *policy.Set) {
@@ -117,7 +118,7 @@ func TestLawThatDoesNotFitThePinsNeverCounts(t *testing.T) {
 	for name, files := range map[string]map[string][]byte{"another steward": forged, "another floor": floorless} {
 		hash := policy.HashFiles(files)
 		w.sets.Store(hash.String(), files)
-		public, _ := protocol.JCS(lawPublic{Set: hash})
+		public, _ := protocol.JCS(protocol.LawPublic{Set: hash})
 		w.publishLeaf(w.housekeeping(tribune.ActLaw, tribune.Hash{}, public))
 		if _, err := w.guards[0].law.inForce(context.Background(), w.log.Size(), time.Now()); !errors.Is(err, tribune.ErrNotFound) {
 			t.Errorf("%s: got %v, want no law in force", name, err)
@@ -188,17 +189,17 @@ func TestLawLeafThatNamesNoLawDoesNotStopTheCityForEver(t *testing.T) {
 	w := newWorld(t)
 	w.found()
 	for i := range 3 {
-		public, _ := protocol.JCS(lawPublic{Set: tribune.Hash{1, byte(i)}})
+		public, _ := protocol.JCS(protocol.LawPublic{Set: tribune.Hash{1, byte(i)}})
 		w.publishLeaf(w.housekeeping(tribune.ActLaw, tribune.Hash{}, public))
 	}
 	w.publishLaw(w.set) // the hub has recovered
 	ask := func() (*policy.Set, error) {
 		return w.guards[0].law.inForce(context.Background(), w.log.Size(), w.guards[0].now())
 	}
-	if _, err := ask(); !errors.Is(err, errUnshown) {
+	if _, err := ask(); !errors.Is(err, policy.ErrUnshown) {
 		t.Errorf("at once: got %v, want that the law is not shown", err)
 	}
-	w.guards[0].ahead.Store(int64(looseningWait + time.Minute))
+	w.guards[0].ahead.Store(int64(protocol.LooseningWait + time.Minute))
 	for range 2 {
 		if set, err := ask(); err != nil || set.Hash() != w.set.Hash() {
 			t.Errorf("after 72 hours: %v", err)
@@ -211,8 +212,8 @@ func TestLawLeafThatNamesNoLawDoesNotStopTheCityForEver(t *testing.T) {
 	w.guards[0].ahead.Store(0)
 	w.publishLaw(hidden)
 	w.hub.Close()
-	w.guards[0].ahead.Store(int64(looseningWait + time.Minute))
-	if _, err := ask(); err == nil || errors.Is(err, errUnshown) {
+	w.guards[0].ahead.Store(int64(protocol.LooseningWait + time.Minute))
+	if _, err := ask(); err == nil || errors.Is(err, policy.ErrUnshown) {
 		t.Errorf("an unreachable hub: got %v, want that the law cannot be read", err)
 	}
 }
@@ -231,7 +232,7 @@ func TestFirstLawThatIsHiddenIsNotReplacedByTheNext(t *testing.T) {
 	}
 	w.sets.Delete(w.set.Hash().String())
 	w.start(0)
-	fresh.ahead.Store(int64(looseningWait + time.Hour))
+	fresh.ahead.Store(int64(protocol.LooseningWait + time.Hour))
 	if set, err := fresh.law.inForce(context.Background(), w.log.Size(), fresh.now()); err == nil {
 		t.Errorf("in force is %s, want none", set.Hash())
 	}
@@ -243,14 +244,15 @@ func TestApprovalsOfAWithdrawnLawDoNotCountAgain(t *testing.T) {
 	w.found()
 	loose := w.changed("policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
 	w.publishLaw(loose, w.approve(loose, 0, 1)...)
-	later := time.Now().Add(looseningWait + time.Hour)
+	later := time.Now().Add(protocol.LooseningWait + time.Hour)
 	if got := w.inForce(later); got.Hash() != loose.Hash() {
 		t.Fatalf("positive control: in force is %s, want the approved law", got.Hash())
 	}
-	w.guards[0].ahead.Store(int64(looseningWait + 2*time.Hour))
+	w.guards[0].ahead.Store(int64(protocol.LooseningWait + 2*time.Hour))
 	w.set = loose
 	tight := w.changed("offices.toml", "subjects_per_hour = 2000", "subjects_per_hour = 20")
 	w.publishLaw(tight)
+	w.set = tight
 	w.publishLaw(loose, w.approve(loose, 0, 1)...)
 	for range 2 {
 		if got := w.inForce(later.Add(1000 * time.Hour)); got.Hash() != tight.Hash() {

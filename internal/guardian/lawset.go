@@ -3,7 +3,6 @@ package guardian
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,10 +17,8 @@ import (
 
 // Policy sets: from the hub, by hash, and from then on from our own folder.
 
-// errUnshown: the hub answers, but not with this set.
-var errUnshown = errors.New("the hub does not show this policy set")
-
-// get loads a set from our folder or from the hub; nil, nil where it does not verify.
+// get loads a set from our folder or from the hub; nil, nil where it does not verify, policy.ErrUnshown where the hub answers, but
+// not with this set.
 func (l *lawBook) get(ctx context.Context, hash tribune.Hash) (*policy.Set, error) {
 	l.fetching.Lock()
 	defer l.fetching.Unlock()
@@ -39,24 +36,19 @@ func (l *lawBook) get(ctx context.Context, hash tribune.Hash) (*policy.Set, erro
 			return nil, err
 		}
 	}
-	var body struct {
-		Files map[string][]byte `json:"files"`
-	}
-	if err := json.Unmarshal(raw, &body); err != nil || policy.HashFiles(body.Files) != hash {
+	files, ok := filesOf(raw, hash)
+	if !ok {
 		if kept {
 			return nil, &tribune.IntegrityError{What: "the stored policy set " + path, Err: tribune.ErrInvalid}
 		}
-		return nil, fmt.Errorf("policy set %s: %w, but another", hash, errUnshown)
+		return nil, fmt.Errorf("policy set %s: %w, but another", hash, policy.ErrUnshown)
 	}
 	if !kept {
 		if err := l.keep(path, raw); err != nil {
 			return nil, err
 		}
 	}
-	set, err = policy.Load(body.Files, l.cfg.Law)
-	if err == nil && set.City() != l.cfg.City {
-		err = fmt.Errorf("%w: it is the law of %s", tribune.ErrInvalid, set.City())
-	}
+	set, err = loadFiles(files, l.cfg)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
@@ -68,6 +60,33 @@ func (l *lawBook) get(ctx context.Context, hash tribune.Hash) (*policy.Set, erro
 	}
 	l.sets[hash] = set
 	return set, nil
+}
+
+// filesOf are the files of a set as the hub serves it, where they have that hash.
+func filesOf(raw []byte, hash tribune.Hash) (map[string][]byte, bool) {
+	var body struct {
+		Files map[string][]byte `json:"files"`
+	}
+	err := json.Unmarshal(raw, &body)
+	return body.Files, err == nil && policy.HashFiles(body.Files) == hash
+}
+
+// loadFiles checks a set against the pins.
+func loadFiles(files map[string][]byte, cfg Config) (*policy.Set, error) {
+	set, err := policy.Load(files, cfg.Law)
+	if err == nil && set.City() != cfg.City {
+		err = fmt.Errorf("%w: it is the law of %s", tribune.ErrInvalid, set.City())
+	}
+	return set, err
+}
+
+// loadSet is both.
+func loadSet(raw []byte, hash tribune.Hash, cfg Config) (*policy.Set, error) {
+	files, ok := filesOf(raw, hash)
+	if !ok {
+		return nil, fmt.Errorf("%w: what is shown has another hash", tribune.ErrInvalid)
+	}
+	return loadFiles(files, cfg)
 }
 
 func (l *lawBook) keep(path string, raw []byte) error {
@@ -93,14 +112,14 @@ func (l *lawBook) fetch(ctx context.Context, hash tribune.Hash) ([]byte, error) 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
-		return nil, fmt.Errorf("policy set %s: %w", hash, errUnshown)
+		return nil, fmt.Errorf("policy set %s: %w", hash, policy.ErrUnshown)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("asking the hub for policy set %s: %s", hash, resp.Status)
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxLawBody+1))
 	if err == nil && len(raw) > maxLawBody {
-		return nil, fmt.Errorf("policy set %s: %w in %d bytes", hash, errUnshown, maxLawBody)
+		return nil, fmt.Errorf("policy set %s: %w in %d bytes", hash, policy.ErrUnshown, maxLawBody)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading policy set %s from the hub: %w", hash, err)

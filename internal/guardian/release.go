@@ -70,8 +70,8 @@ func decodeRequest(body []byte) (protocol.Request, error) {
 	if err := dec.Decode(&req); err != nil {
 		return req, fmt.Errorf("%w: the request cannot be read: %w", tribune.ErrInvalid, err)
 	}
-	if len(req.Traces) > protocol.MaxTags {
-		return req, fmt.Errorf("%w: %d trace keys", tribune.ErrTooLarge, len(req.Traces))
+	if len(req.Traces) > protocol.MaxTags || len(req.Hidden) > protocol.MaxTags {
+		return req, fmt.Errorf("%w: %d trace keys, %d of hidden chains", tribune.ErrTooLarge, len(req.Traces), len(req.Hidden))
 	}
 	return req, nil
 }
@@ -110,7 +110,7 @@ func (g *Guardian) decide(ctx context.Context, req protocol.Request) (protocol.A
 	}
 	for _, check := range []func(context.Context, *hearing) error{
 		g.onRecord, g.inTime, g.openedAsCommitted, g.lawInForce, g.appointed, g.mandated, g.withinCaps, g.decidedAlike,
-		g.notVetoed, g.withinScope, g.everyUseMarked,
+		g.notVetoed, g.withinScope, g.permittedThen, g.everyUseMarked,
 	} {
 		if err := check(ctx, h); err != nil {
 			return protocol.Answer{}, err

@@ -27,7 +27,7 @@ func (g *Guardian) withinScope(_ context.Context, h *hearing) error {
 		seen[s.P] = true
 		ids += len(s.IDs)
 		if h.v.Leaf.Act.Kind == tribune.ActEnrol {
-			if err := enrolScope(s); err != nil {
+			if err := enrolScope(s, h.onLog); err != nil {
 				return err
 			}
 			continue
@@ -47,12 +47,12 @@ func (g *Guardian) withinScope(_ context.Context, h *hearing) error {
 	return nil
 }
 
-// enrolScope: exactly the subject's trace identity, and no use is counted.
-func enrolScope(s protocol.Subject) error {
-	if s.N != 0 || len(s.IDs) != 1 || s.IDs[0] != (tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: s.P}) {
-		return refuse("an enrolment opens one trace identity a subject and nothing else")
+// enrolScope: exactly the subject's trace identity, or one hidden chain of theirs, and no use is counted.
+func enrolScope(s protocol.Subject, onLog time.Time) error {
+	if s.N == 0 && len(s.IDs) == 1 && (s.IDs[0] == tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: s.P} || enrolsHidden(s.IDs[0], s.P, onLog)) {
+		return nil
 	}
-	return nil
+	return refuse("an enrolment opens one trace identity a subject and nothing else")
 }
 
 // readScope: a subject identity of this subject and class, of a past day or a segment that had begun, within the window.
@@ -90,7 +90,7 @@ func readScope(id tribune.Identity, p tribune.Pseudonym, class tribune.ClassID, 
 func (g *Guardian) everyUseMarked(_ context.Context, h *hearing) error {
 	tags := h.v.Leaf.Tags
 	if h.v.Leaf.Act.Kind == tribune.ActEnrol {
-		if len(tags) != 0 || len(h.req.Traces) != 0 {
+		if len(tags) != 0 || len(h.req.Traces) != 0 || len(h.req.Hidden) != 0 {
 			return refuse("an enrolment is no use and carries no tags")
 		}
 		return nil
@@ -101,18 +101,30 @@ func (g *Guardian) everyUseMarked(_ context.Context, h *hearing) error {
 	if err := g.verifyTraces(h); err != nil {
 		return err
 	}
+	marks, err := g.marks(h)
+	if err != nil {
+		return err
+	}
 	for i, s := range h.priv.Subjects {
-		k, err := protocol.TraceKey(h.req.Traces[i])
-		if err != nil {
-			return err
+		err := underKey(marks[i], func(k []byte) error { return g.index.prefix(k, s.N, tags[i], h.v.Index) })
+		if err == nil {
+			err = underKey(h.req.Traces[i], func(k []byte) error { return g.index.unerased(k, s.IDs) })
 		}
-		err = g.index.prefix(k, s.N, tags[i], h.v.Index)
-		clear(k)
 		if err != nil {
 			return refuse("subject %d of the act: %v", i+1, err)
 		}
 	}
 	return nil
+}
+
+// underKey asks something that takes the key k of a trace or hidden chain D, and forgets it.
+func underKey(d []byte, ask func(k []byte) error) error {
+	k, err := protocol.TraceKey(d)
+	if err != nil {
+		return err
+	}
+	defer clear(k)
+	return ask(k)
 }
 
 // prefix holds the n-th tag under k against the record.
@@ -148,15 +160,23 @@ func (g *Guardian) verifyTraces(h *hearing) error {
 	if len(fresh) == 0 {
 		return nil
 	}
+	if err := g.verifyKeys(h, ids, keys); err != nil {
+		return err
+	}
+	for i, p := range fresh {
+		g.traces.add(p, keys[i])
+	}
+	return nil
+}
+
+// verifyKeys holds keys against the city's own, all at once.
+func (g *Guardian) verifyKeys(h *hearing, ids, keys [][]byte) error {
 	master, err := g.traces.key(h.keys.Group.Seal.Key)
 	if err != nil {
 		return fmt.Errorf("reading the city's key: %w", err)
 	}
 	if err := master.VerifyKeys(ids, keys); err != nil {
 		return refuse("a trace key shown does not belong to its subject")
-	}
-	for i, p := range fresh {
-		g.traces.add(p, keys[i])
 	}
 	return nil
 }

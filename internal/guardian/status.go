@@ -18,11 +18,16 @@ func (g *Guardian) status(w http.ResponseWriter, r *http.Request) {
 	if keys, ok := g.ceremony.Shares(); ok {
 		s.Epoch, s.Group = keys.Group.Epoch, &keys.Group
 	}
+	s.Witnessing, s.Progress = g.witnessing(), g.ceremony.Progress()
 	if nonce := r.URL.Query().Get("nonce"); nonce != "" && len(nonce) <= wire.MaxNonce {
 		s.Signature = ed25519.Sign(g.self.key, wire.ClockMessage(s.Name, s.Time, nonce))
 		s.Held = ed25519.Sign(g.self.key, wire.HeldMessage(s.Name, s.Size, s.Root, nonce))
 	}
 	writeJSON(w, s)
+}
+
+func (g *Guardian) witnessing() wire.Witnessing {
+	return wire.Witnessing{Since: g.since.Unix(), Cosigned: g.cosignedAt.Load(), Clocks: g.clock.seen(g.cfg.Now())}
 }
 
 func (g *Guardian) outbox(w http.ResponseWriter, r *http.Request) {
@@ -36,6 +41,7 @@ func (g *Guardian) outbox(w http.ResponseWriter, r *http.Request) {
 			out.Messages = append(out.Messages, m)
 		}
 	}
+	out.Accept = g.ceremony.Acceptance()
 	if out.Report, err = g.ceremony.Report(); err != nil {
 		http.Error(w, "the group cannot be signed", http.StatusInternalServerError)
 		return

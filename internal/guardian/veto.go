@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,31 @@ type vetoList struct {
 	err   error
 }
 
+func readVetoes(path string) ([]Veto, error) {
+	var file struct {
+		Veto []Veto `toml:"veto"`
+	}
+	meta, err := toml.DecodeFile(path, &file)
+	if err == nil && len(meta.Undecoded()) > 0 {
+		err = fmt.Errorf("%w: unknown key %s", tribune.ErrInvalid, meta.Undecoded()[0])
+	}
+	return file.Veto, err
+}
+
+// String is the entry in plain words.
+func (v Veto) String() string {
+	what := []string{}
+	for _, part := range []struct{ name, value string }{{"kind", string(v.Kind)}, {"office", string(v.Office)}, {"purpose", string(v.Purpose)}, {"mandate", string(v.Mandate)}} {
+		if part.value != "" {
+			what = append(what, part.name+" "+part.value)
+		}
+	}
+	if len(what) == 0 {
+		what = []string{"everything"}
+	}
+	return strings.Join(what, ", ")
+}
+
 // veto returns the first entry that fits. A file that cannot be read stops everything: its writer meant to stop something.
 func (l *vetoList) veto(a protocol.Act) (*Veto, error) {
 	l.mu.Lock()
@@ -63,14 +89,8 @@ func (l *vetoList) veto(a protocol.Act) (*Veto, error) {
 		return nil, fmt.Errorf("the veto list cannot be read")
 	}
 	if !info.ModTime().Equal(l.mtime) || info.Size() != l.size || l.err != nil {
-		var file struct {
-			Veto []Veto `toml:"veto"`
-		}
-		meta, err := toml.DecodeFile(l.path, &file)
-		if err == nil && len(meta.Undecoded()) > 0 {
-			err = fmt.Errorf("unknown key %s", meta.Undecoded()[0])
-		}
-		l.mtime, l.size, l.list, l.err = info.ModTime(), info.Size(), file.Veto, err
+		l.mtime, l.size = info.ModTime(), info.Size()
+		l.list, l.err = readVetoes(l.path)
 	}
 	if l.err != nil {
 		return nil, fmt.Errorf("the veto list has a mistake, so nothing is released until it is mended")

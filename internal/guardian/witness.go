@@ -3,7 +3,9 @@ package guardian
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"tribune"
-	"tribune/internal/guardian/mirror"
+	"tribune/internal/mirror"
 )
 
 const (
@@ -69,6 +71,7 @@ func parseCosignRequest(body []byte) (cosignRequest, error) {
 
 // addCheckpoint is C2SP tlog-witness, and more: the checkpoint is co-signed only once all its leaves are held here.
 func (g *Guardian) addCheckpoint(w http.ResponseWriter, r *http.Request) {
+	g.membership.asked.Store(time.Now().UnixMilli())
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCheckpointBody))
 	if err != nil {
 		http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
@@ -135,8 +138,8 @@ func (g *Guardian) cosign(ctx context.Context, req cosignRequest) ([]byte, error
 	if req.old != head.Size {
 		return nil, conflict(head.Size)
 	}
-	if next.Size == head.Size && next.Root != head.Root {
-		return nil, refuseCheckpoint(http.StatusConflict, "another tree of %d leaves was co-signed before", head.Size)
+	if next.Size == head.Size && next.Root != head.Root { // at size 0 the head is the empty tree
+		return nil, refuseCheckpoint(http.StatusUnprocessableEntity, "another tree of %d leaves was co-signed before", head.Size)
 	}
 	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, head.Size, next.Size, req.proof, head.Root[:], next.Root[:]); err != nil {
 		return nil, refuseCheckpoint(http.StatusUnprocessableEntity, "the consistency proof does not fit: %v", err)
@@ -152,14 +155,36 @@ func (g *Guardian) cosign(ctx context.Context, req cosignRequest) ([]byte, error
 		return nil, err
 	}
 	g.index.advance(next.Size, g.cfg.Now())
-	// The head is on disk: only now may the signature exist.
+	return g.sign(next, text)
+}
+
+// sign says that this guardian holds a head, which must be on disk: only then may the signature exist.
+func (g *Guardian) sign(head mirror.Head, text string) (line []byte, err error) {
 	signed, err := note.Sign(&note.Note{Text: text}, g.self.cosigner)
 	if err != nil {
 		return nil, fmt.Errorf("co-signing: %w", err)
 	}
-	line := signed[len(text)+1:]
-	g.keepCosigned(next.Size, append(bytes.Clone(next.Note), line...)) // not what else came with the request: anyone may send that
+	line = signed[len(text)+1:]
+	g.cosignedAt.Store(g.cfg.Now().Unix())
+	g.keepCosigned(head.Size, append(bytes.Clone(head.Note), line...)) // not what else came with a request: anyone may send that
 	return line, nil
+}
+
+// signHeld says again, after a start, that the stored head is held: a mirror's checkpoint carries the mirror's own co-signature
+// at all times (C2SP tlog-mirror).
+func (g *Guardian) signHeld() error {
+	stored := g.mirror.Head()
+	if stored.Note == nil {
+		return nil
+	}
+	head, text, err := g.openCheckpoint(stored.Note)
+	if err == nil {
+		_, err = g.sign(head, text)
+	}
+	if err != nil {
+		return fmt.Errorf("co-signing the head that is held: %w", err)
+	}
+	return nil
 }
 
 // openCheckpoint checks origin and the log's signature, and drops whatever other lines came with it.
@@ -195,14 +220,26 @@ func (g *Guardian) keepCosigned(size uint64, signed []byte) {
 	}
 }
 
+// mirrorRoutes serves the mirror as C2SP tlog-tiles, at the root and under the hash of the log's origin, where tlog-witness and
+// tlog-mirror have it.
+func (g *Guardian) mirrorRoutes(mux *http.ServeMux) {
+	under := "/" + hex.EncodeToString(hashOf(g.log.Name()))
+	for _, prefix := range []string{"", under} {
+		mux.HandleFunc("GET "+prefix+"/checkpoint", g.checkpoint)
+		mux.Handle("GET "+prefix+"/tile/", http.StripPrefix(prefix, g.mirror))
+	}
+}
+
+func hashOf(s string) []byte {
+	h := sha256.Sum256([]byte(s))
+	return h[:]
+}
+
 // checkpoint serves the head with our co-signature: what a static mirror of this log would serve.
 func (g *Guardian) checkpoint(w http.ResponseWriter, r *http.Request) {
 	g.cosignedMu.RLock()
 	signed := g.cosigned
 	g.cosignedMu.RUnlock()
-	if signed == nil {
-		signed = g.mirror.Head().Note // after a start, until the next checkpoint
-	}
 	if signed == nil {
 		http.Error(w, "nothing has been mirrored yet", http.StatusNotFound)
 		return

@@ -3,6 +3,7 @@ package guardian
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -64,7 +65,7 @@ func TestWitnessAnswersAsTheSpecificationSays(t *testing.T) {
 		{"first contact", w.log.Body(0, 5, five), 200, "\u2014 ombudsman.example "},
 		{"the same again", w.log.Body(5, 5, five), 200, "\u2014 ombudsman.example "},
 		{"an old size of before", w.log.Body(0, 10, w.log.Checkpoint(10)), 409, "5\n"},
-		{"another tree of the same size", w.log.Body(5, 5, conflicting), 409, "another tree"},
+		{"another tree of the same size", w.log.Body(5, 5, conflicting), 422, "another tree"},
 		{"a rollback", w.log.Body(0, 4, w.log.Checkpoint(4)), 409, "5\n"},
 		{"a proof that does not fit", badProof, 422, "consistency proof"},
 		{"growth", w.log.Body(5, 10, w.log.Checkpoint(10)), 200, "\u2014 ombudsman.example "},
@@ -294,4 +295,45 @@ func TestGuardianSignsWhatItHoldsOverTheAskersNonce(t *testing.T) {
 			t.Errorf("the signature holds for %s, too", what)
 		}
 	}
+}
+
+// C2SP tlog-mirror: the checkpoint that a mirror serves carries its own co-signature, also after a start, and stands under the
+// hash of the log's origin, too.
+func TestServedHeadIsCosignedFromTheFirstMoment(t *testing.T) {
+	w := newWorld(t)
+	g := w.guards[0]
+	w.leaves(300, "leaf")
+	if status, answer := w.log.Post(g.server.URL, w.log.Body(0, 300, w.log.Checkpoint(300))); status != http.StatusOK {
+		t.Fatalf("control: %d %s", status, answer)
+	}
+	g.stop()
+	w.start(0)
+	under := fmt.Sprintf("/%x", sha256.Sum256([]byte(w.log.Origin)))
+	for _, prefix := range []string{"", under} {
+		code, head := fetch(t, g.server.URL+prefix+"/checkpoint")
+		c, err := g.trust.OpenCheckpoint(head)
+		if code != http.StatusOK || err != nil || len(c.Cosignatures) != 1 || c.Cosignatures[0].Name != g.Name() || c.Size != 300 {
+			t.Errorf("%s/checkpoint: %d %v\n%s", prefix, code, err, head)
+		}
+		if code, tile := fetch(t, g.server.URL+prefix+"/tile/0/000"); code != http.StatusOK || len(tile) != 256*32 {
+			t.Errorf("%s/tile/0/000: %d, %d bytes", prefix, code, len(tile))
+		}
+	}
+	if code, _ := fetch(t, g.server.URL+fmt.Sprintf("/%x/checkpoint", sha256.Sum256([]byte("another.example")))); code != http.StatusNotFound {
+		t.Errorf("a log that is not mirrored here: %d", code)
+	}
+}
+
+func fetch(t *testing.T, at string) (int, []byte) {
+	t.Helper()
+	resp, err := http.Get(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, body
 }

@@ -33,15 +33,18 @@ type world struct {
 	t       testing.TB
 	log     *logtest.Log
 	hub     *httptest.Server
+	mux     *http.ServeMux // the hub's
 	guards  []*guard
 	group   protocol.Group
 	served  atomic.Pointer[protocol.Group] // at /group
 	client  *client.Client
 	steward string
 	council string
+	court   string
 	trust   policy.Trust
 	set     *policy.Set
 	sets    sync.Map // hash -> files, what the hub serves at /law
+	proofs  sync.Map // index -> receipt, what it serves at /law/leaves
 	keys    map[tribune.ActorID]ed25519.PrivateKey
 	docs    string // folder of mandates and appointments
 	appoint map[tribune.ActorID]appointed
@@ -85,13 +88,22 @@ func newWorld(t testing.TB) *world {
 		}
 		json.NewEncoder(rw).Encode(map[string]any{"files": files})
 	})
+	mux.HandleFunc("GET /law/leaves/{index}", func(rw http.ResponseWriter, r *http.Request) {
+		receipt, ok := w.proofs.Load(r.PathValue("index"))
+		if !ok {
+			http.NotFound(rw, r)
+			return
+		}
+		rw.Write(receipt.([]byte))
+	})
 	mux.HandleFunc("GET /group", func(rw http.ResponseWriter, r *http.Request) { json.NewEncoder(rw).Encode(w.served.Load()) })
+	w.mux = mux
 	w.hub = httptest.NewServer(mux)
 	t.Cleanup(w.hub.Close)
 
 	w.group = protocol.Group{City: testCity, N: 4, T: 2, W: 3}
 	for i, name := range []string{"ombudsman.example", "court.example", "university.example", "press-council.example"} {
-		g := &guard{cfg: Config{Dir: t.TempDir(), City: testCity, Hub: w.hub.URL, LogKey: w.log.Key, Law: w.trust, N: 4, T: 2, W: 3, Demo: true}}
+		g := &guard{cfg: Config{Dir: t.TempDir(), City: testCity, Hub: w.hub.URL, LogKey: w.log.Key, Law: w.trust, N: 4, T: 2, W: 3, Demo: true, Plain: true}}
 		g.cfg.Now = g.now
 		vkey, err := Init(g.cfg.Dir, name)
 		if err != nil {
@@ -151,7 +163,7 @@ func (w *world) restart(i int) {
 func (w *world) writeLaw() {
 	w.t.Helper()
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator} {
 		pub, priv, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			w.t.Fatal(err)
@@ -166,7 +178,10 @@ func (w *world) writeLaw() {
 		w.t.Fatal(err)
 	}
 	w.docs = filepath.Join(w.t.TempDir(), "law")
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Keys: keys, Now: time.Now()})
+	if w.court, _, err = protocol.NewKey(testCity + "/court"); err != nil {
+		w.t.Fatal(err)
+	}
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Keys: keys, Now: time.Now()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -258,7 +273,7 @@ func (w *world) found() {
 	w.t.Helper()
 	w.ceremony()
 	w.publishLaw(w.set)
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator} {
 		ap := appointed{doc: w.doc("appointments/" + string(a) + ".toml"), salt: protocol.NewSalt()}
 		com, err := protocol.Commitment(ap.salt, ap.doc)
 		if err != nil {
@@ -269,9 +284,9 @@ func (w *world) found() {
 	}
 }
 
-func (w *world) publishLaw(set *policy.Set, approvals ...approval) uint64 {
+func (w *world) publishLaw(set *policy.Set, approvals ...protocol.Approval) uint64 {
 	w.t.Helper()
-	public, err := protocol.JCS(lawPublic{Set: set.Hash(), Approvals: approvals})
+	public, err := protocol.JCS(protocol.LawPublic{Set: set.Hash(), Approvals: approvals})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -132,12 +132,13 @@ func TestRoomsAreToldAsTheyAre(t *testing.T) {
 			return MQTT{Connections: 5, Messages: 6, Acknowledged: 6, Refused: map[string]uint64{"topic": 2, "size": 0}}
 		},
 		Devices: func() Devices { return Devices{Known: 3, InForce: 2} },
+		Rights:  func() Rights { return Rights{Open: 4, Late: 1, Overdue: map[string]int{"planner": 2}, Consents: 5} },
 	})
 	after := scrape(t, m.Handler())
 	for _, want := range []string{
 		"tribune_ready 1", "tribune_record_leaves 12", "tribune_record_unpublished_leaves 2", "tribune_record_quorum 1", `tribune_guardian_up{guardian="court.example"} 0`,
 		`tribune_guardian_leaves{guardian="ombudsman.example"} 10`, "tribune_store_bytes 4096", "tribune_store_stalls_total 1", "tribune_desk_readings_total 8", "tribune_desk_full_queues 4",
-		`tribune_mqtt_refused_total{reason="topic"} 2`, "tribune_mqtt_connections 5", "tribune_devices_in_force 2",
+		`tribune_mqtt_refused_total{reason="topic"} 2`, "tribune_mqtt_connections 5", "tribune_devices_in_force 2", `tribune_rights_overdue_cases{office="planner"} 2`, "tribune_rights_open_cases 4", "tribune_rights_consents 5",
 	} {
 		if !strings.Contains(after, "\n"+want+"\n") {
 			t.Errorf("the metrics do not hold %s", want)

@@ -16,6 +16,8 @@ type Sources struct {
 	Desk      func() Desk
 	MQTT      func() MQTT
 	Devices   func() Devices
+	Rights    func() Rights
+	Erasures  func() Erasures
 }
 
 // Record is the public log.
@@ -77,6 +79,8 @@ type snapshot struct {
 	desk      Desk
 	mqtt      MQTT
 	devices   Devices
+	rights    Rights
+	erasures  Erasures
 }
 
 func newRooms() *rooms {
@@ -102,6 +106,8 @@ func newRooms() *rooms {
 	r.counter("tribune_store_compactions_total", "Compactions of the embedded store.", func(s *snapshot) float64 { return float64(s.store.Compactions) })
 	r.counter("tribune_store_stalls_total", "Times that writers waited for compaction.", func(s *snapshot) float64 { return float64(s.store.Stalls) })
 	r.intake()
+	r.rights()
+	r.erasures()
 	return r
 }
 
@@ -162,7 +168,7 @@ func (r *rooms) Collect(out chan<- prometheus.Metric) {
 	src := r.sources.Load()
 	s := &snapshot{
 		ready: ask(src.Ready), record: ask(src.Record), guardians: ask(src.Guardians), store: ask(src.Store),
-		desk: ask(src.Desk), mqtt: ask(src.MQTT), devices: ask(src.Devices),
+		desk: ask(src.Desk), mqtt: ask(src.MQTT), devices: ask(src.Devices), rights: ask(src.Rights), erasures: ask(src.Erasures),
 	}
 	for _, one := range r.all {
 		one.read(s, func(value float64, label ...string) {

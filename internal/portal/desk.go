@@ -94,7 +94,7 @@ func (p *Portal) desk(r *http.Request, s *web.Session) (*deskPage, error) {
 		d.Powers = o.Powers
 	}
 	covered := map[tribune.ClassID]bool{}
-	for _, m := range p.inForce(s.Office, func(m tribune.Mandate) bool { return len(m.Classes) > 0 }) {
+	for _, m := range p.inForce(s.Office, func(m tribune.Mandate) bool { return len(m.Classes) > 0 && p.reads(s.Office, m) }) {
 		one := deskMandate{Mandate: m, Purpose: n.purpose(string(m.Purpose)), Last: lastDay(m.Until)}
 		if why, ok := set.Purpose(m.Purpose); ok {
 			one.About = why.Description

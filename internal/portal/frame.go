@@ -45,6 +45,7 @@ type page struct {
 	Query      string // raw, without "?"
 	Session    *web.Session
 	Login      bool // whether one can log in at all
+	Rights     bool // whether people's rights have pages here
 	Languages  []*words
 }
 
@@ -182,7 +183,7 @@ func (p *Portal) render(w http.ResponseWriter, r *http.Request, v view) {
 	}
 	dot := page{
 		view: v, City: p.cfg.City, Demo: p.cfg.Demo, Lang: t.tag, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
-		Session: web.SessionOf(r.Context()), Login: p.cfg.Login != nil, Languages: languages(),
+		Session: web.SessionOf(r.Context()), Login: p.cfg.Login != nil, Rights: p.cfg.Citizens != nil, Languages: languages(),
 	}
 	var out bytes.Buffer
 	if err := one.ExecuteTemplate(&out, "layout.html", dot); err != nil {

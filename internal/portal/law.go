@@ -28,6 +28,7 @@ type version struct {
 	InForce bool
 	Before  *tribune.Hash // the set before it
 	Change  string        // "first" | "tightens" | "loosens" | "unknown"
+	Fate    string        // "announced" | "ended" (withdrawn or overtaken before it took effect) | "never" | "" = it counted
 	Why     string        // of the change, in the words of the comparison
 	Changes []fileChange  // by file, without lines
 }
@@ -78,6 +79,7 @@ func compared(old, new *policy.Set) (change, why string) {
 
 type lawData struct {
 	lawView
+	Pending  []change  // on their way, announced first
 	Versions []version // the newest first
 	OnRecord bool      // the set in force is on record
 }
@@ -91,9 +93,32 @@ func (p *Portal) showLaw(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	d := lawData{lawView: v, Versions: versions, OnRecord: slices.ContainsFunc(versions, func(o version) bool { return o.InForce })}
+	state := p.lawState()
+	for i := range versions {
+		versions[i].Fate = fate(state, versions[i].Hash, p.cfg.Now())
+	}
+	d := lawData{lawView: v, Pending: p.changes(state), Versions: versions, OnRecord: slices.ContainsFunc(versions, func(o version) bool { return o.InForce })}
 	slices.Reverse(d.Versions)
 	return view{Name: "law", Title: wordsOf(r).T("The law over time"), Data: d}, nil
+}
+
+// fate is what became of a set that the record names, where it is not or was never in force.
+func fate(s LawState, set tribune.Hash, now time.Time) string {
+	out := ""
+	for _, r := range s.Rulings {
+		switch {
+		case r.Set != set:
+		case slices.ContainsFunc(s.Reigns, func(g policy.Reign) bool { return g.Set == set }):
+			return ""
+		case slices.ContainsFunc(pendingOf(s.Rulings, now), func(o policy.Ruling) bool { return o.Set == set }):
+			return "announced"
+		case r.Never:
+			out = "never"
+		default:
+			out = "ended"
+		}
+	}
+	return out
 }
 
 type setShown struct {
@@ -146,8 +171,8 @@ func (p *Portal) showSet(r *http.Request) (view, error) {
 	d := setShown{lawView: v, Asked: set.Hash(), Signers: set.Signers()}
 	files := set.Files()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text, signatures := protocol.SplitDocument(files[name])
-		d.Files = append(d.Files, lawFile{name, text, strings.Join(signerNames(signatures), ", ")})
+		text, _ := protocol.SplitDocument(files[name])
+		d.Files = append(d.Files, lawFile{name, text, strings.Join(protocol.SignerNames(files[name]), ", ")})
 	}
 	versions, err := p.versions(r.Context())
 	if err != nil {
@@ -163,17 +188,6 @@ func (p *Portal) showSet(r *http.Request) (view, error) {
 	return view{Name: "lawset", Title: wordsOf(r).T("The law, as one set of files"), Data: d}, nil
 }
 
-// signerNames reads the names in the signature lines of a note.
-func signerNames(signatures string) (names []string) {
-	for _, line := range strings.Split(signatures, "\n") {
-		if rest, ok := strings.CutPrefix(line, "\u2014 "); ok {
-			name, _, _ := strings.Cut(rest, " ")
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 type changesData struct {
 	lawView
 	From, To *policy.Set
@@ -183,6 +197,8 @@ type changesData struct {
 	Why      string
 	Files    []fileChange
 	Same     bool
+	More     []string // by which the newer may permit more
+	Pending  *change  // the newer is on its way
 }
 
 func (p *Portal) showChanges(r *http.Request) (view, error) {
@@ -212,6 +228,12 @@ func (p *Portal) showChanges(r *http.Request) (view, error) {
 		}
 	}
 	d.Change, d.Why = compared(from, to)
+	d.More = policy.Loosens(from, to)
+	for _, c := range p.changes(p.lawState()) {
+		if c.Set == to.Hash() {
+			d.Pending = &c
+		}
+	}
 	d.Files = changedFiles(from, to)
 	for i := range d.Files {
 		if err := d.Files[i].lines(from, to); err != nil {

@@ -28,6 +28,7 @@ type mePage struct {
 	Older   int // number of the next page, 0 = none
 	Newer   int // one more than the number of the page before, 0 = none
 	Record  uint64
+	URL     string // of the city
 }
 
 // NewerPage is the number of the page before.
@@ -67,7 +68,7 @@ func (p *Portal) showMe(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	w, q := wordsOf(r), r.URL.Query()
-	d := mePage{Filter: meFilter{q.Get("office"), q.Get("purpose")}, Record: p.cfg.Record.Published()}
+	d := mePage{Filter: meFilter{q.Get("office"), q.Get("purpose")}, Record: p.cfg.Record.Published(), URL: p.cfg.URL}
 	var all []meUse
 	for i, name := range s.Names[:min(len(s.Names), maxNames)] {
 		one, uses, err := p.aboutName(r, i, name)
@@ -95,6 +96,7 @@ func (p *Portal) showMe(r *http.Request) (view, error) {
 	d.Uses = all[min(page*usesPerPage, len(all)):min((page+1)*usesPerPage, len(all))]
 	for i := range d.Uses {
 		p.tell(r.Context(), w, &d.Uses[i])
+		d.Uses[i].Asking = p.why(w, s, d.Uses[i].Use)
 	}
 	return view{Name: "me", Title: w.T("My data"), Data: d, Scripts: []string{"me"}, Private: true}, nil
 }
@@ -110,7 +112,7 @@ func (p *Portal) aboutName(r *http.Request, of int, name web.PersonName) (meName
 	for _, h := range held {
 		one.Holdings = append(one.Holdings, p.holding(w, h))
 	}
-	uses, err := p.cfg.Own.Uses(r.Context(), name)
+	uses, err := p.everyUse(r.Context(), name)
 	if errors.Is(err, tribune.ErrNotFound) {
 		one.Known = len(held) > 0
 		return one, nil, nil
@@ -167,7 +169,7 @@ func (p *Portal) showUse(r *http.Request) (view, error) {
 	}
 	w := wordsOf(r)
 	for i, name := range s.Names[:min(len(s.Names), maxNames)] {
-		uses, err := p.cfg.Own.Uses(r.Context(), name)
+		uses, err := p.everyUse(r.Context(), name)
 		if err != nil && !errors.Is(err, tribune.ErrNotFound) {
 			return view{}, fmt.Errorf("looking up the uses on record: %w", err)
 		}
@@ -175,6 +177,7 @@ func (p *Portal) showUse(r *http.Request) (view, error) {
 			if u.Tag == tag {
 				one := meUse{Use: u, Of: i, Type: nameType(w, name.Type)}
 				p.tell(r.Context(), w, &one)
+				one.Asking = p.why(w, s, u)
 				return view{Name: "meuse", Title: w.T("One use of my data"), Data: one, Scripts: []string{"me"}, Private: true}, nil
 			}
 		}

@@ -84,12 +84,7 @@ func (p *Portal) showExport(r *http.Request) (view, error) {
 // accessMandate is the mandate by which people see their own data of a class.
 func (p *Portal) accessMandate(class tribune.ClassID) tribune.Mandate {
 	all := p.inForce(dataSubject, func(m tribune.Mandate) bool {
-		for _, c := range m.Classes {
-			if c == class {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(m.Classes, class) && p.reads(dataSubject, m)
 	})
 	if len(all) == 0 {
 		return tribune.Mandate{}

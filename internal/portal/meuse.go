@@ -28,6 +28,8 @@ type meUse struct {
 	Outcome string // what it came to
 	Permit  bool
 
+	Asking whyPiece // asking the office why
+
 	Standing    uint64 // entry of the subscription under which it happened
 	HasStanding bool
 }
@@ -75,6 +77,10 @@ func useDeed(w *words, u *meUse) string {
 		return w.T("%s looked up data about you.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActDelivery:
 		return w.T("%s was told of new data about you, as they arrived on that day, under a subscription.", u.Who)
+	case u.Self && u.Leaf.Act.Kind == tribune.ActErase:
+		return w.T("You had erased what was held about you.")
+	case u.Leaf.Act.Kind == tribune.ActErase:
+		return w.T("%s had erased what was held about you.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActDecide:
 		return w.T("%s used a power that concerns you.", u.Who)
 	}
@@ -85,6 +91,8 @@ func useOutcome(w *words, u *meUse) string {
 	switch {
 	case !u.Permit:
 		return w.T("Nothing was opened.")
+	case u.Leaf.Act.Kind == tribune.ActErase:
+		return w.T("Since then guardians open nothing that was held about you up to that day. It is final once the key of that time is destroyed, 30 days later at the latest.")
 	case u.Leaf.Act.Kind == tribune.ActDelivery:
 		return w.T("Nothing that rests here was opened. What arrived about you on that day was sent to this office before it was sealed; one day is one use.")
 	case u.Self:

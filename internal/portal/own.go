@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"tribune"
 	"tribune/internal/web"
+	"tribune/policy"
 )
 
 // What belongs to one session: logging in, the account with its keys, a person's own data, an officer's desk.
@@ -177,6 +179,14 @@ func (p *Portal) inForce(office tribune.OfficeID, ok func(tribune.Mandate) bool)
 	}
 	sortMandates(out)
 	return out
+}
+
+// reads reports whether some policy lets an office read under a mandate: an office has mandates for other acts as well.
+func (p *Portal) reads(office tribune.OfficeID, m tribune.Mandate) bool {
+	return slices.ContainsFunc(p.cfg.Law.Set().Rules(), func(r *policy.Rule) bool {
+		reach := r.Reach()
+		return r.Permit && policy.Covers(reach.Kinds, tribune.ActRead) && policy.Covers(reach.Offices, office) && policy.Covers(reach.Purposes, m.Purpose)
+	})
 }
 
 // question asks for everything of one class about one person: an NGSI-LD Query, which travels in a body. part counts

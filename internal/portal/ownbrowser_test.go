@@ -107,6 +107,7 @@ func (l *watchedOwn) Holdings(ctx context.Context, n web.PersonName) ([]Holding,
 func (l *watchedOwn) TraceKey(ctx context.Context, n web.PersonName) ([]byte, error) {
 	return l.own.TraceKey(ctx, n)
 }
+func (l *watchedOwn) Disclosed(context.Context, web.PersonName) ([]Use, error) { return nil, nil }
 func (l *watchedOwn) Uses(_ context.Context, n web.PersonName) (uses []Use, err error) {
 	c := (*watchedCity)(l)
 	c.mu.Lock()

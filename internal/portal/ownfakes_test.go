@@ -33,6 +33,7 @@ var (
 type fakeOwn struct {
 	held map[string][]Holding
 	uses map[string][]Use
+	told map[string][]Use // what was hidden
 	keys map[string][]byte
 }
 
@@ -45,6 +46,10 @@ func (f *fakeOwn) Uses(_ context.Context, n web.PersonName) ([]Use, error) {
 		return nil, fmt.Errorf("nobody of that name: %w", tribune.ErrNotFound)
 	}
 	return f.uses[n.Name], nil
+}
+
+func (f *fakeOwn) Disclosed(_ context.Context, n web.PersonName) ([]Use, error) {
+	return f.told[n.Name], nil
 }
 
 func (f *fakeOwn) TraceKey(_ context.Context, n web.PersonName) ([]byte, error) {

@@ -83,12 +83,15 @@ type Use struct {
 	N     uint64 // the use's number for this person, from 1
 	Tag   tribune.Tag
 	Leaf  protocol.Leaf
+
+	Quarter uint32 // it was hidden until this was over, by a court's warrant, and N counts within it; 0 = it never was
 }
 
 // Own is what a logged-in person may know about themselves. Every method takes a verified name of theirs.
 type Own interface {
 	Holdings(ctx context.Context, name web.PersonName) ([]Holding, error)
-	Uses(ctx context.Context, name web.PersonName) ([]Use, error) // newest first; complete up to the published record
+	Uses(ctx context.Context, name web.PersonName) ([]Use, error)      // newest first; complete up to the published record
+	Disclosed(ctx context.Context, name web.PersonName) ([]Use, error) // what was hidden from the person and is so no longer, newest first
 	// TraceKey is what tags are computed with (protocol 15): who has it can check the list of uses against the record. It
 	// fails with tribune.ErrNotFound where nothing was ever held about this name.
 	TraceKey(ctx context.Context, name web.PersonName) ([]byte, error)
@@ -150,16 +153,20 @@ type Config struct {
 	Twin       Twin
 	Record     Record
 	Law        Law
+	LawState   func() LawState        // changes of law on their way; nil = this hub does not say
 	Group      func() *protocol.Group // the guardians; nil before their ceremony has ended
+	Guardians  func() []GuardianSeen  // what the hub last heard from each; nil = it does not ask
 	Devices    Devices
 	DeviceLeaf func(id string) (index uint64, ok bool) // where a device's present document stands on record
 	Trust      func() ([]byte, error)                  // the trust file; ErrNotFound before the guardians' ceremony has ended
 	Releases   func(ctx context.Context, index uint64) ([]protocol.Statement, error)
+	Erasure    func(ctx context.Context, index uint64) (Erasure, error) // ErrNotFound where this hub knows nothing of it
 	Login      Login
 	Passkeys   func(ctx context.Context, s *web.Session) ([]Passkey, error)
 	Own        Own
 	Ask        Ask
 	Keys       Keys
+	Citizens   Citizens
 	Outside    func() []Outside // what the city does outside the platform, by its own word; nil = it publishes no list
 	Facts      func() []Fact    // how the shown data came about
 	Now        func() time.Time
@@ -182,6 +189,7 @@ type Portal struct {
 	mux    *http.ServeMux
 	book   book // the record in memory
 	shelf  shelf
+	past   groupPast
 
 	started time.Time // from when on messages of devices are counted
 }
@@ -208,5 +216,7 @@ func (p *Portal) routes() {
 	p.cityRoutes()
 	p.recordRoutes()
 	p.ownRoutes()
+	p.rightsRoutes()
 	p.verifierRoutes()
+	p.guardianRoutes()
 }

@@ -41,6 +41,7 @@ type entryData struct {
 	ReleasesWhy   string // why they cannot be shown
 	Opens         bool   // an act for which guardians release
 	Told          *toldShown
+	Erased        *erasedShown
 	URL           string
 	Decoded       bool
 	DecodeProblem string
@@ -138,6 +139,8 @@ func (p *Portal) explain(r *http.Request, d *entryData, i uint64, leaf protocol.
 		}
 	case tribune.ActStanding, tribune.ActDelivery:
 		p.told(r, d, leaf)
+	case tribune.ActErase:
+		p.erased(r, d, leaf)
 	case tribune.ActRead, tribune.ActEnrol:
 		if d.Opens = dec.Permit; d.Opens {
 			p.releases(r, d)

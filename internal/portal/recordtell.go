@@ -85,6 +85,8 @@ func (n naming) kind(k tribune.ActKind) string {
 		return w.T("Be told of personal data as they arrive")
 	case tribune.ActDecide:
 		return w.T("Exercise a power")
+	case tribune.ActErase:
+		return w.T("Erase a person’s data")
 	case tribune.ActEnrol:
 		return w.T("Make trace keys for people")
 	case tribune.ActLaw:
@@ -97,6 +99,8 @@ func (n naming) kind(k tribune.ActKind) string {
 		return w.T("Key ceremony of the guardians")
 	case tribune.ActRefusals:
 		return w.T("Count of further refusals")
+	case tribune.ActIndex:
+		return w.T("Index of the marks")
 	}
 	return string(k)
 }
@@ -149,6 +153,10 @@ func (n naming) deed(e entry) string {
 		return w.N(e.Count, "used its power over %s person", "used its power over %s people")
 	case e.Kind == tribune.ActDecide:
 		return w.T("used its power")
+	case e.Kind == tribune.ActErase && !e.Permit:
+		return w.T("asked for an erasure and was refused")
+	case e.Kind == tribune.ActErase:
+		return w.N(e.Count, "had the data of %s person erased, up to that day", "had the data of %s people erased, up to that day")
 	case e.Kind == tribune.ActEnrol && e.Permit:
 		return w.N(e.Count, "made the private mark by which %s person finds the uses of their data", "made the private marks by which %s people find the uses of their data")
 	case e.Kind == tribune.ActLaw:
@@ -159,6 +167,8 @@ func (n naming) deed(e entry) string {
 		return w.T("put the document of a device on record")
 	case e.Kind == tribune.ActCeremony:
 		return w.T("passed on a message of the guardians’ key ceremony")
+	case e.Kind == tribune.ActIndex:
+		return w.T("published the index by which people find the uses of their data; guardians have signed it")
 	case e.Kind == tribune.ActRefusals:
 		return w.T("published how many further requests were refused in a day")
 	case !e.Permit:

@@ -20,12 +20,14 @@ func (p *Portal) registerRoutes() {
 	p.page("GET /registers/purposes/{id}", p.showPurpose)
 	p.page("GET /registers/mandates", p.showMandates)
 	p.page("GET /registers/mandates/{id}", p.showMandate)
+	p.page("GET /investigations", p.showInvestigations)
 	p.page("GET /registers/offices", p.showOffices)
 	p.page("GET /registers/offices/{id}", p.showOffice)
 	p.page("GET /registers/classes", p.showClasses)
 	p.page("GET /registers/classes/{id}", p.showClass)
 	p.page("GET /registers/policies", p.showPolicies)
 	p.page("GET /registers/policies/{id}", p.showPolicy)
+	p.lawRoutes()
 	p.page("GET /registers/law", p.showLaw)
 	p.page("GET /registers/law/{hash}", p.showSet)
 	p.page("GET /registers/law/{hash}/changes", p.showChanges)
@@ -66,6 +68,9 @@ func (p *Portal) setOf(hash tribune.Hash) *policy.Set {
 	}
 	if now := p.cfg.Law.Set(); now != nil && now.Hash() == hash {
 		return now
+	}
+	if o := p.lawState().Proposal; o != nil && o.Set.Hash() == hash {
+		return o.Set
 	}
 	p.shelf.mu.Lock()
 	defer p.shelf.mu.Unlock()

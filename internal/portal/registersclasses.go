@@ -37,9 +37,10 @@ func (p *Portal) showMandates(r *http.Request) (view, error) {
 type mandateData struct {
 	lawView
 	mandateShown
-	Max    int
-	Uses   uint64
-	Latest []line
+	Max     int
+	Uses    uint64
+	Warrant *warrantShown // nil = it is none
+	Latest  []line
 }
 
 func (p *Portal) showMandate(r *http.Request) (view, error) {
@@ -53,6 +54,9 @@ func (p *Portal) showMandate(r *http.Request) (view, error) {
 		return view{}, noSuch("mandate", string(id))
 	}
 	d := mandateData{lawView: v, mandateShown: all[0], Max: max(1, all[0].MaxSubjects), Uses: p.count(r.Context(), search{Mandate: string(id)})}
+	if warrant, ok := p.warrantOf(r, d.mandateShown); ok {
+		d.Warrant = &warrant
+	}
 	if d.Latest, err = p.latestOf(r, search{Mandate: string(id)}); err != nil {
 		return view{}, err
 	}

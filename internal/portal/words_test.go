@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/rights"
 	"tribune/internal/web"
 )
 
@@ -195,6 +196,13 @@ func valuesSaid(t *testing.T) map[string]string {
 	} {
 		p := problems.Of(err)
 		all[p.Title] = "problem titles"
+	}
+	rules, err := rights.ReadRules(filepath.Join(t.TempDir(), "none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range rights.BreachTexts(rules) {
+		all[text] = "the breach desk"
 	}
 	set := testLaw(t).set
 	for _, o := range set.Offices() {

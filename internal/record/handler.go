@@ -38,6 +38,15 @@ func (r *Record) Handler() http.Handler {
 			serve(w, "text/plain; charset=utf-8", cacheCheckpoint, h.Note)
 			return
 		}
+		if req.URL.Path == "/head" { // not published: for guardians that mirror without being asked to co-sign
+			head := r.Shown()
+			if head == nil {
+				http.Error(w, "no checkpoint has been signed since the start", http.StatusNotFound)
+				return
+			}
+			serve(w, "text/plain; charset=utf-8", cacheCheckpoint, head)
+			return
+		}
 		res, ok := parseResource(req.URL.Path)
 		if !ok || !r.integrated(req.Context(), res) {
 			http.Error(w, "no such part of the log", http.StatusNotFound)
@@ -112,7 +121,10 @@ func (r *Record) integrated(ctx context.Context, res resource) bool {
 		return true
 	}
 	// Guardians are asked to co-sign as soon as Tessera has integrated, which may be a moment before we are told.
-	size, err := r.reader.IntegratedSize(ctx)
+	r.swap.RLock()
+	reader := r.reader
+	r.swap.RUnlock()
+	size, err := reader.IntegratedSize(ctx)
 	return err == nil && res.within(size)
 }
 

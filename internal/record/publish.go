@@ -140,7 +140,8 @@ func (p *publication) quorum(cfg Config) bool {
 }
 
 func (r *Record) noQuorum(doing string) error {
-	return tribune.Hint(fmt.Errorf("%s: fewer than %d of %d guardians co-sign: %w", doing, r.cfg.Quorum, len(r.cfg.Witnesses), tribune.ErrNoQuorum),
+	n, quorum := r.guardians()
+	return tribune.Hint(fmt.Errorf("%s: fewer than %d of %d guardians co-sign: %w", doing, quorum, n, tribune.ErrNoQuorum),
 		"public data go on; personal data open again when guardians can be reached. A leaf that is on its way is published then, and nothing was opened for it")
 }
 
@@ -224,7 +225,10 @@ func (r *Record) follow() error {
 	if old != nil && bytes.Equal(msg, old.Note) {
 		return nil
 	}
-	c, err := r.trust.Checkpoint(msg)
+	c, ours, err := r.judge(msg)
+	if !ours {
+		return nil
+	}
 	if err != nil {
 		if old == nil {
 			r.log.Debug("checkpoint on disk does not count", "err", err)

@@ -35,11 +35,15 @@ type Pending struct {
 // Enqueue fixes the leaf's place in the order of the log and returns at once. A caller who must keep an order holds its
 // lock around Enqueue, not around Wait. The leaf is not withdrawn when its caller goes away.
 func (r *Record) Enqueue(leaf []byte) (*Pending, error) {
-	if len(leaf) == 0 || len(leaf) > protocol.MaxLeaf {
-		return nil, fmt.Errorf("appending leaf of %d bytes, want 1 to %d: %w", len(leaf), protocol.MaxLeaf, tribune.ErrTooLarge)
-	}
 	if !r.Quorum() {
 		return nil, r.noQuorum("appending leaf")
+	}
+	return r.enqueue(leaf)
+}
+
+func (r *Record) enqueue(leaf []byte) (*Pending, error) {
+	if len(leaf) == 0 || len(leaf) > protocol.MaxLeaf {
+		return nil, fmt.Errorf("appending leaf of %d bytes, want 1 to %d: %w", len(leaf), protocol.MaxLeaf, tribune.ErrTooLarge)
 	}
 	q := &r.queue
 	q.mu.Lock()
@@ -136,6 +140,8 @@ func (r *Record) nextBatch(last time.Time) ([]*Pending, bool) {
 
 // integrate hands one batch to Tessera and waits for it.
 func (r *Record) integrate(batch []*Pending) {
+	r.swap.RLock()
+	defer r.swap.RUnlock()
 	before := r.size.Load()
 	futures := make([]tessera.IndexFuture, len(batch))
 	for i, p := range batch {

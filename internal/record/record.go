@@ -95,14 +95,19 @@ type Witness struct {
 type Record struct {
 	cfg    Config
 	log    *slog.Logger
-	trust  *verify.Trust
 	root   *os.Root // the directory, so that no path leads out of it
 	unlock func() error
 
+	swap     sync.RWMutex  // guards what follows, and cfg's guardians: written by Adopt, and held for reading while a batch is under way
+	trust    *verify.Trust // the present guardians
+	before   *verify.Trust // those before them; nil = there were none
 	appender *tessera.Appender
 	reader   tessera.LogReader
 	shutdown func(context.Context) error
-	stop     context.CancelFunc // ends Tessera's and our goroutines
+	halt     context.CancelFunc // ends this Tessera's goroutines
+
+	shown    atomic.Pointer[[]byte] // see Shown
+	stop     context.CancelFunc     // ends Tessera's and our goroutines
 	life     context.Context
 	wg       sync.WaitGroup // our goroutines
 	closing  sync.Once
@@ -177,9 +182,8 @@ func prepare(cfg Config) (*Record, error) {
 	return r, nil
 }
 
-// open starts Tessera and our two goroutines.
-func (r *Record) open(ctx context.Context) error {
-	routeTesseraLog(r.cfg.Log)
+// start starts Tessera.
+func (r *Record) start(ctx context.Context) error {
 	policy, err := r.cfg.policy()
 	if err != nil {
 		return err
@@ -192,7 +196,9 @@ func (r *Record) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: the log's key is not a note secret key", tribune.ErrInvalid)
 	}
-	driver, err := posix.New(r.life, posix.Config{Path: r.cfg.Dir, HTTPClient: &http.Client{Transport: newCourier(r.life, r.cfg, r.trust)}})
+	life, halt := context.WithCancel(r.life)
+	r.halt = halt
+	driver, err := posix.New(life, posix.Config{Path: r.cfg.Dir, HTTPClient: &http.Client{Transport: newCourier(life, r.cfg, r.trust, &r.shown)}})
 	if err != nil {
 		return err
 	}
@@ -208,8 +214,17 @@ func (r *Record) open(ctx context.Context) error {
 	if err := r.create(ctx, driver, opts); err != nil {
 		return err
 	}
-	if r.appender, r.shutdown, r.reader, err = tessera.NewAppender(r.life, driver, opts); err != nil {
+	if r.appender, r.shutdown, r.reader, err = tessera.NewAppender(life, driver, opts); err != nil {
 		return fmt.Errorf("starting the log: %w", err)
+	}
+	return nil
+}
+
+// open starts Tessera and our two goroutines.
+func (r *Record) open(ctx context.Context) error {
+	routeTesseraLog(r.cfg.Log)
+	if err := r.start(ctx); err != nil {
+		return err
 	}
 	size, err := r.reader.IntegratedSize(ctx)
 	if err != nil {

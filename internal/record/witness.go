@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	fnote "github.com/transparency-dev/formats/note"
@@ -26,7 +27,7 @@ import (
 const (
 	// catchUp is how long one request to a guardian may go on after its checkpoint was published without it: a guardian
 	// that was away fetches what it missed before it answers.
-	catchUp = 30 * time.Second
+	catchUp = 5 * time.Second
 	// A guardian that fails is left alone for a while, doubling up to maxPause.
 	minPause = 200 * time.Millisecond
 	maxPause = 5 * time.Second
@@ -85,6 +86,7 @@ type courier struct {
 	life  context.Context
 	log   *slog.Logger
 	trust *verify.Trust
+	shown *atomic.Pointer[[]byte] // the newest checkpoint carried
 
 	mu    sync.Mutex
 	state map[string]*contact // by URL
@@ -97,16 +99,17 @@ type contact struct {
 	ahead bool // it was logged that it holds a longer log than we
 }
 
-func newCourier(life context.Context, cfg Config, trust *verify.Trust) *courier {
+func newCourier(life context.Context, cfg Config, trust *verify.Trust, shown *atomic.Pointer[[]byte]) *courier {
 	next := cfg.Transport
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return &courier{next: next, life: life, log: cfg.Log.With("room", "record"), trust: trust, state: map[string]*contact{}}
+	return &courier{next: next, life: life, log: cfg.Log.With("room", "record"), trust: trust, shown: shown, state: map[string]*contact{}}
 }
 
 func (c *courier) RoundTrip(req *http.Request) (*http.Response, error) {
 	to := req.URL.String()
+	c.show(req)
 	if err := c.begin(to); err != nil {
 		return nil, err
 	}
@@ -133,6 +136,24 @@ func (c *courier) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			ended = nil // called off: nobody waits for the answer, but it may say from where to go on
 		}
+	}
+}
+
+// show keeps the checkpoint that a request carries for those who are not asked.
+func (c *courier) show(req *http.Request) {
+	if req.GetBody == nil {
+		return
+	}
+	sent, err := req.GetBody()
+	if err != nil {
+		return
+	}
+	body, err := io.ReadAll(sent)
+	if err != nil {
+		return
+	}
+	if _, checkpoint, ok := bytes.Cut(body, []byte("\n\n")); ok && c.life.Err() == nil {
+		c.shown.Store(&checkpoint)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	ReplaceAttr               // whole attribute instances; ErrNotFound where one is absent (5.6.19)
 	Expire                    // takes away what is past its expiresAt, if anything is (4.22)
 	forget                    // takes away tokens that find what is past its keeping time
+	erase                     // takes away the sealed values of a subject
 )
 
 // Mutation is one change of one entity, all or nothing.

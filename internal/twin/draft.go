@@ -116,7 +116,10 @@ func (t *Twin) draft(ctx context.Context, k keys, d *draft, names map[subjectNam
 		if s.mode == forget {
 			d.forget(s.forget)
 		}
-		if again || s.mode == Expire || s.mode == forget {
+		if s.mode == erase {
+			d.erase(s.erase)
+		}
+		if again || s.mode == Expire || s.mode == forget || s.mode == erase {
 			continue
 		}
 		x, err := apply(d.e, s.mode, &s.frag, now)

@@ -29,11 +29,12 @@ type step struct {
 	mode   Mode
 	frag   fragment
 	source string
-	peers  []*step    // the steps of one mutation, for the subject's name; itself included. nil = all of the task
-	index  int        // in peers
-	lax    bool       // deleting what is absent is no error
-	timed  bool       // its id holds the time of its instance: see series
-	forget forgetting // of mode forget
+	peers  []*step           // the steps of one mutation, for the subject's name; itself included. nil = all of the task
+	index  int               // in peers
+	lax    bool              // deleting what is absent is no error
+	timed  bool              // its id holds the time of its instance: see series
+	forget forgetting        // of mode forget
+	erase  tribune.Pseudonym // of mode erase
 	res    Result
 
 	one  [1]named // what frag holds where that is a single instance

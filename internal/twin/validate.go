@@ -34,7 +34,7 @@ func validate(tenant tribune.Tenant, s *step) error {
 		return invalid("give a shorter source", "a source of %d bytes", len(s.source))
 	case len(f.types) > maxTypes:
 		return invalid("give fewer types", "%d types, want at most %d", len(f.types), maxTypes)
-	case s.mode < Create || s.mode > forget:
+	case s.mode < Create || s.mode > erase:
 		return invalid("use a mode of the contract", "unknown mode %d", s.mode)
 	case s.mode == Partial && len(f.attrs) != 1:
 		return invalid("send one attribute", "a partial update of %d attributes", len(f.attrs))

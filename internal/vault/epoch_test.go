@@ -187,16 +187,13 @@ func TestStoreAtRestShowsNothingClear(t *testing.T) {
 }
 
 func FuzzUnwrap(f *testing.F) {
-	e, err := openEpoch(newFixture(f).store, filepath.Join(f.TempDir(), "none"))
+	e, err := openEpoch(newFixture(f).store, keyFiles{filepath.Join(f.TempDir(), "none")})
 	if err == nil {
 		f.Fatal("a store's key is lost and it opened")
 	}
 	v := newFixture(f)
-	e = v.epoch
-	w, err := e.wrap("label", []byte("data"))
-	if err != nil {
-		f.Fatal(err)
-	}
+	e = v.ring.Load()
+	w := e.wrap("label", []byte("data"))
 	f.Add("label", w)
 	f.Add("other", w)
 	f.Add("label", []byte{})

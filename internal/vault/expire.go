@@ -30,7 +30,7 @@ func (v *Vault) Expire(ctx context.Context, keep func(tribune.ClassID) time.Dura
 			return segments, fmt.Errorf("deleting headers past their keeping time: %w", err)
 		}
 	}
-	return segments, nil
+	return segments, v.readBars(ctx)
 }
 
 func (v *Vault) expire(ctx context.Context, partition uint16, past func(tribune.ClassID, uint32) bool) (n int, err error) {

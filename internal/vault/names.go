@@ -150,13 +150,17 @@ func (v *Vault) evaluateChunk(ctx context.Context, chunk []*naming) ([][]byte, e
 	if err != nil {
 		return nil, err
 	}
+	group := v.group.Load()
 	parts, err := v.eval.Evaluate(ctx, points)
 	if err != nil {
 		return nil, err
 	}
-	ys, culprits, err := v.name.Unblind(v.group.Name.Shares, v.group.T, blindings, parts)
+	if v.group.Load() != group {
+		return nil, fmt.Errorf("naming: %w: other guardians have come meanwhile", tribune.ErrBusy)
+	}
+	ys, culprits, err := v.name.Unblind(group.Name.Shares, group.T, blindings, parts)
 	for _, i := range culprits {
-		v.log.Error("a guardian's evaluation of names does not fit the ceremony's transcript", "guardian", v.group.Guardians[i-1].Name)
+		v.log.Error("a guardian's evaluation of names does not fit the ceremony's transcript", "guardian", group.Guardians[i-1].Name)
 	}
 	return ys, err
 }

@@ -117,7 +117,7 @@ func (v *Vault) openSegment(ctx context.Context, keys map[tribune.Identity][]byt
 
 // openRow opens one of the two headers of a row: 0 is the segment's, 1 the day's.
 func (v *Vault) openRow(row store.Pair, header int, d, id []byte) ([]byte, error) {
-	both, err := v.epoch.unwrap(string(row.Key), row.Value)
+	both, err := v.ring.Load().unwrap(string(row.Key), row.Value)
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}

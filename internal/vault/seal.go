@@ -29,6 +29,11 @@ func (v *Vault) Seal(ctx context.Context, at tribune.Place, class tribune.Class,
 	if len(items) == 0 {
 		return nil, nil, func() {}, nil
 	}
+	v.wrapping.RLock()
+	defer v.wrapping.RUnlock()
+	if v.Barred(p) {
+		return nil, nil, nil, fmt.Errorf("sealing: %w", errBarred)
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, nil, fmt.Errorf("sealing: %w", err)
@@ -47,7 +52,11 @@ func (v *Vault) Seal(ctx context.Context, at tribune.Place, class tribune.Class,
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("sealing: %w", err)
 		}
-		return sealed, s.writes(), func() { v.committed(s) }, nil
+		writes := s.writes()
+		if len(writes) > 0 {
+			v.handed.out(s, v.now())
+		}
+		return sealed, writes, func() { v.committed(s, len(writes) > 0) }, nil
 	}
 }
 
@@ -95,11 +104,7 @@ func (v *Vault) prepare(ctx context.Context, s *segment) error {
 	var number [8]byte
 	rand.Read(number[:])
 	key := append(headerPrefix(s.partition, s.id), number[:]...)
-	value, err := v.epoch.wrap(string(key), append(headers[0], headers[1]...))
-	if err != nil {
-		return fmt.Errorf("wrapping headers: %w", err)
-	}
-	s.header = tribune.Write{Key: key, Value: value}
+	s.header = tribune.Write{Key: key, Value: v.ring.Load().wrap(string(key), append(headers[0], headers[1]...))}
 	s.announce = !known
 	s.made = true
 	return nil
@@ -140,8 +145,11 @@ func (s *segment) writes() []tribune.Write {
 	return []tribune.Write{s.header}
 }
 
-// committed notes that the segment's header row is durable.
-func (v *Vault) committed(s *segment) {
+// committed notes that the segment's header row is durable; with: it was in that batch.
+func (v *Vault) committed(s *segment, with bool) {
+	if with {
+		v.handed.in(s)
+	}
 	s.mu.Lock()
 	first := !s.written
 	s.written, s.header = true, tribune.Write{}

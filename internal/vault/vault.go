@@ -29,18 +29,22 @@
 //
 //	0x01 || epoch u32 || nonce12 || AES-256-GCM(epoch key, aad L(wrap) || label)
 //
-// where the label is its store key. The epoch number is there for rotation. Nonces are random: one epoch key is good for
+// where the label is its store key. The epoch number says which key, see rotate.go. Nonces are random: one epoch key is good for
 // 2^32 wraps, a million subjects with a segment every quarter of an hour for a month.
 //
 // Rows, all in room "vault", tenant "" (a subject is the same in every tenant), and the partition of the values:
 //
 //	h | pseudonym | class | day u32, segment u32 | DEK number u64     wrapped segment header || wrapped day header
 //	t | pseudonym                                                     wrapped D(trace ID)
-//	epoch                                                             epoch u32 || fingerprint of the epoch key
+//	t | pseudonym | quarter u64                                       wrapped D(hidden ID): see hidden.go
+//	epoch                                                             protocol.EpochMark of the epoch key; of two while one follows the other
+//	rotation, destroyed | epoch u64                                   how far that is, and when a key was destroyed (rotate.go)
+//	n | pseudonym                                                     day u32: nothing of an erased subject is taken on it (erase.go)
 //
 // # The end
 //
-// Expire deletes the headers of what is past its class's keeping time; nobody opens it then.
+// Expire deletes the headers of what is past its class's keeping time; nobody opens it then. Erase deletes those of one subject. Rotate goes
+// over to a new epoch key and destroys the old one, so that no copy of the store from before opens any more, with or without guardians.
 //
 // # What it promises, and not
 //
@@ -78,10 +82,14 @@ type Config struct {
 	City     string         // as in identities; the group's
 	Group    protocol.Group // the guardians' roster with both public keys
 	Store    store.Store
-	EpochKey string // path of the epoch key's file, made at first start; keep it out of the store's backups
-	Names    NameEvaluator
-	Now      func() time.Time // nil = time.Now
-	Log      *slog.Logger     // nil = slog.Default()
+	EpochKey string   // path of the epoch key's file, made at first start; keep it out of the store's backups
+	Rows     [][]byte // prefixes of the rows that other rooms keep by Keep
+	// Elsewhere wraps anew what other rooms have wrapped by Wrap: again gives what takes the place of something, nil where it may
+	// stay; or they do it by themselves. It returns when that is durable, and nothing that was wrapped before it was called is written after.
+	Elsewhere func(ctx context.Context, again func(label string, wrapped []byte) ([]byte, error)) error
+	Names     NameEvaluator
+	Now       func() time.Time // nil = time.Now
+	Log       *slog.Logger     // nil = slog.Default()
 }
 
 // Bounds, with their reasons.
@@ -101,17 +109,27 @@ const (
 // Vault is safe for concurrent use.
 type Vault struct {
 	city   string
-	group  protocol.Group
+	group  atomic.Pointer[protocol.Group] // see Adopt
 	store  store.Store
 	seal   *ibe.Master
 	name   *ibe.NameMaster
 	eval   NameEvaluator
-	epoch  epochKey
+	files  keyFiles
+	ring   atomic.Pointer[ring]
 	open   *table
 	names  *names
 	now    func() time.Time
 	log    *slog.Logger
 	notify atomic.Pointer[func(tribune.Pseudonym)]
+
+	rows      [][]byte
+	elsewhere func(context.Context, func(string, []byte) ([]byte, error)) error
+	wrapping  sync.RWMutex  // read-held from wrapping to the row's commit, or to its header's being in handed
+	noting    sync.Mutex    // guards the row "rotation" and who replaces ring and barred
+	turn      chan struct{} // held by one rotation
+	handed    handed
+	counts    rotationCounts
+	barred    atomic.Pointer[map[tribune.Pseudonym]uint32] // who was erased today
 
 	stop  chan struct{}
 	once  sync.Once
@@ -138,8 +156,9 @@ func New(cfg Config) (*Vault, error) {
 		cfg.Log = slog.Default()
 	}
 	v := &Vault{
-		city: cfg.City, group: cfg.Group, store: cfg.Store, eval: cfg.Names, now: cfg.Now, log: cfg.Log,
+		city: cfg.City, store: cfg.Store, eval: cfg.Names, now: cfg.Now, log: cfg.Log,
 		open: newTable(cfg.Now(), MaxOpen, MaxClosed), names: newNames(MaxNames), stop: make(chan struct{}),
+		files: keyFiles{cfg.EpochKey}, rows: cfg.Rows, elsewhere: cfg.Elsewhere, turn: make(chan struct{}, 1),
 	}
 	var err error
 	if v.seal, err = ibe.NewMaster(cfg.Group.Seal.Key); err != nil {
@@ -148,11 +167,33 @@ func New(cfg Config) (*Vault, error) {
 	if v.name, err = ibe.NewNameMaster(cfg.Group.Name.Key); err != nil {
 		return nil, fmt.Errorf("guardians' NAME key: %w", err)
 	}
-	if v.epoch, err = openEpoch(cfg.Store, cfg.EpochKey); err != nil {
+	v.group.Store(&cfg.Group)
+	if err := v.openEpochs(); err != nil {
 		return nil, fmt.Errorf("epoch key: %w", err)
 	}
 	v.swept.Go(v.sweep)
 	return v, nil
+}
+
+// openEpochs reads the epoch keys, heals what a crash has left of a rotation, and reads who was erased today.
+func (v *Vault) openEpochs() error {
+	ctx, cancel := context.WithTimeout(context.Background(), openEpochLimit)
+	defer cancel()
+	if err := v.files.sweep(); err != nil {
+		return err
+	}
+	r, err := openEpoch(v.store, v.files)
+	if err != nil {
+		return err
+	}
+	v.ring.Store(r)
+	if r.lost != 0 {
+		v.log.Error("this store was copied while a rotation was under way, and the old epoch key is not here: what it wrapped stays closed", "epoch", r.lost)
+	}
+	if err := v.completeEpoch(ctx, r); err != nil {
+		return err
+	}
+	return v.readBars(ctx)
 }
 
 // Close forgets every open data key.
@@ -172,6 +213,7 @@ func (v *Vault) sweep() {
 			return
 		case <-tick.C:
 			v.open.closeExpired(v.now())
+			v.handed.under(v.now(), nil)
 		}
 	}
 }
@@ -185,14 +227,7 @@ func (v *Vault) PutTrace(ctx context.Context, p tribune.Pseudonym, d []byte) err
 	if len(d) != ibe.G1Size {
 		return fmt.Errorf("%w: trace key of %d bytes, want %d", tribune.ErrInvalid, len(d), ibe.G1Size)
 	}
-	key := v.traceKey(p)
-	wrapped, err := v.epoch.wrap(string(key), d)
-	if err != nil {
-		return fmt.Errorf("wrapping trace key: %w", err)
-	}
-	var b store.Batch
-	b.Put(key, wrapped)
-	if err := v.store.Commit(ctx, &b); err != nil {
+	if err := v.Keep(ctx, v.traceKey(p), d); err != nil {
 		return fmt.Errorf("keeping trace key: %w", err)
 	}
 	return nil
@@ -205,15 +240,7 @@ func (v *Vault) TraceKey(ctx context.Context, p tribune.Pseudonym) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading trace key: %w", err)
 	}
-	return v.epoch.unwrap(string(key), wrapped)
-}
-
-// Wrap encrypts what other rooms keep at rest under the epoch key. The label, their store key, must be given again.
-func (v *Vault) Wrap(label string, data []byte) ([]byte, error) { return v.epoch.wrap(label, data) }
-
-// Unwrap undoes Wrap.
-func (v *Vault) Unwrap(label string, wrapped []byte) ([]byte, error) {
-	return v.epoch.unwrap(label, wrapped)
+	return v.ring.Load().unwrap(string(key), wrapped)
 }
 
 func (v *Vault) traceKey(p tribune.Pseudonym) []byte {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tribune"
@@ -75,10 +76,15 @@ func (e *enrolment) run(ctx context.Context) {
 	}
 }
 
+// gather adds who is new to who waits still, without those who were erased since.
 func (e *enrolment) gather(batch []protocol.Subject) []protocol.Subject {
+	batch = slices.DeleteFunc(batch, func(s protocol.Subject) bool { return e.way.cfg.Vault.Barred(s.P) })
 	for len(batch) < protocol.MaxTags {
 		select {
 		case p := <-e.queue:
+			if e.way.cfg.Vault.Barred(p) { // erased since
+				continue
+			}
 			batch = append(batch, protocol.Subject{P: p})
 		default:
 			return batch
@@ -87,9 +93,21 @@ func (e *enrolment) gather(batch []protocol.Subject) []protocol.Subject {
 	return batch
 }
 
-// ensure returns when every subject has a trace key. Whoever waits for another's enrolment waits openFor at most.
+// ensure returns when every subject has a trace key.
 func (e *enrolment) ensure(ctx context.Context, subjects []protocol.Subject) error {
-	if missing, err := e.missing(ctx, subjects); err != nil || len(missing) == 0 {
+	return e.have(ctx, subjects, 0)
+}
+
+// ensureHidden returns when the hub has the key of every subject's hidden chain of a quarter. On record it looks like any enrolment,
+// and tells nobody whom a warrant is about.
+func (e *enrolment) ensureHidden(ctx context.Context, subjects []protocol.Subject, quarter uint32) error {
+	return e.have(ctx, subjects, quarter)
+}
+
+// have enrols whom the hub has no key of, of their trace (quarter 0) or a hidden chain. Whoever waits for another's enrolment waits
+// openFor at most.
+func (e *enrolment) have(ctx context.Context, subjects []protocol.Subject, quarter uint32) error {
+	if missing, err := e.missing(ctx, subjects, quarter); err != nil || len(missing) == 0 {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, openFor)
@@ -100,7 +118,7 @@ func (e *enrolment) ensure(ctx context.Context, subjects []protocol.Subject) err
 	case <-ctx.Done():
 		return tribune.Hint(fmt.Errorf("%w: other enrolments go first: %w", tribune.ErrBusy, ctx.Err()), "Try again in a few seconds.")
 	}
-	missing, err := e.missing(ctx, subjects) // another enrolment may just have ended
+	missing, err := e.missing(ctx, subjects, quarter) // another enrolment may just have ended
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -110,17 +128,22 @@ func (e *enrolment) ensure(ctx context.Context, subjects []protocol.Subject) err
 	return e.enrol(walk, missing)
 }
 
-func (e *enrolment) missing(ctx context.Context, subjects []protocol.Subject) (missing []protocol.Subject, err error) {
+func (e *enrolment) missing(ctx context.Context, subjects []protocol.Subject, quarter uint32) (missing []protocol.Subject, err error) {
 	seen := map[tribune.Pseudonym]bool{}
 	for _, s := range subjects {
 		if seen[s.P] {
 			continue
 		}
 		seen[s.P] = true
-		switch _, err := e.way.cfg.Vault.TraceKey(ctx, s.P); {
+		id := tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: s.P}
+		_, err := e.way.cfg.Vault.TraceKey(ctx, s.P)
+		if quarter != 0 {
+			id.Kind, id.Quarter = tribune.IdentityHidden, quarter
+			_, err = e.way.cfg.Vault.HiddenKey(ctx, s.P, quarter)
+		}
+		switch {
 		case errors.Is(err, tribune.ErrNotFound):
-			trace := tribune.Identity{Kind: tribune.IdentityTrace, Pseudonym: s.P}
-			missing = append(missing, protocol.Subject{P: s.P, IDs: []tribune.Identity{trace}})
+			missing = append(missing, protocol.Subject{P: s.P, IDs: []tribune.Identity{id}})
 		case err != nil:
 			return nil, fmt.Errorf("looking for a trace key: %w", err)
 		}
@@ -155,9 +178,17 @@ func (e *enrolment) enrol(ctx context.Context, subjects []protocol.Subject) erro
 	}
 	defer wipe(keys)
 	for id, d := range keys {
-		if err := w.cfg.Vault.PutTrace(ctx, id.Pseudonym, d); err != nil {
+		if err := w.keepKey(ctx, id, d); err != nil {
 			return fmt.Errorf("keeping a trace key: %w", err)
 		}
 	}
 	return nil
+}
+
+// keepKey keeps what an enrolment has opened.
+func (w *Way) keepKey(ctx context.Context, id tribune.Identity, d []byte) error {
+	if id.Kind == tribune.IdentityHidden {
+		return w.cfg.Vault.PutHidden(ctx, id.Pseudonym, id.Quarter, d)
+	}
+	return w.cfg.Vault.PutTrace(ctx, id.Pseudonym, d)
 }

@@ -20,7 +20,7 @@ func subjects(from, to int) (all []protocol.Subject) {
 
 func (w *world) enrolled(t *testing.T, from, to int) int {
 	t.Helper()
-	missing, err := w.enrolment.missing(context.Background(), subjects(from, to))
+	missing, err := w.enrolment.missing(context.Background(), subjects(from, to), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,11 @@ func (g *guards) Release(ctx context.Context, req protocol.Request, need int) ([
 		if leaf.Act.Kind == tribune.ActEnrol {
 			break
 		}
-		if k, err := protocol.TraceKey(req.Traces[i]); err != nil || protocol.UseTag(k, s.N) != leaf.Tags[i] {
+		marks := req.Traces
+		if req.Hidden != nil { // under a warrant
+			marks = req.Hidden
+		}
+		if k, err := protocol.TraceKey(marks[i]); err != nil || protocol.UseTag(k, s.N) != leaf.Tags[i] {
 			return nil, fmt.Errorf("%w: a tag that does not fit its use", tribune.ErrRefused)
 		}
 	}

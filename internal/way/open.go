@@ -20,6 +20,9 @@ func (w *Way) Open(ctx context.Context, actID string, signature []byte) ([][]byt
 		return nil, nil, err
 	}
 	defer s.wipe()
+	if s.act.Kind != tribune.ActRead && s.act.Kind != tribune.ActStanding { // what follows on others would be left out
+		return nil, nil, fmt.Errorf("%w: the act that waits under this id is no reading", tribune.ErrInvalid)
+	}
 	key, err := w.cfg.Gate.ActorKey(s.caller.Actor)
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the actor's key: %w", err)

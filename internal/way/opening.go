@@ -16,6 +16,7 @@ type Opening struct {
 	Private  json.RawMessage  `json:"private"`
 	Salt     []byte           `json:"salt"`
 	Evidence tribune.Evidence `json:"evidence"`
+	Redacted int              `json:"redacted,omitempty"` // subjects that were taken out because they were erased; then it opens no leaf any more
 }
 
 // Openings rest under way||opening|leaf hash wrapped: they are written before their leaf has an index. The guardians'
@@ -32,14 +33,7 @@ func (w *Way) keepOpening(ctx context.Context, leaf tribune.Hash, s *sheet) erro
 	if err != nil {
 		return err
 	}
-	key := openingKey(leaf)
-	wrapped, err := w.cfg.Vault.Wrap(string(key), data)
-	if err != nil {
-		return fmt.Errorf("wrapping an opening: %w", err)
-	}
-	var b store.Batch
-	b.Put(key, wrapped)
-	if err := w.cfg.Store.Commit(ctx, &b); err != nil {
+	if err := w.cfg.Vault.Keep(ctx, openingKey(leaf), data); err != nil {
 		return fmt.Errorf("keeping an opening: %w", err)
 	}
 	return nil

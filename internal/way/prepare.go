@@ -84,9 +84,12 @@ func (w *Way) prepare(ctx context.Context, r tribune.Reading) (*sheet, error) {
 	}
 	s := &sheet{caller: r.Caller, subjects: subjects, sealed: r.Sealed, until: now.Add(prepareFor), salt: protocol.NewSalt()}
 	act, inputs := actOf(r, len(subjects), now)
-	act.Scope.Subjects = touched(subjects)
+	act.Scope.Subjects, act.Scope.Identities = touched(subjects), opened(subjects)
 	if s.decision, s.evidence, err = w.decide(ctx, act, inputs); err != nil {
 		return nil, err
+	}
+	if m := w.mandate(r.Caller.Mandate); m != nil {
+		s.quarter = m.Disclose
 	}
 	// Only now: each closing costs the subject a new header, and who is denied must not cause any.
 	w.cfg.Vault.CloseSegments(r.Class, touched(s.subjects))
@@ -142,10 +145,23 @@ func touched(subjects []protocol.Subject) (all []tribune.Pseudonym) {
 	return all
 }
 
+// opened is what the act opens: the gate asks when it was sealed.
+func opened(subjects []protocol.Subject) (all []tribune.Identity) {
+	for _, s := range subjects {
+		all = append(all, s.IDs...)
+	}
+	return all
+}
+
 // number gives each subject its next use number and tag, enrolling those who have no trace key yet.
 func (w *Way) number(ctx context.Context, s *sheet) error {
 	if err := w.enrolment.ensure(ctx, s.subjects); err != nil {
 		return err
+	}
+	if s.quarter != 0 {
+		if err := w.enrolment.ensureHidden(ctx, s.subjects, s.quarter); err != nil {
+			return err
+		}
 	}
 	s.tags = make([]tribune.Tag, len(s.subjects))
 	s.traces = make([][]byte, len(s.subjects))
@@ -154,12 +170,19 @@ func (w *Way) number(ctx context.Context, s *sheet) error {
 		if err != nil {
 			return fmt.Errorf("numbering a use: %w", err)
 		}
+		s.traces[i] = d
+		if s.quarter != 0 {
+			if d, err = w.cfg.Vault.HiddenKey(ctx, s.subjects[i].P, s.quarter); err != nil {
+				return fmt.Errorf("numbering a hidden use: %w", err)
+			}
+			s.hidden = append(s.hidden, d)
+		}
 		k, err := protocol.TraceKey(d)
 		if err != nil {
 			return err
 		}
-		s.subjects[i].N = w.uses.next(s.subjects[i].P, k)
-		s.tags[i], s.traces[i] = protocol.UseTag(k, s.subjects[i].N), d
+		s.subjects[i].N = w.uses.next(chain{s.subjects[i].P, s.quarter}, k)
+		s.tags[i] = protocol.UseTag(k, s.subjects[i].N)
 		clear(k)
 	}
 	return nil
@@ -198,7 +221,7 @@ func (s *sheet) leaf(signature []byte) ([]byte, error) {
 		tags = []tribune.Tag{}
 	}
 	return protocol.Leaf{
-		Version: protocol.Version, Act: s.act, Decision: s.decision, Input: input, Signature: signature, Tags: tags,
+		Version: protocol.Version, Act: s.act, Decision: s.decision, Input: input, Public: s.public, Signature: signature, Tags: tags,
 	}.Encode()
 }
 
@@ -207,6 +230,9 @@ func (s *sheet) leaf(signature []byte) ([]byte, error) {
 // explains nothing. Only where the record cannot say whether the leaf is in the log does the reservation stay: those
 // subjects wait for a restart, which reads the log.
 func (w *Way) append(ctx context.Context, s *sheet, leaf []byte) (uint64, error) {
+	if now := w.cfg.Gate.Set(); s.decision.Set != now.Hash() { // guardians would refuse it, and its uses would be spent
+		return 0, tribune.Hint(fmt.Errorf("%w: the law has changed since the act was decided", tribune.ErrConflict), "Ask again.")
+	}
 	if err := w.uses.reserve(s.tags); err != nil {
 		return 0, err
 	}

@@ -1,7 +1,9 @@
 package way
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,14 +23,17 @@ type sheet struct {
 	salt      []byte
 	recipient *protocol.Recipient // nil where nothing is opened
 	traces    [][]byte            // D(trace) of each subject
+	quarter   uint32              // of disclosure, under a warrant; else 0
+	hidden    [][]byte            // D(hidden) of each subject, under a warrant
 	tags      []tribune.Tag
+	public    json.RawMessage // of an erasure; nil = nothing
 	sealed    []tribune.Sealed
 	until     time.Time
 }
 
 // wipe forgets what links the subjects' uses. Call it when the act is over.
 func (s *sheet) wipe() {
-	for _, d := range s.traces {
+	for _, d := range slices.Concat(s.traces, s.hidden) {
 		clear(d)
 	}
 }

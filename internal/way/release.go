@@ -21,7 +21,7 @@ func (w *Way) release(ctx context.Context, index uint64, s *sheet, leaf []byte, 
 		return nil, &tribune.IntegrityError{What: "the record's own receipt", Err: err}
 	}
 	proof.Extra = leaf
-	req := protocol.Request{Receipt: proof.Marshal(), Private: s.private, Salt: s.salt, Evidence: s.evidence, Traces: s.traces}
+	req := protocol.Request{Receipt: proof.Marshal(), Private: s.private, Salt: s.salt, Evidence: s.evidence, Traces: s.traces, Hidden: s.hidden}
 	c := &combination{way: w, sheet: s, leaf: protocol.LeafHash(leaf), parts: map[int]ibe.Partial{}, liars: map[int]bool{}}
 	defer c.wipe()
 	for {

@@ -93,6 +93,8 @@ func (w *Way) Deliver(ctx context.Context, s tribune.Standing, subjects []tribun
 		return nil, err
 	}
 	defer leave()
+	// Of somebody who was erased meanwhile nothing more is told.
+	subjects = slices.DeleteFunc(slices.Clone(subjects), w.cfg.Vault.Barred)
 	most := 1
 	if m := w.mandate(s.Caller.Mandate); m != nil {
 		most = max(1, min(m.MaxSubjects, protocol.MaxTags))

@@ -2,6 +2,7 @@ package way
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 
 	"tribune"
@@ -12,10 +13,16 @@ import (
 // It is searched one by one, from where the last search ended: a thief of the hub can leave a gap on record, and who gallops
 // over it would be refused by the guardians for ever. Memory: 24 bytes a tag on record, 24 a subject used, and the maps'.
 type uses struct {
-	mu       sync.Mutex                   // guards all
-	recorded map[tribune.Tag]uint64       // index of the first leaf that carries it
-	inFlight map[tribune.Tag]struct{}     // reserved by an act that is being appended
-	prefix   map[tribune.Pseudonym]uint64 // tags 1..n are known to be on record
+	mu       sync.Mutex               // guards all
+	recorded map[tribune.Tag]uint64   // index of the first leaf that carries it
+	inFlight map[tribune.Tag]struct{} // reserved by an act that is being appended
+	prefix   map[chain]uint64         // tags 1..n are known to be on record
+}
+
+// chain is what use numbers are counted in: a subject's trace, or what is hidden from it until a quarter is over.
+type chain struct {
+	p       tribune.Pseudonym
+	quarter uint32 // 0 = the trace
 }
 
 // Use is one use of one subject on record.
@@ -26,7 +33,7 @@ type Use struct {
 }
 
 func newUses() *uses {
-	return &uses{recorded: map[tribune.Tag]uint64{}, inFlight: map[tribune.Tag]struct{}{}, prefix: map[tribune.Pseudonym]uint64{}}
+	return &uses{recorded: map[tribune.Tag]uint64{}, inFlight: map[tribune.Tag]struct{}{}, prefix: map[chain]uint64{}}
 }
 
 func (u *uses) add(tags []tribune.Tag, index uint64) {
@@ -58,11 +65,11 @@ func (u *uses) of(k []byte) (list []Use) {
 	}
 }
 
-// next is the number of the subject's next use, under its trace key k.
-func (u *uses) next(p tribune.Pseudonym, k []byte) uint64 {
+// next is the number of the next use in a chain, under its key k.
+func (u *uses) next(c chain, k []byte) uint64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	n := u.prefix[p] + 1
+	n := u.prefix[c] + 1
 	for {
 		if _, used := u.recorded[protocol.UseTag(k, n)]; !used {
 			break
@@ -70,9 +77,16 @@ func (u *uses) next(p tribune.Pseudonym, k []byte) uint64 {
 		n++
 	}
 	if n > 1 {
-		u.prefix[p] = n - 1
+		u.prefix[c] = n - 1
 	}
 	return n
+}
+
+// forget drops what is known of a subject beyond the record.
+func (u *uses) forget(p tribune.Pseudonym) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.prefix, func(c chain, _ uint64) bool { return c.p == p })
 }
 
 // reserve claims tags for an act about to be appended. It fails with ErrConflict where one is taken: the subject was

@@ -11,11 +11,11 @@ import (
 func TestNextNumberIsTheFirstFreeOne(t *testing.T) {
 	u, p, k := newUses(), tribune.Pseudonym{1}, []byte("a trace key")
 	for n := uint64(1); n < 300; n++ {
-		if got := u.next(p, k); got != n {
+		if got := u.next(chain{p: p}, k); got != n {
 			t.Fatalf("after %d uses: next is %d", n-1, got)
 		}
 		u.add([]tribune.Tag{protocol.UseTag(k, n)}, n)
-		if got := u.next(tribune.Pseudonym{2}, []byte("another")); got != 1 {
+		if got := u.next(chain{p: tribune.Pseudonym{2}}, []byte("another")); got != 1 {
 			t.Fatalf("another subject's next is %d", got)
 		}
 	}
@@ -29,7 +29,7 @@ func TestGapLeftByAThiefIsFilled(t *testing.T) {
 		u.add([]tribune.Tag{protocol.UseTag(k, n)}, n)
 	}
 	for _, want := range []uint64{3, 5, 6} {
-		got := u.next(p, k)
+		got := u.next(chain{p: p}, k)
 		if got != want {
 			t.Fatalf("next is %d, want %d", got, want)
 		}

@@ -14,6 +14,7 @@ package way
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -24,6 +25,7 @@ import (
 	"tribune/ibe"
 	"tribune/internal/record"
 	"tribune/internal/store"
+	"tribune/internal/vault"
 	"tribune/policy"
 	"tribune/protocol"
 )
@@ -52,7 +54,18 @@ type Vault interface {
 	Open(ctx context.Context, keys map[tribune.Identity][]byte, sealed []tribune.Sealed) ([][]byte, error)
 	TraceKey(ctx context.Context, p tribune.Pseudonym) ([]byte, error)
 	PutTrace(ctx context.Context, p tribune.Pseudonym, d []byte) error
-	Wrap(label string, clear []byte) ([]byte, error)
+	HiddenKey(ctx context.Context, p tribune.Pseudonym, quarter uint32) ([]byte, error)
+	PutHidden(ctx context.Context, p tribune.Pseudonym, quarter uint32, d []byte) error
+	HiddenQuarters(ctx context.Context, p tribune.Pseudonym) ([]uint32, error)
+	Keep(ctx context.Context, key, clear []byte) error // wraps and stores
+	Unwrap(label string, wrapped []byte) ([]byte, error)
+
+	Bar(ctx context.Context, p tribune.Pseudonym, until uint32) error
+	Barred(p tribune.Pseudonym) bool
+	Erase(ctx context.Context, p tribune.Pseudonym) (rows int, err error)
+	NoteErasure(ctx context.Context) (epoch uint32, err error)
+	Destroyed(ctx context.Context, epoch uint32) (time.Time, error)
+	Traces(ctx context.Context) iter.Seq2[vault.Trace, error]
 }
 
 // Guardians release shares: at least need answers that are not refusals, or an error. A guardian that is suspected is
@@ -62,7 +75,7 @@ type Guardians interface {
 	Suspect(index int)
 }
 
-// Config wires a Way. Every field but Log is required.
+// Config wires a Way. Every field but Log, Holdings and Erased is required.
 type Config struct {
 	Group     protocol.Group
 	Gate      Gate
@@ -70,10 +83,14 @@ type Config struct {
 	Vault     Vault
 	Guardians Guardians
 	Store     store.Store
-	Hub       tribune.Caller     // as whom the hub itself acts: enrolment
-	HubKey    ed25519.PrivateKey // its registered key
-	Now       func() time.Time
-	Log       *slog.Logger
+	Holdings  Holdings // nil = nothing can be erased here
+	// Erased is told of an erasure that is on record before anything is deleted, until it returns nil: the rights desk tells those who
+	// were given the data. index is the leaf's. After a crash it may be told again.
+	Erased func(ctx context.Context, index uint64, subjects []tribune.Pseudonym) error
+	Hub    tribune.Caller     // as whom the hub itself acts: enrolment
+	HubKey ed25519.PrivateKey // its registered key
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Bounds, with their reasons.
@@ -94,7 +111,9 @@ type Way struct {
 	prepared  *prepared
 	denials   *denials
 	enrolment *enrolment
+	erasing   *erasing
 	seen      *seenActs
+	hidden    protocol.HiddenEnds
 
 	mu     sync.Mutex // guards closed, and acts against being added to once closed
 	closed bool
@@ -112,7 +131,7 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		return nil, fmt.Errorf("reading the guardians' public key: %w", err)
 	}
 	w := &Way{cfg: cfg, master: master, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
-	counted := map[uint32]bool{}
+	counted, erased := map[uint32]bool{}, map[tribune.Hash]erasureLeaf{}
 	for entry, err := range cfg.Record.Range(ctx, 0) {
 		if err != nil {
 			return nil, fmt.Errorf("reading tags on record: %w", err)
@@ -122,9 +141,15 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 			continue // a leaf of a later version has no tags for us; the guardians judge it by themselves
 		}
 		w.uses.add(leaf.Tags, entry.Index)
+		w.hidden.Leaf(entry.Index, leaf)
 		switch leaf.Act.Kind {
 		case tribune.ActDecide:
 			w.seen.restore(leaf)
+		case tribune.ActErase:
+			if public, err := protocol.ErasureOf(leaf); err == nil {
+				day, _ := public.Number() // it has been read
+				erased[protocol.LeafHash(entry.Leaf)] = erasureLeaf{entry.Index, public.Erased, leaf.Act.ID, leaf.Act.Time, day}
+			}
 		case tribune.ActRefusals:
 			if day, ok := refusalsDay(leaf); ok {
 				counted[day] = true
@@ -135,6 +160,10 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		return nil, err
 	}
 	w.enrolment = newEnrolment(w)
+	if w.erasing, err = newErasing(ctx, w, erased); err != nil {
+		w.enrolment.close()
+		return nil, errors.Join(err, w.denials.close())
+	}
 	return w, nil
 }
 
@@ -156,6 +185,7 @@ func (w *Way) Close() error {
 	w.closed = true
 	w.mu.Unlock()
 	w.enrolment.close()
+	w.erasing.close()
 	w.acts.Wait()
 	return w.denials.close()
 }

@@ -34,6 +34,7 @@ const (
 // world is everything around a Way: the demo city's law behind a real gate, a real vault on a store in memory, four
 // guardians who really compute, and a log that is a slice.
 type world struct {
+	court string // its secret key
 	*Way
 	cfg    Config
 	clock  *clock
@@ -44,6 +45,7 @@ type world struct {
 	keys   map[tribune.ActorID]ed25519.PrivateKey
 	words  *lockedBuffer // what was logged
 	dir    string        // of the law
+	epoch  string        // file of the epoch key
 }
 
 func newWorld(t *testing.T) *world {
@@ -60,12 +62,8 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { disk.Close() })
 	logger := slog.New(slog.NewTextHandler(w.words, nil))
-	v, err := vault.New(vault.Config{City: testCity, Group: group, Store: disk, EpochKey: filepath.Join(t.TempDir(), "epoch.key"), Names: noNames{}, Now: w.clock.Now, Log: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { v.Close() })
-	w.vault = &watchedVault{Vault: v}
+	w.epoch = filepath.Join(t.TempDir(), "epoch.key")
+	w.vault = w.openVault(t, group, disk)
 	w.guards = &guards{group: group, shares: shares, log: w.log, line: []int{1, 2, 3, 4}, bend: map[int]string{}, now: w.clock.Now}
 	w.cfg = Config{
 		Group: group, Gate: w.gate, Record: w.log, Vault: w.vault, Guardians: w.guards, Store: disk,
@@ -77,10 +75,21 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// openVault opens a vault as a process does that begins on a store.
+func (w *world) openVault(t *testing.T, group protocol.Group, s store.Store) *watchedVault {
+	t.Helper()
+	v, err := vault.New(vault.Config{City: testCity, Group: group, Store: s, EpochKey: w.epoch, Rows: WrappedRows(), Names: noNames{}, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w.words, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return &watchedVault{Vault: v}
+}
+
 func (w *world) openGate(t *testing.T) {
 	t.Helper()
 	public := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Hub} {
 		public[a], w.keys[a], _ = ed25519.GenerateKey(nil)
 	}
 	steward, _, err := protocol.NewKey(testCity + "/steward")
@@ -91,9 +100,14 @@ func (w *world) openGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	court, _, err := protocol.NewKey(testCity + "/court")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.court = court
 	dir := filepath.Join(t.TempDir(), "law")
 	w.dir = dir
-	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Keys: public, Now: w.clock.Now(), HourlyFactor: 100})
+	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Court: court, Keys: public, Now: w.clock.Now(), HourlyFactor: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

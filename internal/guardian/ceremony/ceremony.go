@@ -1,21 +1,28 @@
-// Package ceremony founds a city's two threshold keys, SEAL and NAME, without a dealer: n guardians run the joint-Feldman
-// distributed key generation of kyber's share/dkg once for each key, with the record as broadcast channel.
+// Package ceremony founds a city's two threshold keys, SEAL and NAME, without a dealer, and hands them on when the guardians
+// change: n guardians run kyber's share/dkg once for each key, with the record as broadcast channel. A founding is a
+// joint-Feldman generation; a change is a resharing, in which old guardians deal their shares and the public keys stay.
 //
-// The guardian feeds every leaf of kind ceremony to Leaf, in log order, and calls Step when there were any; what Outbox
-// returns the hub puts on record. Everyone reads the same packets in the same order, so all decide alike:
+// The guardian feeds every leaf of kind ceremony to Leaf, in log order, and calls Step when there were any, and now and
+// then; what Outbox and Acceptance return the hub puts on record. Everyone reads the same in the same order, so all
+// decide alike:
 //
-//	hello      a fresh long-term key for this run. n current hellos make a session; its id, the kyber nonce, hashes them all.
-//	deal       the commitments, and one share for each other guardian, encrypted to its long-term key (ECIES)
-//	response   which deals were good. n responses that call all n deals good end the run: the keys exist.
+//	proposal   a change that the council has signed       acceptance  a guardian's word for it, once its operator has given it
+//	hello      a member's fresh long-term key for this run. n current hellos make a session; its id, the kyber nonce, hashes them all.
+//	deal       the commitments, and one share for each other member, encrypted to its long-term key (ECIES)
+//	response   which deals were good. n responses that call the same deals good end the run: the shares exist.
+//	closing    the group, signed by all its members: the only leaf that puts shares into force
 //
-// A founding has no one to leave out: a malformed packet or a complaint ends the session, is shown with the accuser's
-// and the accused's names, and all begin again with the next attempt, at most MaxAttempts. Who restarts goes on where it
-// was: its secrets are derived from a seed in its folder, and the packets are on record. Who has lost its folder before
-// the end says hello anew, and the session begins again. The seed is deleted once the shares are on disk: until then the
-// long-term key would open the deals in the public log.
+// Who calls a deal bad shows it (complaint.go), so that one of the two is named. A founding has no one to leave out: the
+// session ends and all begin again with the next attempt, at most MaxAttempts. A change leaves the dealer out, and takes
+// another one's deal. Who restarts goes on where it was: its secrets are derived from a seed in its folder, and the
+// packets are on record. Who has lost its folder before the end says hello anew, and the session begins again. The seed
+// is deleted once the shares are on disk: until then the long-term key would open the deals in the public log.
 //
-// What it promises: a group is reported only after both shares have been checked against it and are durable, and Shares
-// gives them out only once the group is on record with the signatures of all n guardians over the same bytes.
+// What it promises: a group is signed only after both shares have been checked against it and are durable; Shares gives
+// them out only once the group is in force (chain.go); a change comes about only with the council's signature, the
+// acceptance of enough of the present group, and that of our own operator (accept.go); the public keys never change; and
+// old shares are kept until the new ones are in force, and not longer. The files are small and read in the order
+// ceremony, chain (groups on record), table (one key generation of both keys), run and speak (of one key), accept.
 package ceremony
 
 import (
@@ -48,38 +55,52 @@ const (
 
 	seedFile  = "ceremony.seed"
 	shareFile = "shares.json"
+	nextFile  = "shares.next.json" // of a change, until its group is in force
 	seedSize  = 32
 )
 
-// Config is what a guardian knows before the ceremony. Group holds city, n, t, w and the members; its keys are empty.
+// Config is what a guardian knows before the ceremony. Group holds city, n, t, w and the founding members; its keys are
+// empty. Self is one of them, or somebody who may become a guardian by a change.
 type Config struct {
-	Dir   string
-	Self  string // a member's name
-	Key   ed25519.PrivateKey
-	Group protocol.Group
+	Dir     string
+	Self    string
+	Key     ed25519.PrivateKey
+	Group   protocol.Group
+	Council string // note verifier key: who signs changes
 }
 
 // Ceremony is one guardian's view. All methods are safe for concurrent use.
 type Ceremony struct {
-	cfg   Config
-	roles map[string]int // name -> position 0..n-1
+	cfg Config
 
 	queueMu sync.Mutex // guards queue
-	queue   []json.RawMessage
+	queue   []queued
 
-	mu     sync.Mutex // guards what follows
-	runs   map[string]*run
-	next   int64 // number of the next message
-	done   *held // nil until both runs ended
-	onLog  bool  // the group is on record, signed by all
-	failed error // why there will be no group
+	mu         sync.Mutex       // guards what follows
+	message    int64            // number of the next message
+	groups     []protocol.Group // in force so far, the last one at present
+	since      []uint64         // the leaf that closed each
+	held       *held            // our shares
+	next       *held            // and those of a group that is not in force yet
+	act        *table           // the key generation under way
+	proposals  map[tribune.Hash]*proposal
+	confirmed  map[tribune.Hash]bool // digests of successors that were published under the quorum before them
+	pending    *Pending
+	accept     *tribune.Hash // the change we have accepted and not yet said so
+	acceptSaid tribune.Hash
 }
 
-// held is the shares file.
+type queued struct {
+	index  uint64
+	public json.RawMessage
+}
+
+// held is a shares file.
 type held struct {
 	Group     protocol.Group `json:"group"`
 	SealShare []byte         `json:"sealShare"` // 32 bytes, big-endian
 	NameShare []byte         `json:"nameShare"`
+	Change    tribune.Hash   `json:"change,omitzero"` // that they came of; zero = the founding
 }
 
 // Open reads what an earlier process left, or begins.
@@ -87,39 +108,59 @@ func Open(cfg Config) (*Ceremony, error) {
 	if err := cfg.Group.Validate(); err != nil {
 		return nil, fmt.Errorf("ceremony: %w", err)
 	}
-	c := &Ceremony{cfg: cfg, roles: map[string]int{}, runs: map[string]*run{}, next: time.Now().UnixMicro()}
-	for i, m := range cfg.Group.Guardians {
-		c.roles[m.Name] = i
+	c := &Ceremony{cfg: cfg, message: time.Now().UnixMicro(), proposals: map[tribune.Hash]*proposal{}}
+	var err error
+	if c.held, err = c.readHeld(shareFile); err != nil {
+		return nil, err
 	}
-	if _, ok := c.roles[cfg.Self]; !ok || len(c.roles) != cfg.Group.N {
-		return nil, fmt.Errorf("%w: %s is not one of %d guardians with different names", tribune.ErrInvalid, cfg.Self, cfg.Group.N)
+	if c.next, err = c.readHeld(nextFile); err != nil {
+		return nil, err
 	}
-	done, err := readShares(filepath.Join(cfg.Dir, shareFile))
-	if err != nil {
-		return nil, fmt.Errorf("reading shares: %w", err)
+	if c.confirmed, err = readConfirmed(cfg.Dir); err != nil {
+		return nil, err
 	}
-	if done != nil {
-		if err := c.fits(*done); err != nil {
-			return nil, &tribune.IntegrityError{What: "the shares file " + filepath.Join(cfg.Dir, shareFile), Err: err}
+	if position(cfg.Group.Guardians, cfg.Self) < 0 {
+		return c, nil
+	}
+	if c.held != nil {
+		if c.held.Group.Epoch == Epoch {
+			if err := c.founds(c.held.Group); err != nil {
+				return nil, &tribune.IntegrityError{What: "the shares file " + filepath.Join(cfg.Dir, shareFile), Err: err}
+			}
+			c.act = foundingTable(c, nil)
+			c.act.done = c.held
 		}
-		c.done = done
-		return c, durable.Remove(filepath.Join(cfg.Dir, seedFile)) // a crash may have come between
+		return c, nil
 	}
 	seed, err := readSeed(filepath.Join(cfg.Dir, seedFile))
 	if err != nil {
 		return nil, fmt.Errorf("reading the ceremony's seed: %w", err)
 	}
-	for _, name := range []string{Seal, Name} {
-		c.runs[name] = newRun(c, name, seed)
-	}
+	c.act = foundingTable(c, seed)
 	return c, nil
 }
 
+// readHeld reads a shares file and checks it; nil where there is none.
+func (c *Ceremony) readHeld(file string) (*held, error) {
+	path := filepath.Join(c.cfg.Dir, file)
+	h, err := readShares(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading shares: %w", err)
+	}
+	if h == nil {
+		return nil, nil
+	}
+	if err := h.check(c.cfg.Self); err != nil {
+		return nil, &tribune.IntegrityError{What: "the shares file " + path, Err: err}
+	}
+	return h, nil
+}
+
 // Leaf takes the public part of a ceremony leaf, in log order. It only queues: Step does the work.
-func (c *Ceremony) Leaf(public json.RawMessage) {
+func (c *Ceremony) Leaf(index uint64, public json.RawMessage) {
 	c.queueMu.Lock()
 	defer c.queueMu.Unlock()
-	c.queue = append(c.queue, append(json.RawMessage(nil), public...))
+	c.queue = append(c.queue, queued{index, append(json.RawMessage(nil), public...)})
 }
 
 // Step handles what Leaf has queued and says what is to be said next. Only failing to write its own files is an error.
@@ -130,141 +171,65 @@ func (c *Ceremony) Step() error {
 	c.queueMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, public := range queue {
-		c.read(public)
+	for i, q := range queue {
+		if c.pending != nil { // what comes after it is read by the light of the group it makes
+			c.queueMu.Lock()
+			c.queue = append(queue[i:len(queue):len(queue)], c.queue...)
+			c.queueMu.Unlock()
+			return nil
+		}
+		if err := c.read(q); err != nil {
+			return err
+		}
 	}
-	if c.done != nil {
+	if err := c.sit(); err != nil {
+		return err
+	}
+	if c.act == nil {
 		return nil
 	}
-	for _, name := range []string{Seal, Name} {
-		c.runs[name].speak()
+	if err := c.act.step(); err != nil {
+		return err
 	}
-	if c.runs[Seal].result == nil || c.runs[Name].result == nil {
-		return nil
+	if c.act.old != nil && c.act.done != nil {
+		c.next = c.act.done
 	}
-	return c.finish()
+	return nil
 }
 
 // read takes one leaf. What is not a packet of a member is no one's fault but the hub's, and is passed over.
-func (c *Ceremony) read(public json.RawMessage) {
+func (c *Ceremony) read(q queued) error {
 	var m wire.Message
-	if err := protocol.DecodeJCS(public, &m); err == nil {
-		if r := c.runs[m.Run]; r != nil && c.done == nil {
-			r.read(m)
-		}
-		return
+	if protocol.DecodeJCS(q.public, &m) == nil {
+		c.readMessage(m)
+		return nil
 	}
-	var closing wire.Closing
-	if err := protocol.DecodeJCS(public, &closing); err == nil && c.done != nil && !c.onLog {
-		c.onLog = c.closes(closing) == nil
+	var p wire.Proposal
+	if protocol.DecodeJCS(q.public, &p) == nil {
+		c.readProposal(p)
+		return nil
 	}
+	var a wire.Acceptance
+	if protocol.DecodeJCS(q.public, &a) == nil {
+		c.readAcceptance(a)
+		return nil
+	}
+	var closing protocol.Closing
+	if protocol.DecodeJCS(q.public, &closing) == nil {
+		return c.readClosing(q.index, closing)
+	}
+	return nil
 }
 
-// closes checks the last leaf: the group is ours, and everyone signed it.
-func (c *Ceremony) closes(closing wire.Closing) error {
-	digest, err := wire.Digest(closing.Group)
-	if err != nil {
+// closes checks the founding's closing: the group is the configuration's, ours where we founded one, and everyone signed it.
+func (c *Ceremony) closes(closing protocol.Closing) error {
+	if err := c.founds(closing.Group); err != nil {
 		return err
 	}
-	ours, err := wire.Digest(c.done.Group)
-	if err != nil {
-		return err
-	}
-	if digest != ours {
+	if c.act != nil && c.act.done != nil && !sameGroup(closing.Group, c.act.done.Group) {
 		return fmt.Errorf("%w: the group on record is not the one this guardian founded", tribune.ErrInvalid)
 	}
 	return closing.Check()
-}
-
-// Outbox is what this guardian has to say and has not yet seen on record.
-func (c *Ceremony) Outbox() []wire.Outgoing {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []wire.Outgoing
-	for _, name := range []string{Seal, Name} {
-		if r := c.runs[name]; r != nil && c.done == nil {
-			out = append(out, r.outbox...)
-		}
-	}
-	return out
-}
-
-// Report is nil until this guardian is done.
-func (c *Ceremony) Report() (*wire.Report, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		return nil, nil
-	}
-	digest, err := wire.Digest(c.done.Group)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.Report{Group: c.done.Group, Signature: ed25519.Sign(c.cfg.Key, digest[:])}, nil
-}
-
-// State says in one word or sentence how far the ceremony is.
-func (c *Ceremony) State() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.onLog:
-		return "founded"
-	case c.done != nil:
-		return "done, waiting for the group on record"
-	case c.failed != nil:
-		return c.failed.Error()
-	}
-	for _, name := range []string{Seal, Name} {
-		if r := c.runs[name]; r.trouble != "" {
-			return r.trouble
-		}
-	}
-	return "founding"
-}
-
-// Keys are this guardian's secrets and the group they belong to.
-type Keys struct {
-	Group protocol.Group
-	Index int
-	Seal  []byte // s_i of SEAL: releases only
-	Name  []byte // s_i of NAME: blind evaluation only
-}
-
-// Shares gives out the shares once the group is on record.
-func (c *Ceremony) Shares() (Keys, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil || !c.onLog {
-		return Keys{}, false
-	}
-	return Keys{Group: c.done.Group, Index: c.roles[c.cfg.Self] + 1, Seal: c.done.SealShare, Name: c.done.NameShare}, true
-}
-
-// finish checks, stores and reports.
-func (c *Ceremony) finish() error {
-	seal, name := c.runs[Seal].result, c.runs[Name].result
-	g := c.cfg.Group
-	g.Epoch = Epoch
-	g.Guardians = append([]protocol.Member(nil), g.Guardians...)
-	for i := range g.Guardians {
-		g.Guardians[i].URL = ""
-	}
-	g.Seal, g.Name = seal.public, name.public
-	done := held{Group: g, SealShare: seal.share, NameShare: name.share}
-	if err := c.fits(done); err != nil {
-		c.failed = fmt.Errorf("the key generation's result does not check: %w", err)
-		return nil
-	}
-	raw, err := json.Marshal(done)
-	if err != nil {
-		return fmt.Errorf("encoding shares: %w", err)
-	}
-	if err := durable.Write(filepath.Join(c.cfg.Dir, shareFile), raw); err != nil {
-		return fmt.Errorf("storing shares: %w", err)
-	}
-	c.done, c.runs = &done, nil
-	return durable.Remove(filepath.Join(c.cfg.Dir, seedFile))
 }
 
 func readShares(path string) (*held, error) {

@@ -17,18 +17,25 @@ import (
 	"tribune/protocol"
 )
 
-// table is n guardians and the record between them.
-type table struct {
+// circle is n guardians and the record between them.
+type circle struct {
 	t    *testing.T
 	cfgs []Config
 	at   []*Ceremony
 	log  []json.RawMessage
 	read []int // how far each has read
+	dead map[int]bool
+
+	councilKey, council string
 }
 
-func seat(t *testing.T, n, threshold, w int) *table {
+func seat(t *testing.T, n, threshold, w int) *circle {
 	t.Helper()
-	tb := &table{t: t, at: make([]*Ceremony, n), read: make([]int, n)}
+	tb := &circle{t: t, at: make([]*Ceremony, n), read: make([]int, n), dead: map[int]bool{}}
+	var err error
+	if tb.councilKey, tb.council, err = protocol.NewKey("city.example/council"); err != nil {
+		t.Fatal(err)
+	}
 	g := protocol.Group{City: "city.example", N: n, T: threshold, W: w}
 	var keys []string
 	for i := range n {
@@ -45,13 +52,13 @@ func seat(t *testing.T, n, threshold, w int) *table {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tb.cfgs = append(tb.cfgs, Config{Dir: t.TempDir(), Self: m.Name, Key: key, Group: g})
+		tb.cfgs = append(tb.cfgs, Config{Dir: t.TempDir(), Self: m.Name, Key: key, Group: g, Council: tb.council})
 		tb.restart(i)
 	}
 	return tb
 }
 
-func (tb *table) restart(i int) {
+func (tb *circle) restart(i int) {
 	tb.t.Helper()
 	c, err := Open(tb.cfgs[i])
 	if err != nil {
@@ -61,10 +68,10 @@ func (tb *table) restart(i int) {
 }
 
 // catchUp lets guardian i read the record and think.
-func (tb *table) catchUp(i int) {
+func (tb *circle) catchUp(i int) {
 	tb.t.Helper()
 	for ; tb.read[i] < len(tb.log); tb.read[i]++ {
-		tb.at[i].Leaf(tb.log[tb.read[i]])
+		tb.at[i].Leaf(uint64(tb.read[i]), tb.log[tb.read[i]])
 	}
 	if err := tb.at[i].Step(); err != nil {
 		tb.t.Fatalf("guardian %d: %v", i, err)
@@ -72,15 +79,19 @@ func (tb *table) catchUp(i int) {
 }
 
 // post puts what guardian i says on record.
-func (tb *table) post(i int) (said int) {
+func (tb *circle) post(i int) (said int) {
 	for _, m := range tb.at[i].Outbox() {
 		tb.append(m.Message)
+		said++
+	}
+	if a := tb.at[i].Acceptance(); a != nil {
+		tb.append(a)
 		said++
 	}
 	return said
 }
 
-func (tb *table) append(v any) {
+func (tb *circle) append(v any) {
 	tb.t.Helper()
 	raw, err := protocol.JCS(v)
 	if err != nil {
@@ -90,11 +101,14 @@ func (tb *table) append(v any) {
 }
 
 // settle runs until no one has anything new to say.
-func (tb *table) settle() {
+func (tb *circle) settle() {
 	tb.t.Helper()
 	for range 100 {
 		said := 0
 		for i := range tb.at {
+			if tb.dead[i] {
+				continue
+			}
 			tb.catchUp(i)
 			said += tb.post(i)
 		}
@@ -106,7 +120,7 @@ func (tb *table) settle() {
 }
 
 // close publishes the group as the hub does.
-func (tb *table) close() {
+func (tb *circle) close() {
 	tb.t.Helper()
 	closing := wire.Closing{Signatures: map[string][]byte{}}
 	for i, c := range tb.at {
@@ -122,7 +136,7 @@ func (tb *table) close() {
 }
 
 // founded checks what a ceremony must end in: the same group everywhere, and any t shares make the key.
-func (tb *table) founded() {
+func (tb *circle) founded() {
 	tb.t.Helper()
 	var first Keys
 	var xs []int
@@ -190,7 +204,7 @@ func combine(shares map[int][]byte, xs []int) []byte {
 }
 
 func TestAnyThresholdOfSharesIsTheKeyAndFewerAreNot(t *testing.T) {
-	for _, p := range [][3]int{{4, 2, 3}, {1, 1, 1}, {5, 3, 4}} {
+	for _, p := range [][3]int{{4, 2, 3}, {1, 1, 1}, {5, 3, 4}, {9, 5, 7}} {
 		tb := seat(t, p[0], p[1], p[2])
 		tb.settle()
 		for i, c := range tb.at {
@@ -261,13 +275,13 @@ func TestHelloAfterTheEndChangesNothing(t *testing.T) {
 	if err := late.Step(); err != nil {
 		t.Fatal(err)
 	}
-	if r := late.runs[Seal]; len(r.outbox) != 1 {
+	if r := late.act.runs[Seal]; len(r.outbox) != 1 {
 		t.Fatal("the late guardian says nothing: this test shows nothing")
 	}
-	late.runs[Seal].attempt = 2 // as it would after reading the record
-	late.runs[Seal].outbox = nil
-	late.runs[Seal].turn()
-	tb.append(late.runs[Seal].outbox[0].Message)
+	late.act.runs[Seal].attempt = 2 // as it would after reading the record
+	late.act.runs[Seal].outbox = nil
+	late.act.runs[Seal].turn()
+	tb.append(late.act.runs[Seal].outbox[0].Message)
 	tb.cfgs[3].Dir = t.TempDir() // and one with the seed of before the end reads it all in one go
 	tb.settle()
 	tb.close()
@@ -278,7 +292,7 @@ func TestHelloAfterTheEndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestComplaintNamesBothAndAllBeginAgain(t *testing.T) {
+func TestDealerWhoLiesIsShownAndAllBeginAgain(t *testing.T) {
 	tb := seat(t, 4, 2, 3)
 	for i := range tb.at {
 		tb.catchUp(i)
@@ -288,7 +302,7 @@ func TestComplaintNamesBothAndAllBeginAgain(t *testing.T) {
 		tb.catchUp(i)
 	}
 	// Guardian 2 deals guardian 3 a share of another polynomial, under its own good signatures.
-	r := tb.at[1].runs[Seal]
+	r := tb.at[1].act.runs[Seal]
 	var bad deal
 	p, err := decodePacket(r.outbox[0].Packet, tb.cfgs[1].Group.Guardians)
 	if err != nil {
@@ -298,7 +312,7 @@ func TestComplaintNamesBothAndAllBeginAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad.Shares[1].Box = bad.Shares[0].Box
-	bundle, err := bad.bundle(1, 4, 2, r.session)
+	bundle, err := bad.bundle(1, 1, 4, 2, r.session)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,8 +334,8 @@ func TestComplaintNamesBothAndAllBeginAgain(t *testing.T) {
 	}
 	for i := range tb.at {
 		tb.catchUp(i)
-		if got := tb.at[i].State(); !strings.Contains(got, "guardian-3.example says that the deal of guardian-2.example is bad") {
-			t.Errorf("guardian %d says %q, want accuser and accused", i, got)
+		if got := tb.at[i].State(); !strings.Contains(got, "guardian-3.example has shown that the deal of guardian-2.example is bad") {
+			t.Errorf("guardian %d says %q, want the culprit", i, got)
 		}
 	}
 	tb.settle() // guardian 2 behaves the second time
@@ -352,7 +366,7 @@ func TestForgedPacketsAreNobodysWords(t *testing.T) {
 	tb.log = append(tb.log, json.RawMessage(`{}`), json.RawMessage(`null`), json.RawMessage(`{"group":{},"signatures":{}}`))
 	for i := range tb.at {
 		tb.catchUp(i)
-		for _, r := range tb.at[i].runs {
+		for _, r := range tb.at[i].act.runs {
 			if len(r.hellos) != 0 {
 				t.Fatalf("guardian %d took a forged hello", i)
 			}
@@ -440,6 +454,43 @@ func TestSharesThatDoNotFitTheirGroupStopTheGuardian(t *testing.T) {
 	}
 }
 
+// FuzzReadChangePacket: no member's own signature over anything may crash the others at a change's table.
+func FuzzReadChangePacket(f *testing.F) {
+	f.Add(kindHello, []byte(`{"key":"AAAA","proof":""}`), true)
+	f.Add(kindDeal, []byte(`{"key":"AAAA","public":null,"shares":[{"box":"","to":1}],"signature":""}`), true)
+	f.Add(kindResponse, []byte(`{"complaints":[{"dealer":"guardian-1.example","point":"","proof":""}],"deals":"00","good":[false],"signature":""}`), false)
+	f.Add("accept", []byte(`{"accept":"00","from":"guardian-1.example","signature":""}`), false)
+	tb := &circle{}
+	f.Fuzz(func(t *testing.T, kind string, body []byte, inSession bool) {
+		if tb.t == nil {
+			tb = foundedCircle(t, 1, 1, 1)
+			tb.propose(tb.successor(1, 1, nil, tb.present().Guardians...))
+			tb.untilDeals()
+		}
+		tb.t = t
+		for _, name := range []string{Seal, Name} {
+			r := tb.at[0].act.runs[name]
+			p := packet{Attempt: 9, Body: body, From: tb.cfgs[0].Self, Kind: kind, Run: r.name}
+			if inSession {
+				p.Session = r.session
+			}
+			raw, err := encodePacket(p, json.RawMessage(body), tb.cfgs[0].Key)
+			if err != nil {
+				return
+			}
+			m, _ := protocol.JCS(wire.Message{Run: r.name, From: tb.cfgs[0].Self, Packet: raw})
+			tb.at[0].Leaf(1, m)
+		}
+		tb.at[0].Leaf(1, body)
+		if err := tb.at[0].Step(); err != nil {
+			t.Fatal(err)
+		}
+		if tb.at[0].act == nil {
+			tb.t = nil
+		}
+	})
+}
+
 func FuzzReadPacket(f *testing.F) {
 	skey, vkey, err := protocol.NewKey("guardian-1.example")
 	if err != nil {
@@ -462,17 +513,17 @@ func FuzzReadPacket(f *testing.F) {
 		}
 		for _, m := range c.Outbox() {
 			raw, _ := protocol.JCS(m.Message)
-			c.Leaf(raw)
+			c.Leaf(0, raw)
 		}
 		c.Step()
-		p := packet{Attempt: attempt, Body: body, From: "guardian-1.example", Kind: kind, Run: Seal, Session: c.runs[Seal].session}
+		p := packet{Attempt: attempt, Body: body, From: "guardian-1.example", Kind: kind, Run: Seal, Session: c.act.runs[Seal].session}
 		raw, err := encodePacket(p, json.RawMessage(body), key)
 		if err != nil {
 			return
 		}
 		m, _ := protocol.JCS(wire.Message{Run: Seal, From: "guardian-1.example", Packet: raw})
-		c.Leaf(m) // a member's own signature over anything must not crash the others
-		c.Leaf(body)
+		c.Leaf(0, m) // a member's own signature over anything must not crash the others
+		c.Leaf(0, body)
 		if err := c.Step(); err != nil {
 			t.Fatal(err)
 		}
@@ -487,7 +538,7 @@ func TestHelloWithAnothersKeyIsNoHello(t *testing.T) {
 		tb.catchUp(i)
 	}
 	for _, name := range []string{Seal, Name} {
-		stolen, err := decodePacket(tb.at[2].runs[name].outbox[0].Packet, tb.cfgs[0].Group.Guardians)
+		stolen, err := decodePacket(tb.at[2].act.runs[name].outbox[0].Packet, tb.cfgs[0].Group.Guardians)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -495,14 +546,14 @@ func TestHelloWithAnothersKeyIsNoHello(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tb.at[0].runs[name].outbox[0].Packet = raw
+		tb.at[0].act.runs[name].outbox[0].Packet = raw
 	}
 	for i := range tb.at {
 		tb.post(i)
 	}
 	for i := range tb.at {
 		tb.catchUp(i)
-		for _, r := range tb.at[i].runs {
+		for _, r := range tb.at[i].act.runs {
 			if len(r.hellos) != 3 || r.trouble != "" {
 				t.Fatalf("guardian %d: %d hellos, trouble %q", i, len(r.hellos), r.trouble)
 			}

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"crypto/cipher"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha3"
 	"errors"
@@ -128,24 +129,60 @@ func convert(out *dkg.Result, n int) (*result, error) {
 	return res, nil
 }
 
-// fits checks shares against their group with the other library: s_i*g2 is the public share, and the city's parameters
-// are ours.
-func (c *Ceremony) fits(h held) error {
-	g := h.Group
-	if err := g.Validate(); err != nil {
-		return err
+// polynomial is the public polynomial of a key shared with threshold t; all public shares must lie on it.
+func polynomial(key protocol.PublicKey, t int) (*share.PubPoly, error) {
+	s := suite()
+	var points []*share.PubShare
+	for i, raw := range key.Shares {
+		p, err := decodeG2(raw)
+		if err != nil {
+			return nil, err
+		}
+		points = append(points, &share.PubShare{I: i, V: p})
 	}
+	poly, err := share.RecoverPubPoly(s, points, t, len(points))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", tribune.ErrInvalid, err)
+	}
+	_, commits := poly.Info()
+	poly = share.NewPubPoly(s, s.Point().Base(), commits)
+	for i, p := range points {
+		if !poly.Eval(i).V.Equal(p.V) {
+			return nil, fmt.Errorf("%w: public share %d does not lie on the others' polynomial", tribune.ErrInvalid, i+1)
+		}
+	}
+	raw, err := poly.Commit().MarshalBinary()
+	if err != nil || string(raw) != string(key.Key) {
+		return nil, fmt.Errorf("%w: the public shares make another key", tribune.ErrInvalid)
+	}
+	return poly, nil
+}
+
+// founds checks that a group is the one the configuration describes.
+func (c *Ceremony) founds(g protocol.Group) error {
 	want := c.cfg.Group
-	if g.City != want.City || g.N != want.N || g.T != want.T || g.W != want.W {
-		return fmt.Errorf("%w: a group of %s, %d guardians, threshold %d, quorum %d; the configuration says %s, %d, %d, %d",
-			tribune.ErrInvalid, g.City, g.N, g.T, g.W, want.City, want.N, want.T, want.W)
+	if g.City != want.City || g.N != want.N || g.T != want.T || g.W != want.W || g.Epoch != Epoch || len(g.Guardians) != len(want.Guardians) {
+		return fmt.Errorf("%w: a group of %s, %d guardians, threshold %d, quorum %d, epoch %d; the configuration says %s, %d, %d, %d, %d",
+			tribune.ErrInvalid, g.City, g.N, g.T, g.W, g.Epoch, want.City, want.N, want.T, want.W, Epoch)
 	}
 	for i, m := range g.Guardians {
 		if m.Name != want.Guardians[i].Name || m.Key != want.Guardians[i].Key {
 			return fmt.Errorf("%w: guardian %d is %s, the configuration says %s", tribune.ErrInvalid, m.Index, m.Key, want.Guardians[i].Key)
 		}
 	}
-	at := c.roles[c.cfg.Self]
+	return nil
+}
+
+// check holds shares against their group with the other library: s_i*g2 is the public share of our place.
+func (h held) check(self string) error {
+	g := h.Group
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	at := position(g.Guardians, self)
+	if at < 0 {
+		return fmt.Errorf("%w: %s is none of its group", tribune.ErrInvalid, self)
+	}
 	for _, k := range []struct {
 		share  []byte
 		public protocol.PublicKey
@@ -172,6 +209,16 @@ func (c *Ceremony) fits(h held) error {
 		}
 	}
 	return nil
+}
+
+// verifyMember checks a member's signature with its note key.
+func verifyMember(members []protocol.Member, name string, msg, sig []byte) bool {
+	at := position(members, name)
+	if at < 0 {
+		return false
+	}
+	_, key, err := protocol.PublicOf(members[at].Key)
+	return err == nil && ed25519.Verify(key, msg, sig)
 }
 
 // readSeed reads the seed or makes it.

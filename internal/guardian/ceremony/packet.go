@@ -12,7 +12,7 @@ import (
 	"tribune/protocol"
 )
 
-// maxPacket bounds a packet; nine guardians' deals take 3 KB.
+// maxPacket bounds a packet; nine guardians' deals take 3 KB, and nine complaints 3 KB.
 const maxPacket = 16 << 10
 
 // The kinds of packet.
@@ -48,7 +48,8 @@ func helloMessage(city, run, from string) []byte {
 
 // deal is the body of a deal (kyber's DealBundle).
 type deal struct {
-	Public    [][]byte    `json:"public"` // t commitments, compressed G2
+	Key       []byte      `json:"key,omitempty"` // the long-term key of a dealer who leaves, and so says no hello
+	Public    [][]byte    `json:"public"`        // t commitments, compressed G2
 	Shares    []encrypted `json:"shares"`
 	Signature []byte      `json:"signature"` // kyber's, by the long-term key
 }
@@ -58,10 +59,12 @@ type encrypted struct {
 	To  uint32 `json:"to"`
 }
 
-// response is the body of a response (kyber's ResponseBundle): all n deals, in order.
+// response is the body of a response (kyber's ResponseBundle): which of the dealers' deals were good, in their order.
 type response struct {
-	Good      []bool `json:"good"`
-	Signature []byte `json:"signature"`
+	Complaints []complaint  `json:"complaints,omitempty"` // one for each that was not
+	Deals      tribune.Hash `json:"deals"`                // the deals it speaks of
+	Good       []bool       `json:"good"`
+	Signature  []byte       `json:"signature"`
 }
 
 func (p packet) message() ([]byte, error) {
@@ -145,9 +148,14 @@ func dealOf(b *dkg.DealBundle) (deal, error) {
 	return d, nil
 }
 
-func (d deal) bundle(dealer, n, t int, session tribune.Hash) (*dkg.DealBundle, error) {
-	if len(d.Public) != t || len(d.Shares) != n-1 {
-		return nil, fmt.Errorf("%w: %d commitments and %d shares, want %d and %d", tribune.ErrInvalid, len(d.Public), len(d.Shares), t, n-1)
+// bundle reads the deal of a dealer to n members, of whom it is itself the one at self (-1 = it leaves).
+func (d deal) bundle(dealer, self, n, t int, session tribune.Hash) (*dkg.DealBundle, error) {
+	want := n
+	if self >= 0 {
+		want--
+	}
+	if len(d.Public) != t || len(d.Shares) != want {
+		return nil, fmt.Errorf("%w: %d commitments and %d shares, want %d and %d", tribune.ErrInvalid, len(d.Public), len(d.Shares), t, want)
 	}
 	b := &dkg.DealBundle{DealerIndex: uint32(dealer), SessionID: session[:], Signature: d.Signature}
 	for _, raw := range d.Public {
@@ -157,13 +165,13 @@ func (d deal) bundle(dealer, n, t int, session tribune.Hash) (*dkg.DealBundle, e
 		}
 		b.Public = append(b.Public, p)
 	}
-	to := uint32(0)
+	to := 0
 	for _, s := range d.Shares {
-		if to == uint32(dealer) {
+		if to == self {
 			to++
 		}
-		if s.To != to {
-			return nil, fmt.Errorf("%w: share for guardian %d, want %d", tribune.ErrInvalid, s.To, to)
+		if s.To != uint32(to) {
+			return nil, fmt.Errorf("%w: share for member %d, want %d", tribune.ErrInvalid, s.To, to)
 		}
 		to++
 		b.Deals = append(b.Deals, dkg.Deal{ShareIndex: s.To, EncryptedShare: s.Box})
@@ -171,13 +179,14 @@ func (d deal) bundle(dealer, n, t int, session tribune.Hash) (*dkg.DealBundle, e
 	return b, nil
 }
 
-func (r response) bundle(holder, n int, session tribune.Hash) (*dkg.ResponseBundle, error) {
-	if len(r.Good) != n {
-		return nil, fmt.Errorf("%w: %d responses, want %d", tribune.ErrInvalid, len(r.Good), n)
+// bundle reads a response about those dealers.
+func (r response) bundle(holder int, dealers []uint32, session tribune.Hash) (*dkg.ResponseBundle, error) {
+	if len(r.Good) != len(dealers) {
+		return nil, fmt.Errorf("%w: %d responses, want %d", tribune.ErrInvalid, len(r.Good), len(dealers))
 	}
 	b := &dkg.ResponseBundle{ShareIndex: uint32(holder), SessionID: session[:], Signature: r.Signature}
 	for i, good := range r.Good {
-		b.Responses = append(b.Responses, dkg.Response{DealerIndex: uint32(i), Status: good})
+		b.Responses = append(b.Responses, dkg.Response{DealerIndex: dealers[i], Status: good})
 	}
 	return b, nil
 }

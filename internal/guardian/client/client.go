@@ -23,10 +23,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tribune"
 	"tribune/internal/guardian/wire"
+	"tribune/internal/web/pinned"
 	"tribune/protocol"
 )
 
@@ -64,8 +66,8 @@ type Config struct {
 
 // Client is safe for concurrent use.
 type Client struct {
-	cfg     Config
-	members []*member
+	cfg    Config
+	roster atomic.Pointer[roster]
 
 	mu sync.Mutex // guards the members' pace
 }
@@ -85,27 +87,38 @@ func New(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
-			TLSHandshakeTimeout: connectTimeout, MaxIdleConnsPerHost: maxIdle, MaxIdleConns: 16 * maxIdle, IdleConnTimeout: idleFor,
-			ForceAttemptHTTP2: true,
-		}}
-	}
 	c := &Client{cfg: cfg}
-	for _, m := range cfg.Group.Guardians {
-		if _, key, err := protocol.PublicOf(m.Key); err == nil {
-			c.members = append(c.members, &member{Member: m, key: key})
+	c.Adopt(cfg.Group)
+	return c
+}
+
+// Transport speaks to guardians by https under their pinned keys, as the holder of the log's key; without one (nil) as anyone.
+func Transport(members []protocol.Member, logKey ed25519.PrivateKey) *http.Transport {
+	keys := map[string]ed25519.PublicKey{}
+	for _, m := range members {
+		if _, key, err := protocol.PublicOf(m.Key); err == nil && m.URL != "" {
+			keys[m.URL] = key
 		}
 	}
-	return c
+	pins, err := pinned.At(keys)
+	if err != nil { // a roster that validation refuses; nobody is called by https
+		pins = func(string) []ed25519.PublicKey { return []ed25519.PublicKey{} }
+	}
+	var own *pinned.Identity
+	if len(logKey) == ed25519.PrivateKeySize {
+		own = pinned.NewIdentity(logKey, nil)
+	}
+	return pinned.Transport(&http.Transport{
+		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		MaxIdleConnsPerHost: maxIdle, MaxIdleConns: 16 * maxIdle, IdleConnTimeout: idleFor,
+	}, own, pins)
 }
 
 // Suspect moves the guardian with that index to the end of the line: what it gave did not verify.
 func (c *Client) Suspect(index int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range c.members {
+	for _, m := range c.now().members {
 		if m.Index == index {
 			m.pace = time.Hour
 		}
@@ -117,7 +130,7 @@ func (c *Client) Suspect(index int) {
 func (c *Client) line(need, items int) ([]*member, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := slices.Clone(c.members)
+	all := slices.Clone(c.now().members)
 	pace := map[*member]time.Duration{}
 	for _, m := range all {
 		pace[m] = m.pace
@@ -139,6 +152,15 @@ func (c *Client) took(m *member, d time.Duration, items int, failed bool) {
 		d = max(2*m.pace, time.Second)
 	}
 	m.pace = min((3*m.pace+d)/4, time.Minute)
+}
+
+// outlasted notes that a guardian had not answered after d: without it one that is always overtaken would stay first in line.
+func (c *Client) outlasted(m *member, d time.Duration, items int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d = max(d-time.Duration(items)*itemTime, 0); d > m.pace {
+		m.pace = min((3*m.pace+d)/4, time.Minute)
+	}
 }
 
 // gather asks guardians until need of them have answered, and stops then. items is how many points or identities each
@@ -166,8 +188,10 @@ func gather[T any](ctx context.Context, c *Client, need, items int, ask func(con
 			if err != nil {
 				err = fmt.Errorf("%s: %w", m.Name, err)
 			}
-			if ctx.Err() == nil { // else we called it off ourselves
+			if ctx.Err() == nil {
 				c.took(m, time.Since(start), items, err != nil && !refused(err))
+			} else { // called off, because others were faster or nobody waits any more
+				c.outlasted(m, time.Since(start), items)
 			}
 			done <- outcome{a, err}
 		}()
@@ -213,7 +237,7 @@ func (c *Client) Outbox(ctx context.Context, name string, after int64) (wire.Out
 }
 
 func (c *Client) get(ctx context.Context, name, path string, into any) error {
-	for _, m := range c.members {
+	for _, m := range c.now().members {
 		if m.Name != name {
 			continue
 		}
@@ -243,7 +267,7 @@ func (c *Client) call(ctx context.Context, m *member, method, path string, body 
 		req.Header.Set(protocol.DigestHeader, protocol.ContentDigest(body))
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.cfg.HTTP.Do(req)
+	resp, err := c.now().http.Do(req)
 	if err != nil {
 		c.cfg.Log.Debug("a guardian cannot be reached", "guardian", m.Name, "err", err)
 		return errUnreachable

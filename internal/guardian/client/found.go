@@ -29,7 +29,7 @@ func (c *Client) Found(ctx context.Context, publish func(ctx context.Context, pu
 	closed := false
 	for {
 		reports := r.round(ctx)
-		if !closed && len(reports) == c.cfg.Group.N {
+		if !closed && len(reports) == c.now().group.N {
 			closing, err := closingOf(reports)
 			if err != nil {
 				return protocol.Group{}, fmt.Errorf("founding: %w", err)
@@ -46,7 +46,7 @@ func (c *Client) Found(ctx context.Context, publish func(ctx context.Context, pu
 		}
 		select {
 		case <-ctx.Done():
-			return protocol.Group{}, fmt.Errorf("founding: %d of %d guardians are done: %w", len(reports), c.cfg.Group.N, r.why(ctx))
+			return protocol.Group{}, fmt.Errorf("founding: %d of %d guardians are done: %w", len(reports), c.now().group.N, r.why(ctx))
 		case <-tick.C:
 		}
 	}
@@ -60,7 +60,8 @@ type relay struct {
 
 	mu   sync.Mutex // guards what follows
 	on   map[string]bool
-	fail error // the last one
+	fail error     // the last one
+	said time.Time // when somebody last had something to say
 }
 
 // round looks at every outbox and returns the reports of those who are done.
@@ -68,16 +69,19 @@ func (r *relay) round(ctx context.Context) map[string]wire.Report {
 	reports := map[string]wire.Report{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for _, m := range r.c.members {
+	for _, m := range r.c.now().members {
 		wg.Go(func() {
 			box, err := r.c.Outbox(ctx, m.Name, 0)
 			if err != nil {
 				r.note(err)
 				return
 			}
+			if a := box.Accept; a != nil && a.From == m.Name {
+				r.carry(ctx, *a, "accept\x00"+a.From+"\x00"+a.Accept.String())
+			}
 			for _, msg := range box.Messages {
 				if msg.From == m.Name { // each speaks for itself; the packet's signature says so too
-					r.carry(ctx, msg.Message)
+					r.carry(ctx, msg.Message, msg.Run+"\x00"+msg.From+"\x00"+string(msg.Packet))
 				}
 			}
 			if box.Report != nil {
@@ -91,10 +95,10 @@ func (r *relay) round(ctx context.Context) map[string]wire.Report {
 	return reports
 }
 
-// carry puts a message on record, once.
-func (r *relay) carry(ctx context.Context, msg wire.Message) {
-	key := msg.Run + "\x00" + msg.From + "\x00" + string(msg.Packet)
+// carry puts what somebody says on record, once.
+func (r *relay) carry(ctx context.Context, msg any, key string) {
 	r.mu.Lock()
+	r.said = time.Now()
 	known := r.on[key]
 	r.on[key] = true
 	r.mu.Unlock()
@@ -136,7 +140,7 @@ func (r *relay) why(ctx context.Context) error {
 
 // founded reports whether every guardian has found the group on record.
 func (r *relay) founded(ctx context.Context) bool {
-	for _, m := range r.c.members {
+	for _, m := range r.c.now().members {
 		if s, err := r.c.Status(ctx, m.Name); err != nil || s.Group == nil {
 			return false
 		}
@@ -154,7 +158,7 @@ func closingOf(reports map[string]wire.Report) (wire.Closing, error) {
 			return closing, err
 		}
 		if len(closing.Signatures) == 0 {
-			first, closing.Group = digest, report.Group
+			first, closing.Group, closing.Change, closing.Accepts = digest, report.Group, report.Change, report.Accepts
 		}
 		if digest != first {
 			return closing, &tribune.IntegrityError{What: "the guardians' group", Err: fmt.Errorf("%w: %s has founded another one", tribune.ErrInvalid, name)}
@@ -169,7 +173,7 @@ func (c *Client) withURLs(reports map[string]wire.Report) (protocol.Group, error
 		g := report.Group
 		g.Guardians = append([]protocol.Member(nil), g.Guardians...)
 		for i := range g.Guardians {
-			g.Guardians[i].URL = c.cfg.Group.Guardians[i].URL
+			g.Guardians[i].URL = c.now().group.Guardians[i].URL
 		}
 		return g, g.Validate()
 	}

@@ -64,7 +64,7 @@ func (c *Client) Release(ctx context.Context, req protocol.Request, need int) ([
 	if err != nil {
 		return nil, fmt.Errorf("asking for release: %w", err)
 	}
-	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.cfg.Group.City, private.Subjects), epoch: c.cfg.Group.Epoch}
+	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.now().group.City, private.Subjects), epoch: c.now().group.Epoch}
 	answers, failures := gather(ctx, c, need, identities(private), func(ctx context.Context, m *member) (protocol.Answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 		defer cancel()
@@ -126,7 +126,7 @@ func (c *Client) why(need, got int, failures []error) error {
 		busy = busy || errors.Is(err, tribune.ErrBusy)
 	}
 	switch {
-	case len(no.Refusals) > len(c.members)-need, errors.Is(no, tribune.ErrVetoed):
+	case len(no.Refusals) > len(c.now().members)-need, errors.Is(no, tribune.ErrVetoed):
 		return no
 	case busy && len(no.Refusals) == 0:
 		return tribune.Hint(fmt.Errorf("%w: %d of %d guardians answered: %s", tribune.ErrBusy, got, need, list(failures)), "Try again in a few seconds.")
@@ -150,7 +150,7 @@ func (c *Client) Evaluate(ctx context.Context, points [][]byte) ([]ibe.Partial, 
 	if len(points) == 0 {
 		return nil, nil
 	}
-	parts, failures := gather(ctx, c, c.cfg.Group.T, len(points), func(ctx context.Context, m *member) (ibe.Partial, error) {
+	parts, failures := gather(ctx, c, c.now().group.T, len(points), func(ctx context.Context, m *member) (ibe.Partial, error) {
 		part := ibe.Partial{Index: m.Index}
 		for from := 0; from < len(points); from += wire.MaxPoints {
 			got, err := c.evaluate(ctx, m, points[from:min(from+wire.MaxPoints, len(points))])
@@ -161,10 +161,10 @@ func (c *Client) Evaluate(ctx context.Context, points [][]byte) ([]ibe.Partial, 
 		}
 		return part, nil
 	})
-	if len(parts) >= c.cfg.Group.T {
+	if len(parts) >= c.now().group.T {
 		return parts, nil
 	}
-	return nil, fmt.Errorf("evaluating names: %w", c.why(c.cfg.Group.T, len(parts), failures))
+	return nil, fmt.Errorf("evaluating names: %w", c.why(c.now().group.T, len(parts), failures))
 }
 
 func (c *Client) evaluate(ctx context.Context, m *member, points [][]byte) ([][]byte, error) {
@@ -178,8 +178,8 @@ func (c *Client) evaluate(ctx context.Context, m *member, points [][]byte) ([][]
 	if err := c.call(ctx, m, http.MethodPost, "/name", body, maxSmall, &a); err != nil {
 		return nil, err
 	}
-	if len(a.Points) != len(points) || a.Epoch != c.cfg.Group.Epoch {
-		return nil, fmt.Errorf("%w: %d points of epoch %d, want %d of %d", tribune.ErrInvalid, len(a.Points), a.Epoch, len(points), c.cfg.Group.Epoch)
+	if len(a.Points) != len(points) || a.Epoch != c.now().group.Epoch {
+		return nil, fmt.Errorf("%w: %d points of epoch %d, want %d of %d", tribune.ErrInvalid, len(a.Points), a.Epoch, len(points), c.now().group.Epoch)
 	}
 	return a.Points, nil
 }

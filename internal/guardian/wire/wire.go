@@ -4,10 +4,7 @@
 package wire
 
 import (
-	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 
 	"tribune"
 	"tribune/protocol"
@@ -26,6 +23,8 @@ type Status struct {
 	Demo     bool            `json:"demo"`     // these guardians are not independent
 	Released uint64          `json:"released"` // since start
 	Refused  uint64          `json:"refused"`
+	Witnessing
+	Progress []Progress `json:"progress,omitempty"` // of the key generations, while they go on
 
 	// Where the request has ?nonce=: Signature is over ClockMessage, Held over HeldMessage.
 	Signature []byte `json:"signature,omitempty"`
@@ -52,7 +51,7 @@ func HeldMessage(name string, size uint64, root tribune.Hash, nonce string) []by
 
 // Message is a ceremony packet, in the words of a ceremony leaf's public part.
 type Message struct {
-	Run    string `json:"run"` // "seal" or "name"
+	Run    string `json:"run"` // "seal" or "name"; of a change followed by "/" and the epoch
 	From   string `json:"from"`
 	Packet []byte `json:"packet"`
 }
@@ -66,54 +65,45 @@ type Outgoing struct {
 // Outbox is what GET /outbox?after=N answers: what the hub has to put on record, and in the end this guardian's word for
 // the group. A message stays until it is on record.
 type Outbox struct {
-	Messages []Outgoing `json:"messages"`
-	Report   *Report    `json:"report,omitempty"`
+	Messages []Outgoing  `json:"messages"`
+	Accept   *Acceptance `json:"accept,omitempty"` // of a change; until it is on record
+	Report   *Report     `json:"report,omitempty"`
 }
 
 // Report is what a guardian says when it is done: the group, and its signature over Digest(group).
 type Report struct {
-	Group     protocol.Group `json:"group"`
-	Signature []byte         `json:"signature"`
+	Group     protocol.Group    `json:"group"`
+	Signature []byte            `json:"signature"`
+	Change    []byte            `json:"change,omitempty"`  // of a resharing: the signed document
+	Accepts   map[string][]byte `json:"accepts,omitempty"` // and who of the old group has accepted it, on record
 }
 
-// Closing is the public part of the last ceremony leaf.
-type Closing struct {
-	Group      protocol.Group    `json:"group"`
-	Signatures map[string][]byte `json:"signatures"` // by guardian
+// Closing is the public part of the last ceremony leaf of a key generation.
+type Closing = protocol.Closing
+
+// Digest is what guardians sign of a group.
+func Digest(g protocol.Group) (tribune.Hash, error) { return protocol.GroupDigest(g) }
+
+// Proposal is the public part of the ceremony leaf that makes a change public: the document, signed by the council.
+type Proposal struct {
+	Change []byte `json:"change"`
 }
 
-// Check checks that all n members of the group have signed it.
-func (c Closing) Check() error {
-	if err := c.Group.Validate(); err != nil {
-		return err
-	}
-	digest, err := Digest(c.Group)
-	if err != nil {
-		return err
-	}
-	for _, m := range c.Group.Guardians {
-		_, key, err := protocol.PublicOf(m.Key)
-		if err != nil {
-			return err
-		}
-		if !ed25519.Verify(key, digest[:], c.Signatures[m.Name]) {
-			return fmt.Errorf("%w: %s has not signed the group", tribune.ErrInvalid, m.Name)
-		}
-	}
-	return nil
+// Acceptance is the public part of the ceremony leaf by which a guardian accepts a change.
+type Acceptance struct {
+	Accept    tribune.Hash `json:"accept"` // digest of the change
+	From      string       `json:"from"`
+	Signature []byte       `json:"signature"` // Ed25519 over protocol.AcceptMessage
 }
 
-// Digest is what guardians sign of a group: SHA-256(L(group) || JCS(group without URLs)).
-func Digest(g protocol.Group) (tribune.Hash, error) {
-	g.Guardians = append([]protocol.Member(nil), g.Guardians...)
-	for i := range g.Guardians {
-		g.Guardians[i].URL = ""
-	}
-	data, err := protocol.JCS(g)
-	if err != nil {
-		return tribune.Hash{}, fmt.Errorf("digest of the group: %w", err)
-	}
-	return sha256.Sum256(append(protocol.Label("group"), data...)), nil
+// Chain is what a hub's GET /group/chain answers: how each group followed the one before it.
+type Chain struct {
+	Links []Link `json:"links"`
+}
+
+// Link is one closing leaf, with its receipt under the quorum of the group before (of an emergency, of the group itself).
+type Link struct {
+	Receipt []byte `json:"receipt"` // C2SP tlog-proof with the leaf
 }
 
 // MaxPoints is how many blinded points one request may bring.

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -25,7 +24,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusBadRequest, func(t words) string { return t.BadRequest })
 		return
 	}
-	if r.Form.Get("client_id") != p.cfg.ClientID || !slices.Contains(p.cfg.RedirectURIs, r.Form.Get("redirect_uri")) {
+	if !p.cfg.mayAnswer(r.Form.Get("client_id"), r.Form.Get("redirect_uri")) {
 		p.problem(w, r, http.StatusBadRequest, func(t words) string { return t.BadClient })
 		return
 	}

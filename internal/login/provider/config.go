@@ -21,8 +21,8 @@ func (c Config) check() error {
 	if _, err := webURL("Audience", c.Audience); err != nil {
 		return err
 	}
-	if c.ClientID == "" || c.Dir == "" {
-		return fmt.Errorf("%w: ClientID and Dir are required", tribune.ErrInvalid)
+	if c.ClientID == "" || c.Dir == "" || c.NativeID == c.ClientID {
+		return fmt.Errorf("%w: ClientID and Dir are required, and NativeID must be another", tribune.ErrInvalid)
 	}
 	if len(c.RedirectURIs) == 0 {
 		return fmt.Errorf("%w: no redirect URI", tribune.ErrInvalid)

@@ -50,6 +50,9 @@ func newPages(cfg Config) (*pages, error) {
 			targets = append(targets, origin)
 		}
 	}
+	if cfg.NativeID != "" {
+		targets = append(targets, "http://127.0.0.1:*")
+	}
 	p.policy = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + strings.Join(targets, " ")
 	return p, nil
 }

@@ -66,7 +66,8 @@ import (
 type Config struct {
 	Issuer       string   // its origin, for example http://localhost:8081; http on loopback only
 	Audience     string   // the hub's URL: whom access tokens are for, and where the pages link back to
-	ClientID     string   // of the one client, the hub's login
+	ClientID     string   // of the hub's login
+	NativeID     string   // of programs on people's own machines, see native.go; "" = none
 	RedirectURIs []string // where codes may be sent, byte for byte
 	LogoutURIs   []string // where a browser may be sent after logout, byte for byte
 	People       []Person // the demo's, in the order of the page

@@ -250,12 +250,15 @@ func (s *storage) TerminateSession(_ context.Context, person, _ string) error {
 	return nil
 }
 
-// GetClientByClientID is the one client.
+// GetClientByClientID is the hub's login, or a program on somebody's own machine.
 func (s *storage) GetClientByClientID(_ context.Context, id string) (op.Client, error) {
-	if id != s.cfg.ClientID {
-		return nil, errNoClient
+	switch {
+	case id == s.cfg.ClientID:
+		return client{&s.cfg}, nil
+	case id != "" && id == s.cfg.NativeID:
+		return native{client{&s.cfg}}, nil
 	}
-	return client{&s.cfg}, nil
+	return nil, errNoClient
 }
 
 func (s *storage) SigningKey(context.Context) (op.SigningKey, error) { return s.key, nil }

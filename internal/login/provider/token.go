@@ -61,7 +61,7 @@ func (p *Provider) exchange(r *http.Request) (*tokenResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := grant{person: req.person, audience: p.cfg.Audience, scopes: req.asked.Scopes, details: req.details}
+	g := grant{person: req.person, audience: p.cfg.audience(req.asked.ClientID), scopes: req.asked.Scopes, details: req.details}
 	access, life, err := p.accessToken(ctx, g)
 	if err != nil {
 		return nil, err

@@ -38,6 +38,7 @@ func english() words {
 		Roles: map[string]string{
 			"citizen":    "A citizen, who sees what the city holds about them and every use that was made of it.",
 			"officer":    "An officer of the city, who may ask for personal data under a mandate, and leaves a record each time.",
+			"protection": "The data protection office, which answers people about their data.",
 			"inspector":  "A parking inspector, who may ask for personal data under a mandate, and leaves a record each time.",
 			"steward":    "The steward, who keeps the city's registers of sensors, purposes and mandates.",
 			"auditor":    "An auditor, who checks the public record and those who witness it.",
@@ -72,6 +73,7 @@ func german() words {
 		Roles: map[string]string{
 			"citizen":    "Aus der Bürgerschaft: sieht, was die Stadt über sie oder ihn gespeichert hat, und jede Nutzung davon.",
 			"officer":    "Im Dienst der Stadt: darf mit Mandat nach personenbezogenen Daten fragen und hinterlässt jedes Mal einen Eintrag.",
+			"protection": "Datenschutzstelle: beantwortet, was Menschen über ihre Daten fragen.",
 			"inspector":  "Parkaufsicht: darf mit Mandat nach personenbezogenen Daten fragen und hinterlässt jedes Mal einen Eintrag.",
 			"steward":    "Datenverwaltung: führt die Verzeichnisse der Sensoren, Zwecke und Mandate der Stadt.",
 			"auditor":    "Prüfung: kontrolliert das öffentliche Protokoll und die, die es bezeugen.",

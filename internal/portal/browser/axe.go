@@ -70,7 +70,8 @@ const focusNow = `(() => {
 // maxSteps ends a walk that never comes to an end.
 const maxSteps = 600
 
-// Walk presses Tab until the focus has been everywhere, and fails where it is invisible, unmarked or caught.
+// Walk presses Tab until the focus has been everywhere, and fails where it is invisible, unmarked or caught. Of a group of radio buttons
+// Tab reaches one; the arrow keys reach the others.
 func (p *Page) Walk(t testing.TB) []Focus {
 	t.Helper()
 	Eval[bool](t, p, `(() => { window.walked = new Set(); document.activeElement?.blur(); window.scrollTo(0, 0); return true })()`)
@@ -89,8 +90,8 @@ func (p *Page) Walk(t testing.TB) []Focus {
 			t.Errorf("step %d: nothing shows that the focus is on %s %q", len(all), at.Element, at.Text)
 		}
 	}
-	if want := Eval[int](t, p, `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true})).filter(e => !window.walked.has(e)).length`); want > 0 {
-		t.Errorf("the keyboard never comes to %d elements, like %s", want, Eval[string](t, p, `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true})).filter(e => !window.walked.has(e))[0].outerHTML.slice(0, 200)`))
+	if want := Eval[int](t, p, `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true})).filter(e => !window.walked.has(e) && !(e.type === "radio" && [...document.getElementsByName(e.name)].some(o => window.walked.has(o)))).length`); want > 0 {
+		t.Errorf("the keyboard never comes to %d elements, like %s", want, Eval[string](t, p, `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true})).filter(e => !window.walked.has(e) && !(e.type === "radio" && [...document.getElementsByName(e.name)].some(o => window.walked.has(o))))[0].outerHTML.slice(0, 200)`))
 	}
 	return all
 }

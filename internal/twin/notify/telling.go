@@ -142,11 +142,14 @@ func (n *Notifier) tellOne(ctx context.Context, all []telling) {
 				return
 			}
 		}
+		if all = n.spare(s, all); len(all) == 0 {
+			return
+		}
 		err := n.record(ctx, s, all)
 		var denied *tribune.Denial
 		switch {
 		case err == nil:
-			for _, t := range all {
+			for _, t := range n.onRecord(s, all) {
 				n.send(ctx, s, []*changed{{after: t.shown(), at: t.at}}, now, nil)
 			}
 			return

@@ -7,6 +7,7 @@ import { readAct, type Act } from "./_leaf";
 
 /** What was asked for. An act that says anything else is not signed. */
 export interface Asked {
+  kind?: string; // absent = read
   office: string;
   purpose?: string;
   mandate?: string;
@@ -17,7 +18,7 @@ const MAX_SKEW = 2 * 60 * 1000; // guardians accept no more either
 /** The act of a text, null where it is none, or not what was asked. */
 export function lookAt(text: string, asked: Asked, now: number): Act | null {
   const act = readAct(text);
-  if (!act || act.kind !== "read" || act.office !== asked.office) return null;
+  if (!act || act.kind !== (asked.kind ?? "read") || act.office !== asked.office) return null;
   if (asked.purpose !== undefined && act.purpose !== asked.purpose) return null;
   if (asked.mandate !== undefined && act.mandate !== asked.mandate) return null;
   return Math.abs(Date.parse(act.time) - now) <= MAX_SKEW ? act : null;

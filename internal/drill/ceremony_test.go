@@ -1,0 +1,5 @@
+package drill
+
+import "testing"
+
+func TestCeremonyOutlivesKillsAndLosses(t *testing.T) { held(t, "ceremony") }

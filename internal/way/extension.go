@@ -1,0 +1,134 @@
+package way
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// An extension puts off the day on which a hidden chain opens to its subject (protocol, "Hidden investigations"): by a further warrant of the
+// court, on record before the quarter is over. It is an act in two steps like a reading, opens nothing, and is itself marked in the
+// chain that it extends: the subject learns of it with the rest.
+
+// PrepareExtension decides the extension of a subject's hidden chain of a quarter, under a warrant that extends one, and returns the act
+// for its actor to sign. It fails as Prepare does.
+func (w *Way) PrepareExtension(ctx context.Context, caller tribune.Caller, p tribune.Pseudonym, quarter uint32, note string) (protocol.Act, error) {
+	leave, err := w.enter()
+	if err != nil {
+		return protocol.Act{}, err
+	}
+	defer leave()
+	now := w.cfg.Now()
+	id := tribune.Identity{Kind: tribune.IdentityHidden, Pseudonym: p, Quarter: quarter}
+	public, err := w.extension(caller, id, now)
+	if err != nil {
+		return protocol.Act{}, err
+	}
+	if _, err := w.cfg.Vault.HiddenKey(ctx, p, quarter); err != nil {
+		return protocol.Act{}, fmt.Errorf("%w: nothing was hidden from this person until then", tribune.ErrNotFound)
+	}
+	if len(note) > maxPrivate/2 {
+		return protocol.Act{}, fmt.Errorf("%w: a note of %d bytes", tribune.ErrTooLarge, len(note))
+	}
+	act := tribune.Act{ID: protocol.NewID(), Kind: tribune.ActExtension, Caller: caller, Count: 1, At: now.UTC(), Scope: tribune.Scope{Subjects: []tribune.Pseudonym{p}}}
+	inputs := protocol.Inputs{Note: note}
+	s := &sheet{caller: caller, subjects: []protocol.Subject{{P: p, IDs: []tribune.Identity{}}}, quarter: quarter, until: now.Add(prepareFor), salt: protocol.NewSalt()}
+	if s.decision, s.evidence, err = w.decide(ctx, act, inputs); err != nil {
+		return protocol.Act{}, err
+	}
+	public.Warrant = s.evidence.Mandate
+	if s.public, err = protocol.JCS(public); err != nil {
+		return protocol.Act{}, err
+	}
+	if err := w.number(ctx, s); err != nil {
+		return protocol.Act{}, err
+	}
+	if err := s.draw(act, inputs, nil); err != nil {
+		return protocol.Act{}, err
+	}
+	if err := w.prepared.put(s); err != nil {
+		return protocol.Act{}, err
+	}
+	return s.act, nil
+}
+
+// MayExtend decides before anybody is named, as May does: naming costs the guardians work.
+func (w *Way) MayExtend(ctx context.Context, caller tribune.Caller, quarter uint32) error {
+	leave, err := w.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	now := w.cfg.Now()
+	if _, err := w.extension(caller, tribune.Identity{Kind: tribune.IdentityHidden, Quarter: quarter}, now); err != nil {
+		return err
+	}
+	act := tribune.Act{ID: protocol.NewID(), Kind: tribune.ActExtension, Caller: caller, Count: 1, At: now.UTC()}
+	_, _, err = w.decide(ctx, act, protocol.Inputs{})
+	return err
+}
+
+// extension is what a caller's warrant lets be published about a chain, without the warrant itself.
+func (w *Way) extension(caller tribune.Caller, id tribune.Identity, now time.Time) (e protocol.Extension, err error) {
+	m := w.mandate(caller.Mandate)
+	if !caller.Known() || m == nil || m.Extends == "" {
+		return e, fmt.Errorf("%w: to put a disclosure off takes a court's warrant that extends another", tribune.ErrInvalid)
+	}
+	end := protocol.QuarterEnd(id.Quarter)
+	until := protocol.QuarterEnd(m.Disclose)
+	switch {
+	case !now.Before(end):
+		return e, fmt.Errorf("%w: %s is over, and the person may know already", tribune.ErrInvalid, protocol.Quarter(id.Quarter))
+	case !until.After(end):
+		return e, fmt.Errorf("%w: the warrant discloses no later than %s", tribune.ErrInvalid, protocol.Quarter(id.Quarter))
+	}
+	if bound := end.Add(protocol.MaxExtension); until.After(bound) {
+		until = bound
+	}
+	return protocol.Extension{Chain: protocol.HiddenChain(w.cfg.Group.City, id), Until: until.UTC().Format(time.DateOnly)}, nil
+}
+
+// Extend puts a prepared extension on record under its actor's signature, and returns its leaf's index and receipt.
+func (w *Way) Extend(ctx context.Context, caller tribune.Caller, actID string, signature []byte) (uint64, tribune.Receipt, error) {
+	leave, err := w.enter()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer leave()
+	s, err := w.prepared.take(actID)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer s.wipe()
+	if s.act.Kind != tribune.ActExtension || s.caller.Actor != caller.Actor || s.caller.Office != caller.Office {
+		return 0, nil, fmt.Errorf("%w: the act that waits under this id is no extension of this caller's", tribune.ErrInvalid)
+	}
+	key, err := w.cfg.Gate.ActorKey(s.caller.Actor)
+	if err != nil {
+		return 0, nil, fmt.Errorf("finding the actor's key: %w", err)
+	}
+	if err := s.act.Verify(key, signature); err != nil {
+		return 0, nil, err
+	}
+	raw, err := s.leaf(signature)
+	if err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
+	defer cancel()
+	index, err := w.append(ctx, s, raw)
+	if err != nil {
+		return 0, nil, err
+	}
+	if leaf, err := protocol.DecodeLeaf(raw); err == nil {
+		w.hidden.Leaf(index, leaf)
+	}
+	receipt, err := w.cfg.Record.Await(ctx, index)
+	if err != nil {
+		return index, nil, fmt.Errorf("waiting for publication: %w", err)
+	}
+	return index, receipt, nil
+}
