@@ -13,7 +13,7 @@ const (
 	IdentitySubject IdentityKind = 1 // pseudonym, class, day, segment
 	IdentityTender  IdentityKind = 2 // id (reserved)
 	IdentityTrace   IdentityKind = 3 // pseudonym
-	IdentityHidden  IdentityKind = 4 // pseudonym, quarter (reserved)
+	IdentityHidden  IdentityKind = 4 // pseudonym, quarter
 	IdentityDraw    IdentityKind = 5 // id (reserved)
 	IdentityLens    IdentityKind = 6 // class, day (reserved)
 )

@@ -30,6 +30,8 @@ var ErrUnshown = errors.New("this policy set is not shown")
 //   - A set that does not verify never counts. Nor does one that nobody has shown 72 hours after we saw its leaf, also where it is shown
 //     later: until then nothing is released, but a leaf that names no law at all must not stop the city for ever. (To hide a law
 //     gives a hub no more than not to publish it.) The first law has no other to stay with, and must be shown.
+//   - What is "then in force" is told by when a leaf was written, where we came later: see Announced.written. What only tightens a set
+//     that still waits for us waits with it.
 //
 // It is safe for concurrent use.
 type Chain struct {
@@ -50,31 +52,6 @@ type ChainConfig struct {
 	Now  func() time.Time
 	// PassOver notes for good that the leaf at index was passed over, for Announced.Passed after a restart; nil = nobody does.
 	PassOver func(index uint64) error
-}
-
-// Announced is a leaf of kind law and when its judge first saw it, by its own clock.
-type Announced struct {
-	Index     uint64
-	Set       tribune.Hash
-	Approvals []protocol.Approval
-	Withdraws tribune.Hash
-	Told      time.Time // when it was written, by its own word; zero = not known
-	Seen      time.Time
-	Passed    bool // it was passed over before
-}
-
-// Ruling is what came of one leaf of kind law.
-type Ruling struct {
-	Announced
-	Never bool      // it never counts
-	Wait  bool      // it waited, or waits
-	From  time.Time // from then on it counts; of what counts at once, when it was written
-}
-
-type ruling struct {
-	Ruling
-	settled bool
-	at      time.Time // what acts' times are held against: zero = at once
 }
 
 // NewChain is an empty chain.
@@ -128,10 +105,14 @@ func (c *Chain) Next() uint64 {
 
 // InForce is the set that decides acts whose leaf is at index, with that leaf time. ErrNotFound where none is.
 func (c *Chain) InForce(ctx context.Context, index uint64, at time.Time) (*Set, error) {
-	current, err := c.upTo(ctx, index, at)
+	current, err := c.upTo(ctx, index, at, (*ruling).nowAt)
 	if err != nil {
 		return nil, err
 	}
+	return c.load(ctx, current)
+}
+
+func (c *Chain) load(ctx context.Context, current *ruling) (*Set, error) {
 	if current == nil {
 		return nil, fmt.Errorf("%w: no law is in force at this place of the record", tribune.ErrNotFound)
 	}
@@ -143,7 +124,7 @@ func (c *Chain) InForce(ctx context.Context, index uint64, at time.Time) (*Set, 
 }
 
 // upTo is the ruling that holds at a place and time; nil = none.
-func (c *Chain) upTo(ctx context.Context, index uint64, at time.Time) (*ruling, error) {
+func (c *Chain) upTo(ctx context.Context, index uint64, at time.Time, since func(*ruling) time.Time) (*ruling, error) {
 	c.mu.Lock()
 	n := sort.Search(len(c.leaves), func(i int) bool { return c.leaves[i].Index >= index })
 	c.mu.Unlock()
@@ -153,7 +134,7 @@ func (c *Chain) upTo(ctx context.Context, index uint64, at time.Time) (*ruling, 
 		if err != nil {
 			return nil, err
 		}
-		if !leaf.Never && !leaf.at.After(at) {
+		if !leaf.Never && !since(&leaf).After(at) {
 			current = &leaf
 		}
 	}
@@ -204,8 +185,6 @@ func (c *Chain) Spent(ctx context.Context, set tribune.Hash) (bool, error) {
 	return slices.ContainsFunc(all, func(r Ruling) bool { return r.spends(set) }), err
 }
 
-func (r Ruling) spends(set tribune.Hash) bool { return r.Wait && !r.Never && r.Set == set }
-
 // judge settles what a law leaf does. The leaves before it are settled already.
 func (c *Chain) judge(ctx context.Context, i int) (ruling, error) {
 	c.mu.Lock()
@@ -230,7 +209,8 @@ func (c *Chain) judge(ctx context.Context, i int) (ruling, error) {
 
 // rule is the rule.
 func (c *Chain) rule(ctx context.Context, leaf *ruling, earlier []ruling) error {
-	leaf.From = leaf.Seen
+	written := leaf.written()
+	leaf.From, leaf.Then = leaf.Seen, written
 	if leaf.Never = leaf.Passed; leaf.Never {
 		return nil
 	}
@@ -238,7 +218,11 @@ func (c *Chain) rule(ctx context.Context, leaf *ruling, earlier []ruling) error 
 	if err != nil && !errors.Is(err, ErrUnshown) {
 		return err
 	}
-	before, beforeErr := c.InForce(ctx, leaf.Index, leaf.Seen)
+	prior, beforeErr := c.upTo(ctx, leaf.Index, written, (*ruling).thenAt)
+	var before *Set
+	if beforeErr == nil {
+		before, beforeErr = c.load(ctx, prior)
+	}
 	switch {
 	case err != nil:
 		if beforeErr != nil || c.cfg.Now().Sub(leaf.Seen) < protocol.LooseningWait {
@@ -251,49 +235,22 @@ func (c *Chain) rule(ctx context.Context, leaf *ruling, earlier []ruling) error 
 	case set == nil: // does not verify
 		leaf.Never = true
 	case errors.Is(beforeErr, tribune.ErrNotFound): // the first
-		leaf.From = c.written(*leaf, nil)
 	case beforeErr != nil:
 		return beforeErr
-	case before.Hash() == set.Hash(): // published again
-		leaf.From = c.written(*leaf, earlier)
-	default:
-		if tightens, _ := Tightens(before, set); tightens {
-			leaf.From = c.written(*leaf, earlier)
-			return nil
+	case before.Hash() == set.Hash() || tightens(before, set):
+		if prior.at.After(leaf.Seen) { // what it tightens waits, for us
+			leaf.wait(prior.at, prior.then)
 		}
+	default:
 		keys, t := c.cfg.Approvers(leaf.Index)
-		leaf.Wait = true
-		leaf.From = leaf.Seen.Add(protocol.LooseningWait)
-		leaf.at = leaf.From
-		leaf.Never = Approved(leaf.Set, before.Hash(), leaf.Approvals, keys, leaf.Seen) < t ||
+		leaf.wait(leaf.Seen.Add(protocol.LooseningWait), written.Add(protocol.LooseningWait))
+		leaf.Never = Approved(leaf.Set, before.Hash(), leaf.Approvals, keys, written) < t ||
 			slices.ContainsFunc(earlier, func(e ruling) bool { return e.spends(leaf.Set) })
 	}
 	return nil
 }
 
-// written is since when data are held against a set that counted at once: since its leaf was written, by its own word, where we saw it
-// later, and never since before the law in whose place it came. A hub that shows a late witness no receipt of it takes nothing
-// from its time; one that dates a leaf back gains nothing, since such a set permits nothing that the one before did not.
-func (c *Chain) written(leaf ruling, earlier []ruling) time.Time {
-	from := leaf.Told
-	for _, e := range earlier {
-		if !e.Never && e.From.After(from) && !e.From.After(leaf.Seen) {
-			from = e.From
-		}
-	}
-	if leaf.Told.IsZero() || from.After(leaf.Seen) {
-		return leaf.Seen
-	}
-	return from
-}
-
-// Approved counts the guardians whose approval of a set in the place of another counts at a time.
-func Approved(set, before tribune.Hash, approvals []protocol.Approval, keys map[string]ed25519.PublicKey, at time.Time) int {
-	yes := map[string]bool{}
-	for _, a := range approvals {
-		if key, ok := keys[a.Guardian]; ok && a.Counts(set, before, key, at) {
-			yes[a.Guardian] = true
-		}
-	}
-	return len(yes)
+func tightens(before, set *Set) bool {
+	yes, _ := Tightens(before, set)
+	return yes
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -254,7 +255,7 @@ func TestReignsAreWhatWasInForceWhen(t *testing.T) {
 	w.publish(other, w.by(other, tight, week, 0, 1)...) // withdrawn below
 	w.clock = start.Add(110 * time.Hour)
 	w.publish(tight)
-	got, err := w.chain.Reigns(context.Background(), w.next+1, start.Add(1000*time.Hour))
+	got, _, err := w.chain.Reigns(context.Background(), w.next+1, start.Add(1000*time.Hour))
 	want := []policy.Reign{{Set: w.first.Hash()}, {Set: loose.Hash(), From: start.Add(72 * time.Hour)}, {Set: tight.Hash(), From: start.Add(100 * time.Hour)}}
 	if err != nil || len(got) != len(want) {
 		t.Fatalf("got %v, %v; want %v", got, err, want)
@@ -264,45 +265,85 @@ func TestReignsAreWhatWasInForceWhen(t *testing.T) {
 			t.Errorf("reign %d: got %v, want %v", i, got[i], want[i])
 		}
 	}
-	if got, _ := w.chain.Reigns(context.Background(), 2, start.Add(1000*time.Hour)); len(got) != 1 {
+	if got, _, _ := w.chain.Reigns(context.Background(), 2, start.Add(1000*time.Hour)); len(got) != 1 {
 		t.Errorf("up to the second leaf there were %d reigns, want 1", len(got))
 	}
 }
 
-// A witness that comes late is shown since when laws have been public by a hub, which may show it of some and not of others.
-func TestLateWitnessHoldsDataAgainstTheLawBetweenThoughItsReceiptIsWithheld(t *testing.T) {
-	w := newLawWorld(t)
-	year := 365 * 24 * time.Hour
-	tight, loose := w.tight(20), w.loose(400)
-	then := now
-	w.clock = now.Add(-year + time.Hour)
-	approvals := w.by(loose, tight, week, 0, 1)
-	w.clock = now
-	w.chain = policy.NewChain(w.cfg)
-	w.chain.Add(policy.Announced{Index: 1, Set: w.first.Hash(), Told: then.Add(-3 * year), Seen: then})
-	w.chain.Add(policy.Announced{Index: 2, Set: tight.Hash(), Told: then.Add(-2 * year), Seen: then})
-	w.chain.Add(policy.Announced{Index: 3, Set: loose.Hash(), Told: then.Add(-year), Seen: then, Approvals: approvals})
-	w.chain.SeenBy(3, then.Add(-year+2*time.Hour))
-	reigns, err := w.chain.Reigns(context.Background(), 4, then)
-	if err != nil || len(reigns) != 3 || reigns[1].Set != tight.Hash() || reigns[1].From.After(then.Add(-2*year)) || reigns[2].Set != loose.Hash() {
-		t.Errorf("the reigns are %v, %v; want the first, the tight one for a year, the loose one", reigns, err)
+// entry is one leaf of a history of changes, as one sees it who comes long after: each leaf says when it was written, and of some it is proven when
+// they were public at the latest.
+type entry struct {
+	set       *policy.Set
+	written   time.Duration // before now
+	approvals []protocol.Approval
+	proven    bool
+}
+
+func (w *lawWorld) late(history ...entry) {
+	w.chain, w.next, w.clock = policy.NewChain(w.cfg), 0, now
+	for _, p := range history {
+		w.next++
+		w.chain.Add(policy.Announced{Index: w.next, Set: p.set.Hash(), Told: now.Add(-p.written), Seen: now, Approvals: p.approvals})
+	}
+	for i, p := range history {
+		if p.proven {
+			w.chain.SeenBy(uint64(i+1), now.Add(-p.written))
+		}
 	}
 }
 
-// And a leaf that says it was written long ago takes nothing from the laws before it.
-func TestLawThatIsDatedBackTakesNoTimeFromTheOneBeforeIt(t *testing.T) {
+const year = 365 * 24 * time.Hour
+
+// By whatever proofs of laws' age a hub shows or withholds from one who comes late, it makes no other law of now or then.
+func TestLateWitnessComesToTheLawOfThoseWhoWereThere(t *testing.T) {
+	w := newLawWorld(t)
+	loose, other := w.loose(400), w.loose(500)
+	looseTight := func() *policy.Set { // tightens loose, and not the first
+		d := *w.d
+		d.files = d.amended(t, "policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
+		return w.shown(load(t, d.amended(t, "offices.toml", "subjects_per_hour = 2000", "subjects_per_hour = 20"), d.trust))
+	}()
+	w.clock = now.Add(-2 * year)
+	byTwo := w.by(loose, w.first, week, 0, 1)
+	w.clock = now.Add(-year)
+	again := w.by(other, looseTight, week, 0, 1)
+	for mask := range 16 {
+		proven := func(i int) bool { return mask&(1<<i) != 0 }
+		for name, c := range map[string]struct {
+			history []entry
+			want    *policy.Set
+			between *policy.Set // a reign of which late witnesses have to know
+		}{
+			"withdrawn": {[]entry{{w.first, 3 * year, nil, proven(0)}, {loose, 2 * year, byTwo, proven(1)}, {w.first, 2*year - 10*time.Hour, nil, proven(2)}}, w.first, nil},
+			"tightened": {[]entry{{w.first, 3 * year, nil, proven(0)}, {loose, 2 * year, byTwo, proven(1)}, {looseTight, year + week, nil, proven(2)}}, looseTight, nil},
+			"loosened again": {[]entry{{w.first, 3 * year, nil, proven(0)}, {loose, 2 * year, byTwo, proven(1)}, {looseTight, year + week, nil, proven(2)}, {other, year, again, proven(3)}},
+				other, looseTight},
+		} {
+			w.late(c.history...)
+			w.expect(fmt.Sprintf("%s, proofs %04b, when all waits are over", name, mask), 73*time.Hour, c.want)
+			if at, err := w.chain.InForce(context.Background(), w.next+1, now); err != nil || at.Hash() != c.want.Hash() && at.Hash() != w.first.Hash() && at.Hash() != looseTight.Hash() {
+				t.Errorf("%s, proofs %04b: now another law is in force, or %v", name, mask, err)
+			}
+			_, told, err := w.chain.Reigns(context.Background(), w.next+1, now.Add(73*time.Hour))
+			if err != nil || c.between != nil && !slices.ContainsFunc(told, func(r policy.Reign) bool { return r.Set == c.between.Hash() && !r.From.After(now.Add(-year)) }) {
+				t.Errorf("%s, proofs %04b: the reigns are %v, %v", name, mask, told, err)
+			}
+		}
+	}
+}
+
+// A leaf that says it was written long ago begins no wait in the past, nor does what comes after it.
+func TestLawThatIsDatedBackWaitsLikeAnyOther(t *testing.T) {
 	w := newLawWorld(t)
 	loose := w.loose(400)
-	w.publish(loose, w.by(loose, w.first, week, 0, 1)...)
-	w.clock = w.clock.Add(100 * time.Hour)
+	w.next++
+	w.chain.Add(policy.Announced{Index: w.next, Set: loose.Hash(), Approvals: w.by(loose, w.first, -100*time.Hour+week, 0, 1), Told: now.Add(-100 * time.Hour), Seen: now})
 	w.d.files = w.d.amended(t, "policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
 	less := w.tight(20)
-	w.next++
-	w.chain.Add(policy.Announced{Index: w.next, Set: less.Hash(), Told: now.Add(-1000 * time.Hour), Seen: w.clock})
-	reigns, err := w.chain.Reigns(context.Background(), w.next+1, w.clock)
-	if err != nil || len(reigns) != 2 || reigns[0].Set != w.first.Hash() || reigns[1].Set != less.Hash() || !reigns[1].From.Equal(now.Add(72*time.Hour)) {
-		t.Errorf("the reigns are %v, %v", reigns, err)
-	}
+	w.publish(less)
+	w.expect("at once", 0, w.first)
+	w.expect("after 71 hours", 71*time.Hour, w.first)
+	w.expect("after 72 hours", 72*time.Hour, less)
 }
 
 func TestLawThatWasPassedOverStaysSoAfterARestart(t *testing.T) {
@@ -338,10 +379,10 @@ func TestActsBeforeALawThatIsNotShownAreJudgedWithoutIt(t *testing.T) {
 	hidden := w.tight(20)
 	delete(w.sets, hidden.Hash())
 	w.publish(hidden)
-	if reigns, err := w.chain.Reigns(context.Background(), w.next, w.clock); err != nil || len(reigns) != 1 {
+	if reigns, _, err := w.chain.Reigns(context.Background(), w.next, w.clock); err != nil || len(reigns) != 1 {
 		t.Errorf("before it: %v, %v", reigns, err)
 	}
-	if _, err := w.chain.Reigns(context.Background(), w.next+1, w.clock); !errors.Is(err, policy.ErrUnshown) {
+	if _, _, err := w.chain.Reigns(context.Background(), w.next+1, w.clock); !errors.Is(err, policy.ErrUnshown) {
 		t.Errorf("after it: %v", err)
 	}
 }

@@ -11,11 +11,9 @@ import (
 	"tribune/protocol"
 )
 
-// maxDiffFile bounds the text of one file that is compared line by line.
-const maxDiffFile = 256 << 10
-
 // Diff is what differs between the texts of two sets, as a unified diff, for those who read changes in a terminal. A file whose words
-// are the same and whose signature is another is named.
+// are the same and whose signature is another is named. Files of any length that a set may have are compared: what is padded is to be
+// seen, too, and the longest take less than a second each.
 func Diff(old, new *Set) string {
 	var b strings.Builder
 	names := maps.Clone(old.files)
@@ -24,8 +22,6 @@ func Diff(old, new *Set) string {
 		was, _ := protocol.SplitDocument(old.files[name])
 		is, _ := protocol.SplitDocument(new.files[name])
 		switch {
-		case len(was) > maxDiffFile || len(is) > maxDiffFile:
-			fmt.Fprintf(&b, "%s: too long to be compared here\n", name)
 		case was != is:
 			b.WriteString(udiff.Unified(name+" (in force)", name+" (new)", was, is))
 		case string(old.files[name]) != string(new.files[name]):

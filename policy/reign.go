@@ -17,27 +17,31 @@ type Reign struct {
 	From time.Time // zero for the first
 }
 
-// Reigns are the sets that were in force, in order, as far as the leaves before index say, up to a time.
-func (c *Chain) Reigns(ctx context.Context, index uint64, at time.Time) ([]Reign, error) {
+// Reigns are the sets that were in force, in order, as far as the leaves before index say, up to a time. told are the same by the
+// record's own times: they differ for who came late, and was shown since when some laws have been public and not others. Data are
+// held against both.
+func (c *Chain) Reigns(ctx context.Context, index uint64, at time.Time) (reigns, told []Reign, err error) {
 	all, err := c.rulings(ctx, index)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return reignsOf(slices.DeleteFunc(all, func(r Ruling) bool { return r.Never || r.Wait && r.From.After(at) })), nil
+	all = slices.DeleteFunc(all, func(r Ruling) bool { return r.Never || r.Wait && r.From.After(at) })
+	return reignsOf(all, func(r Ruling) time.Time { return r.From }), reignsOf(all, func(r Ruling) time.Time { return r.Then }), nil
 }
 
 // reignsOf orders rulings that have all come to count. A ruling ends those before it in the record, also where these would have counted
 // later only. The first begins before all time, whenever its leaf was seen: else a law that is proven older would take its place.
-func reignsOf(all []Ruling) (out []Reign) {
+func reignsOf(all []Ruling, since func(Ruling) time.Time) (out []Reign) {
 	for i, r := range all {
+		from := since(r)
 		if i == 0 {
-			r.From = time.Time{}
+			from = time.Time{}
 		}
-		for n := len(out); n > 0 && !out[n-1].From.Before(r.From); n-- {
+		for n := len(out); n > 0 && !out[n-1].From.Before(from); n-- {
 			out = out[:n-1]
 		}
 		if n := len(out); n == 0 || out[n-1].Set != r.Set {
-			out = append(out, Reign{r.Set, r.From})
+			out = append(out, Reign{r.Set, from})
 		}
 	}
 	return out

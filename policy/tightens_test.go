@@ -2,9 +2,12 @@ package policy_test
 
 import (
 	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"tribune"
 	"tribune/policy"
 )
 
@@ -101,5 +104,58 @@ func TestWhatLoosensIsSaidInOnePlainLineEach(t *testing.T) {
 	all := policy.Loosens(old, load(t, more, d.trust))
 	if len(all) != 1 || !strings.Contains(all[0], "More.") || strings.ContainsFunc(all[0], func(r rune) bool { return r < ' ' || r == 0x202e }) {
 		t.Errorf("got %q", all)
+	}
+}
+
+// Whoever adds a field to a register has to say here that Loosens compares it, or why it need not: what it does not look at
+// takes effect at once.
+func TestEveryFieldOfTheRegistersIsCompared(t *testing.T) {
+	for _, c := range []struct {
+		of    any
+		known string
+	}{
+		{policy.Signer{}, "Name Key Signs Purposes key"}, // key is Key, read
+		{policy.Purpose{}, "ID Title Description DPV Practices Hidden Line"},
+		{policy.Office{}, "ID Title Powers Until Limits Line"},
+		{policy.Limits{}, "Acts Subjects"},
+		{policy.ClassEntry{}, "Class Categories Line"},
+		{tribune.Class{}, "ID Title Types Attrs Personal Subject SubjectType Keep Equality"},
+		{tribune.Equality{}, "Attr Purposes"},
+		{policy.Rule{}, "ID Because Permit Floor Until File Line Text policy"}, // a forbid's Until is a day to look at it again; policy is Text, parsed
+		{policy.Trust{}, "Steward Council Floors"},                             // pinned outside
+	} {
+		of := reflect.TypeOf(c.of)
+		var fields []string
+		for i := range of.NumField() {
+			fields = append(fields, of.Field(i).Name)
+		}
+		if want := strings.Fields(c.known); !slices.Equal(fields, want) {
+			t.Errorf("%s has the fields %v, compared are %v", of, fields, want)
+		}
+	}
+	d := newDemo(t)
+	old := load(t, d.files, d.trust)
+	for what, change := range map[string][3]string{
+		"uses for a purpose can be hidden": {"purposes.toml", "[[purpose]]\n", "[[purpose]]\nhidden = true\n"},
+		"a signer may sign warrants":       {"city.toml", `"mandates", "appointments"`, `"mandates", "appointments", "warrants"`},
+	} {
+		more := load(t, d.amended(t, change[0], change[1], change[2]), d.trust)
+		if got, why := policy.Tightens(old, more); got {
+			t.Errorf("%s: got %v (%s)", what, got, why)
+		}
+		if got, why := policy.Tightens(more, old); !got {
+			t.Errorf("%s, and no more: got %v (%s)", what, got, why)
+		}
+	}
+}
+
+// Whoever pads a file keeps nobody from seeing what changes in it.
+func TestDiffShowsWhatChangesInALongFile(t *testing.T) {
+	d := newDemo(t)
+	old := load(t, d.files, d.trust)
+	d.files = d.amended(t, "policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
+	long := load(t, d.amended(t, "policies/parking.cedar", "", "\n"+strings.Repeat("// padding\n", 60_000)), d.trust)
+	if got := policy.Diff(old, long); !strings.Contains(got, "context.windowDays <= 400") {
+		t.Errorf("got %.200q", got)
 	}
 }

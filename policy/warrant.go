@@ -62,3 +62,17 @@ func (j *judgement) warrant(m tribune.Mandate) {
 		j.missing("under a warrant data are read, and nothing else is done")
 	}
 }
+
+// Extends reports whether an extension's own warrant allows it at a time, which warrant that is, and how many people's chains it may
+// extend in all.
+func (s *Set) Extends(e protocol.Extension, at time.Time) (warrant tribune.MandateID, most int, ok bool) {
+	m, err := s.Mandate(e.Warrant)
+	if err != nil {
+		return "", 0, false
+	}
+	until, err := time.Parse(time.DateOnly, e.Until)
+	purpose := s.purposes[m.Purpose]
+	ok = err == nil && m.Disclose != 0 && m.Extends != "" && purpose != nil && purpose.Hidden &&
+		!at.Before(m.From) && at.Before(m.Until) && !until.After(protocol.QuarterEnd(m.Disclose))
+	return m.ID, m.MaxSubjects, ok
+}

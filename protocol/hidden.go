@@ -12,14 +12,19 @@ const (
 	maxChains = 1 << 16
 	// extensionLate is how long after the end of its quarter an extension may still be on its way to the record.
 	extensionLate = 10 * time.Minute
+	// leafAhead is how far ahead of our clock a leaf's own time may be.
+	leafAhead = time.Minute
 )
 
 // HiddenEnds knows until when hidden chains stay hidden (28): until their quarter is over, or until the later day that an extension put
 // on record before that. Whoever extends learns nothing here, and cannot hide a chain for ever (MaxExtension). Its zero value knows of no
 // extension; it is safe for concurrent use.
 type HiddenEnds struct {
-	// Valid reports whether an extension's warrant allows it: as the law sees it that was in force at that leaf. nil = every warrant.
-	Valid func(leaf uint64, at time.Time, e Extension) bool
+	// Valid reports whether an extension's warrant allows it, as the law sees it that was in force at that leaf; and which warrant that
+	// is, and how many people it may concern: the first so many chains count. nil = every warrant.
+	Valid func(leaf uint64, at time.Time, e Extension) (warrant tribune.MandateID, most int, ok bool)
+	// Now bounds what a leaf that is dated ahead does to extensions after it, which would all come too late. nil = nothing bounds it.
+	Now func() time.Time
 
 	mu     sync.Mutex               // guards all
 	newest time.Time                // of the acts on record so far
@@ -41,7 +46,7 @@ func (h *HiddenEnds) Leaf(index uint64, l Leaf) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if at.After(h.newest) {
+	if at.After(h.newest) && (h.Now == nil || !at.After(h.Now().Add(leafAhead))) {
 		h.newest = at
 	}
 	if l.Act.Kind != tribune.ActExtension || !l.Decision.Permit {
@@ -67,11 +72,36 @@ func (h *HiddenEnds) Until(city string, id tribune.Identity) time.Time {
 	h.mu.Lock()
 	e, extended := h.until[HiddenChain(city, id)]
 	h.mu.Unlock()
-	if !extended || e.at.After(end.Add(extensionLate)) || !e.until.After(end) || h.Valid != nil && !h.Valid(e.leaf, e.at, e.Extension) {
+	if !extended || e.at.After(end.Add(extensionLate)) || !e.until.After(end) || !h.counts(e) {
 		return end
 	}
 	if bound := end.Add(MaxExtension); e.until.After(bound) {
 		return bound
 	}
 	return e.until
+}
+
+// counts reports whether an extension is one of those that its warrant allows. It looks at every extension on record.
+func (h *HiddenEnds) counts(e claimed) bool {
+	if h.Valid == nil {
+		return true
+	}
+	warrant, most, ok := h.Valid(e.leaf, e.at, e.Extension)
+	if !ok {
+		return false
+	}
+	h.mu.Lock()
+	var earlier []claimed
+	for _, other := range h.until {
+		if other.leaf < e.leaf {
+			earlier = append(earlier, other)
+		}
+	}
+	h.mu.Unlock()
+	for _, other := range earlier {
+		if of, _, ok := h.Valid(other.leaf, other.at, other.Extension); ok && of == warrant {
+			most--
+		}
+	}
+	return most > 0
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"tribune"
 	"tribune/protocol"
@@ -43,6 +44,23 @@ func (t *Trust) Believed(names []string) error {
 		return fmt.Errorf("%w: signed by %s, want %s of the guardians", tribune.ErrNoQuorum, orNone(names), need)
 	}
 	return nil
+}
+
+// signedAt is when one honest guardian at least has signed a checkpoint that a quorum has signed, or later: the others could sign an old one
+// again today.
+func (t *Trust) signedAt(c *Checkpoint) time.Time {
+	var times []time.Time
+	for _, s := range c.Cosignatures {
+		times = append(times, s.Time)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	if len(times) == 0 {
+		return time.Time{}
+	}
+	if w, plain := t.plainQuorum(); plain {
+		return times[max(0, len(times)-protocol.IndexNeed(len(t.guardians), w))]
+	}
+	return times[0]
 }
 
 // plainQuorum is w where any w of all guardians are a quorum.

@@ -16,10 +16,12 @@ func (t *Trust) MergeCheckpoints(notes [][]byte) ([]byte, error) {
 		lines []string
 	}
 	var trees []*tree
+	err := fmt.Errorf("%w: no checkpoint among %d", tribune.ErrNoQuorum, len(notes))
 	for _, msg := range notes {
-		c, err := t.OpenCheckpoint(msg)
-		if err != nil {
-			return nil, err
+		c, bad := t.OpenCheckpoint(msg)
+		if bad != nil { // whoever serves that spoils nobody else's
+			err = bad
+			continue
 		}
 		text, rest, _ := strings.Cut(string(msg), "\n\n")
 		var one *tree
@@ -40,7 +42,6 @@ func (t *Trust) MergeCheckpoints(notes [][]byte) ([]byte, error) {
 	}
 	var best []byte
 	var size uint64
-	err := fmt.Errorf("%w: no checkpoint among %d", tribune.ErrNoQuorum, len(notes))
 	for _, one := range trees {
 		merged := []byte(one.text + "\n\n" + strings.Join(one.lines, ""))
 		if _, e := t.Checkpoint(merged); e != nil {

@@ -67,23 +67,14 @@ func (t *tracing) progress() {
 	}
 }
 
-// age: the newest co-signature says how old the checkpoint is.
+// age: the co-signatures say how old the checkpoint is.
 func (t *tracing) age() {
 	if t.Now.IsZero() {
 		return
 	}
-	if newest := t.newestCosignature(); t.Now.Sub(newest) > maxHeadAge {
-		t.find(FindingStale, 0, 0, "The checkpoint that was served is of %s: what was put on record since is kept from you.", newest.Format(time.RFC3339))
+	if at := t.Trust.signedAt(t.Head); t.Now.Sub(at) > maxHeadAge {
+		t.find(FindingStale, 0, 0, "The checkpoint that was served is of %s: what was put on record since is kept from you.", at.Format(time.RFC3339))
 	}
-}
-
-func (t *tracing) newestCosignature() (newest time.Time) {
-	for _, s := range t.Head.Cosignatures {
-		if s.Time.After(newest) {
-			newest = s.Time
-		}
-	}
-	return newest
 }
 
 // readBack reads the record backwards, bundle by bundle, until it has met the newest index and every leaf that this does not cover. Nobody
@@ -119,7 +110,7 @@ func (t *tracing) readBack() error {
 	for _, all := range t.newer {
 		slices.Reverse(all)
 	}
-	if since, err := protocol.ParseTime(after); err == nil && t.newestCosignature().Sub(since) > maxIndexAge {
+	if since, err := protocol.ParseTime(after); err == nil && t.Trust.signedAt(t.Head).Sub(since) > maxIndexAge {
 		t.find(FindingStale, 0, 0, "No index of the record has been made since %s, although it has grown: you had to read more of it than you should.", since.Format(time.RFC3339))
 	}
 	return nil

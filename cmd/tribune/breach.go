@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"tribune"
 	"tribune/internal/client"
@@ -98,6 +100,16 @@ func cityOf(ctx context.Context, c *client.Client) (string, error) {
 	return group.City, nil
 }
 
+// printed is a text from the hub as a terminal may have it: without what would move its cursor.
+func printed[T ~string](s T) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, string(s))
+}
+
 func printBreach(out io.Writer, a rights.Assessment, rules *rights.Rules, city string, drafts bool) error {
 	fmt.Fprintf(out, "Lost: %s. %s\n", a.What(rights.English), a.People(rights.English))
 	fmt.Fprintf(out, "Entries of the record in the window: %d, of them denied: %d\n", a.Read, a.Denied)
@@ -106,7 +118,7 @@ func printBreach(out io.Writer, a rights.Assessment, rules *rights.Rules, city s
 		fmt.Fprint(table, "\nOFFICE\tPURPOSE\tKIND\tACTS\tPEOPLE, AT LEAST\tAT MOST\n")
 	}
 	for _, l := range a.Lines {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\n", l.Office, l.Purpose, l.Kind, l.Acts, l.AtLeast, l.AtMost)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\n", printed(l.Office), printed(l.Purpose), printed(l.Kind), l.Acts, l.AtLeast, l.AtMost)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -133,8 +145,8 @@ func printBreach(out io.Writer, a rights.Assessment, rules *rights.Rules, city s
 // beyond is how far before the window reading goes on: entries stand in the order of the record, not of their acts' times.
 const beyond = time.Hour
 
-// record is the hub's record as it publishes it, newest first, until well before the window. Who does not want to believe the hub takes a
-// mirror's address in DIR/address.
+// record is the hub's record as it publishes it, newest first, until well before the window. Whether it is the record that guardians signed
+// says tribune watch or tribune mirror beside it: where the hub itself was lost, look there first.
 func record(ctx context.Context, c *client.Client, b rights.Breach) iter.Seq2[rights.OnRecord, error] {
 	type entry struct {
 		Index                 uint64
@@ -144,6 +156,7 @@ func record(ctx context.Context, c *client.Client, b rights.Breach) iter.Seq2[ri
 		Outcome               string
 	}
 	return func(yield func(rights.OnRecord, error) bool) {
+		last := uint64(math.MaxUint64)
 		for path := "/record.json?all=1&size=500"; path != ""; {
 			a, err := c.Do(ctx, http.MethodGet, path, nil, nil)
 			if err == nil {
@@ -162,6 +175,11 @@ func record(ctx context.Context, c *client.Client, b rights.Breach) iter.Seq2[ri
 			}
 			newest := time.Time{}
 			for _, e := range page.Entries {
+				if e.Index >= last { // it would go round for ever, or count twice
+					yield(rights.OnRecord{}, fmt.Errorf("%w: the record as it is shown does not go back from entry %d", tribune.ErrInvalid, last))
+					return
+				}
+				last = e.Index
 				if e.Time.After(newest) {
 					newest = e.Time
 				}

@@ -141,7 +141,7 @@ func (s *site) crawl(t *testing.T, lang string, from ...string) {
 			continue
 		}
 		rest, isPage := strings.CutPrefix(at, "/"+lang+"/")
-		if isPage = isPage && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html"); !isPage {
+		if isPage = isPage && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.HasPrefix(answer.Header.Get("Content-Disposition"), "attachment"); !isPage {
 			continue
 		}
 		if got := answer.Header.Get("Content-Language"); got != lang {

@@ -55,11 +55,17 @@ func (d *traceFlags) recover(ctx context.Context, trust *verify.Trust, out, log 
 	var keys protocol.TraceKeys
 	var withheld []uint32
 	req := asked.session.KeysRequest(token, quarters)
-	err = asked.round(ctx, protocol.PersonKeysPath, req, log, func(answers []protocol.PersonAnswer) (culprits []string, err error) {
-		keys, withheld, culprits, err = asked.session.Keys(req, answers)
+	err = asked.round(ctx, protocol.PersonKeysPath, req, log, func(answers []protocol.PersonAnswer) ([]string, error) {
+		some, lack, culprits, err := asked.session.Keys(req, answers)
+		if err != nil {
+			return culprits, err
+		}
+		if keys, withheld = some, lack; len(lack) > 0 { // one alone could keep a chain back: all are asked
+			err = fmt.Errorf("%w for %d hidden chains", tribune.ErrNoQuorum, len(lack))
+		}
 		return culprits, err
 	})
-	if err != nil {
+	if err != nil && len(keys.Keys) == 0 {
 		return err
 	}
 	tellWithheld(log, withheld)

@@ -5,16 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"sync"
 	"time"
 
 	"tribune"
 	"tribune/internal/guardian/client"
-	"tribune/internal/guardian/wire"
 	"tribune/protocol"
 )
 
@@ -34,9 +31,16 @@ type changes struct {
 	opening sync.Mutex    // one at a time opens the way
 	wake    chan struct{} // buffered by one: a change was handed in
 	chain   sync.Mutex    // guards the chain's file
+
+	reopen bool // adopt has closed the way and not opened it yet; of followChanges alone
+
+	mu       sync.Mutex            // guards what follows, and the files of the change under way
+	onRecord map[tribune.Hash]bool // changes that this process has put on record
 }
 
-func newChanges() *changes { return &changes{wake: make(chan struct{}, 1)} }
+func newChanges() *changes {
+	return &changes{wake: make(chan struct{}, 1), onRecord: map[tribune.Hash]bool{}}
+}
 
 // threshold is how many guardians open, and approve.
 func (h *Hub) threshold() int {
@@ -55,38 +59,6 @@ func (h *Hub) openChange(doc []byte) (protocol.Change, error) {
 		return change, fmt.Errorf("%w: the guardians have not finished their ceremony", tribune.ErrNotFound)
 	}
 	return change, change.After(*group)
-}
-
-// addChange takes POST /group/change. Anybody may bring it: its authority is the council's signature.
-func (h *Hub) addChange(w http.ResponseWriter, r *http.Request) {
-	doc, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxChange))
-	if err != nil {
-		h.problems.Write(w, r, fmt.Errorf("a change: %w", tribune.ErrTooLarge))
-		return
-	}
-	if _, err = h.openChange(doc); err == nil {
-		err = writeFile(h.cfg.Dir.Change(), doc, 0o644)
-	}
-	if err != nil {
-		h.problems.Write(w, r, err)
-		return
-	}
-	select {
-	case h.changes.wake <- struct{}{}:
-	default:
-	}
-	w.WriteHeader(http.StatusAccepted)
-}
-
-// showChange serves the change under way, for operators to read and accept.
-func (h *Hub) showChange(w http.ResponseWriter, r *http.Request) {
-	doc, err := os.ReadFile(h.cfg.Dir.Change())
-	if err != nil {
-		h.problems.Write(w, r, fmt.Errorf("%w: no change of guardians is under way", tribune.ErrNotFound))
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write(doc)
 }
 
 // followChanges carries changes through, one after another, until ctx ends. A hub that was stopped midway goes on.
@@ -140,6 +112,12 @@ func (h *Hub) resume(ctx context.Context) error {
 func (h *Hub) change(ctx context.Context, doc []byte) error {
 	change, err := h.openChange(doc)
 	if err != nil { // of a group that is past
+		if h.changes.reopen {
+			if err := h.openWay(ctx); err != nil {
+				return err
+			}
+			h.changes.reopen = false
+		}
 		h.log.Warn("a change of guardians is put aside", "err", err)
 		return os.Remove(h.cfg.Dir.Change())
 	}
@@ -219,10 +197,9 @@ func (h *Hub) reshare(ctx context.Context, doc []byte, change protocol.Change) e
 
 // carry puts the change on record, and what the guardians say about it, and in the end the new group.
 func (h *Hub) carry(ctx context.Context, doc []byte, old protocol.Group, change protocol.Change) (*protocol.Closing, uint64, error) {
-	if _, err := h.appendCeremony(ctx, wire.Proposal{Change: doc}); err != nil {
+	if err := h.announceChange(ctx, doc, change); err != nil {
 		return nil, 0, err
 	}
-	h.log.Info("a change of guardians is on record; their operators accept it or not", "epoch", change.Epoch, "guardians", len(change.Members))
 	all := protocol.Group{City: old.City, Guardians: client.Union(old.Guardians, h.reached(change.Roster()).Guardians)}
 	closing, err := client.New(client.Config{Group: all, Key: h.logSeed, Log: h.log}).Reshare(ctx, old, change, h.cfg.Trust.Council,
 		func(ctx context.Context, public json.RawMessage) error {
@@ -256,6 +233,7 @@ func (h *Hub) appendCeremony(ctx context.Context, v any) (uint64, error) {
 
 // adopt goes by another group from now on. Acts under way end first; who comes meanwhile is told to come again.
 func (h *Hub) adopt(ctx context.Context, group *protocol.Group) error {
+	h.changes.reopen = true
 	if w := h.way.Swap(nil); w != nil {
 		if err := w.Close(); err != nil {
 			return fmt.Errorf("closing the way: %w", err)
@@ -277,5 +255,9 @@ func (h *Hub) adopt(ctx context.Context, group *protocol.Group) error {
 		return fmt.Errorf("adopting the new group: %w", err)
 	}
 	h.log.Info("other guardians from now on", "epoch", group.Epoch, "n", group.N, "t", group.T, "w", group.W)
-	return h.openWay(ctx)
+	if err := h.openWay(ctx); err != nil {
+		return err
+	}
+	h.changes.reopen = false
+	return nil
 }

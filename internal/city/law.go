@@ -199,7 +199,7 @@ func (l *lawBook) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reigns, err := l.chain.Reigns(ctx, l.chain.Next(), l.hub.now())
+	reigns, _, err := l.chain.Reigns(ctx, l.chain.Next(), l.hub.now())
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,13 @@ func (e *erasureDrill) dieErasing(ctx context.Context, round int) (string, error
 	if err := c.start(ctx); err != nil {
 		return "", fmt.Errorf("starting after a kill: %w", err)
 	}
+	inspector, err := c.as("inspector-ward")
+	if err != nil {
+		return "", err
+	}
+	if _, err := c.ask(ctx, inspector, e.living.plate); err != nil { // it is published, and with it what the killed hub put on record before
+		return "", err
+	}
 	after, err := e.erasures(ctx)
 	if err != nil {
 		return "", err
@@ -79,10 +86,6 @@ func (e *erasureDrill) dieErasing(ctx context.Context, round int) (string, error
 		if _, err := e.deleted(ctx, index); err != nil {
 			return "", err
 		}
-	}
-	inspector, err := c.as("inspector-ward")
-	if err != nil {
-		return "", err
 	}
 	a, err := c.ask(ctx, inspector, who.plate)
 	if err != nil {

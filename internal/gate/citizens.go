@@ -1,6 +1,9 @@
 package gate
 
-import "tribune"
+import (
+	"tribune"
+	"tribune/policy"
+)
 
 // Citizens is what people have said about the use of their own data; internal/rights keeps it. Both are asked of every act whose
 // subjects have been named, and both read memory alone.
@@ -26,4 +29,10 @@ func hear(c Citizens, act tribune.Act, evidence *tribune.Evidence) (stopped stri
 	}
 	evidence.Consents = c.Consents(act)
 	return c.Stopped(act)
+}
+
+// hidden reports whether a mandate is a court's warrant: no person stops it, and a denial, which is public, must not tell them of it.
+func hidden(set *policy.Set, mandate []byte) bool {
+	m, err := set.Mandate(mandate)
+	return err == nil && m.Disclose != 0
 }

@@ -158,7 +158,7 @@ func (g *Gate) Weigh(ctx context.Context, act tribune.Act) (tribune.Decision, tr
 	}
 	stopped := hear(citizens, act, &evidence)
 	d := set.Decide(act, evidence)
-	if stopped != "" {
+	if stopped != "" && !hidden(set, evidence.Mandate) {
 		deny(&d, stopped)
 	}
 	if appointment != nil && !appointment.Recorded && needsRecord(act.Kind) {

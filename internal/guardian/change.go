@@ -45,10 +45,9 @@ type present struct {
 	checkpoints *checkpointCache // of receipts under trust
 }
 
-// membership keeps it; peers are the keys of all who are or were to be called.
+// membership keeps it.
 type membership struct {
 	present atomic.Pointer[present]
-	peers   *peerKeys
 	asked   atomic.Int64 // Unix milliseconds of the last request to co-sign
 }
 

@@ -142,17 +142,18 @@ func (c *clock) urls(ctx context.Context, peers []peer) map[string]string {
 		return urls
 	}
 	for _, m := range g.Guardians {
-		if at, known := urls[m.Name]; known && at == "" && plainURL(m.URL) {
+		if at, known := urls[m.Name]; known && at == "" && plainURL(m.URL, c.cfg.Plain) {
 			urls[m.Name] = m.URL
 		}
 	}
 	return urls
 }
 
-// plainURL: of what the hub tells us to call, only the host is believed, so that all it can make us call is some /status.
-func plainURL(s string) bool {
+// plainURL: of what the hub tells us to call, only the host is believed, and outside of demos only by https, where nobody but a member
+// gets through the handshake. So all it can make us call is the /status of a guardian, and nothing of the institution's inner network.
+func plainURL(s string, demo bool) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && !strings.ContainsAny(s, "?#")
+	return err == nil && (u.Scheme == "https" || demo && u.Scheme == "http") && u.Host != "" && u.User == nil && (u.Path == "" || u.Path == "/") && !strings.ContainsAny(s, "?#")
 }
 
 func (c *clock) ask(ctx context.Context, p peer, base string) (time.Duration, error) {

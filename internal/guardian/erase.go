@@ -28,6 +28,8 @@ func (e *erasures) add(l protocol.Leaf, now time.Time) {
 	day := tribune.DayOf(at)
 	if day <= tribune.DayOf(now.Add(maxSkew)) {
 		e.newest = max(e.newest, day)
+	} else {
+		day = e.newest // who dates one ahead erases no years to come
 	}
 	if l.Act.Kind != tribune.ActErase {
 		return

@@ -14,7 +14,7 @@
 //     that is pinned here, or in person. The hub has no part in it.
 //   - It signs the daily index of tags that it has built from its own mirror, and serves it.
 //
-// Its folder holds: guardian.key, shares.json (ceremony.seed before; of a change shares.next.json until it is in force),
+// Its folder holds: guardian.key, shares.json (ceremony.seed before; of a change ceremony-EPOCH.seed and shares.next.CHANGE.json until a group is in force),
 // accepted.json (changes its operator has accepted), groups.json (which of them took force), mirror/, law/ (policy sets it has seen, by hash),
 // laws.json (when it first saw them), laws-passed.json (which nobody showed it in time), law-state.json (what came of them), approvals/, desk/ (requests of its own
 // clerks, for a moment) and, where its operator wrote one, veto.toml. Nothing else, and no hub's secret.
@@ -110,7 +110,7 @@ func (g *Guardian) open() (err error) {
 		return err
 	}
 	g.law.groupAt = g.ceremony.GroupAt
-	g.hidden.Valid = g.extends
+	g.hidden.Valid, g.hidden.Now = g.extends, cfg.Now
 	g.openMembership()
 	g.clock = newClock(cfg, g.roster, g.self.name)
 	g.traces, g.names, g.releases = newTraceCache(), newNameDesk(cfg), newReleaseDesk()

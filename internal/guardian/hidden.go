@@ -52,18 +52,13 @@ func enrolsHidden(id tribune.Identity, p tribune.Pseudonym, onLog time.Time) boo
 	return id == tribune.Identity{Kind: tribune.IdentityHidden, Pseudonym: p, Quarter: id.Quarter} && id.Quarter >= now && id.Quarter <= now+enrolAhead
 }
 
-// extends reports whether a warrant carries an extension, as the law says that was in force at its leaf. Where that law cannot be read the chain opens.
-func (g *Guardian) extends(leaf uint64, at time.Time, e protocol.Extension) bool {
+// extends asks the law that was in force at its leaf about an extension. Where that law cannot be read the chain opens.
+func (g *Guardian) extends(leaf uint64, at time.Time, e protocol.Extension) (warrant tribune.MandateID, most int, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	set, err := g.law.inForce(ctx, leaf, at)
 	if err != nil {
-		return false
+		return "", 0, false
 	}
-	m, err := set.Mandate(e.Warrant)
-	if err != nil {
-		return false
-	}
-	until, err := time.Parse(time.DateOnly, e.Until)
-	return err == nil && m.Disclose != 0 && m.Extends != "" && !at.Before(m.From) && at.Before(m.Until) && !until.After(protocol.QuarterEnd(m.Disclose))
+	return set.Extends(e, at)
 }

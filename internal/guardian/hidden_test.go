@@ -144,8 +144,9 @@ func TestExtensionCountsForWhatTheCourtHasSigned(t *testing.T) {
 		until   time.Time
 		opens   time.Time
 	}{
-		{"as the court has signed it", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later, later},
 		{"longer than the court has signed", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later.AddDate(0, 0, 1), end},
+		{"as the court has signed it", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later, later},
+		{"once more, for somebody else, by a warrant about one person", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later, end},
 		{"signed by the council", w.furtherWarrant(protocol.Quarter(q+1), extends, w.council), later, end},
 		{"the first warrant, which extends nothing", w.doc("mandates/warrant-2026-17.toml"), later, end},
 		{"a warrant for uses", w.furtherWarrant(protocol.Quarter(q+1), "", w.court), later, end},

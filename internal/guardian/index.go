@@ -42,6 +42,7 @@ func (g *Guardian) leaf(i uint64, raw []byte, live bool) {
 	}
 	g.index.add(i, l)
 	g.hidden.Leaf(i, l)
+	g.law.time(l)
 	switch l.Act.Kind {
 	case tribune.ActCeremony:
 		g.ceremony.Leaf(i, l.Public)

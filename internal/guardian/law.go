@@ -40,6 +40,7 @@ type lawBook struct {
 	mu     sync.Mutex       // guards what follows
 	seen   map[uint64]int64 // by leaf: Unix second at which we first saw it
 	passed map[uint64]bool  // leaves passed over, since nobody had shown us what they name
+	told   time.Time        // the latest time that a leaf so far gives itself
 	dirty  bool             // seen has changes that are not on disk
 	sets   map[tribune.Hash]*policy.Set
 	void   map[tribune.Hash]error  // sets that do not verify
@@ -90,6 +91,16 @@ func (l *lawBook) approvers(leaf uint64) (map[string]ed25519.PublicKey, int) {
 	return keys, roster.T
 }
 
+// time takes the time of each leaf from the mirror, in their order: who dates a law back has to keep the whole record silent.
+func (l *lawBook) time(leaf protocol.Leaf) {
+	at, err := leaf.Act.When()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && at.After(l.told) {
+		l.told = at
+	}
+}
+
 // leaf takes a leaf of kind law from the mirror.
 func (l *lawBook) leaf(i uint64, leaf protocol.Leaf) {
 	if !leaf.Decision.Permit {
@@ -104,13 +115,9 @@ func (l *lawBook) leaf(i uint64, leaf protocol.Leaf) {
 		// Where a crash lost the moment, now is later than it was: the wait gets longer, never shorter.
 		l.seen[i], l.dirty = l.cfg.Now().Unix(), true
 	}
-	seen, passed := time.Unix(l.seen[i], 0), l.passed[i]
+	seen, passed, told := time.Unix(l.seen[i], 0), l.passed[i], l.told
 	l.isLate(i, leaf, seen)
 	l.mu.Unlock()
-	told, err := leaf.Act.When()
-	if err != nil {
-		told = time.Time{}
-	}
 	l.chain.Add(policy.Announced{Index: i, Set: public.Set, Approvals: public.Approvals, Withdraws: public.Withdraws, Told: told, Seen: seen, Passed: passed})
 }
 

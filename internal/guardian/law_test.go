@@ -218,6 +218,23 @@ func TestLawLeafThatNamesNoLawDoesNotStopTheCityForEver(t *testing.T) {
 	}
 }
 
+// Its wait would be over without anybody having seen what was coming.
+func TestLawThatIsShownAfterItsWaitIsNotInForceAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	first, loose := w.set, w.changed("policies/parking.cedar", "context.windowDays <= 31", "context.windowDays <= 400")
+	w.sets.Delete(loose.Hash().String())
+	w.publishLaw(loose, w.approve(loose, 0, 1)...)
+	w.guards[0].ahead.Store(int64(protocol.LooseningWait + time.Minute))
+	for range 2 {
+		if got := w.inForce(w.guards[0].now()); got.Hash() != first.Hash() {
+			t.Errorf("in force is %s, want %s", got.Hash(), first.Hash())
+		}
+		w.sets.Store(loose.Hash().String(), loose.Files())
+		w.restart(0)
+	}
+}
+
 // A fresh guardian that is not shown the first law must not take the second, by a stolen steward's key, for the first.
 func TestFirstLawThatIsHiddenIsNotReplacedByTheNext(t *testing.T) {
 	w := newWorld(t)
@@ -249,6 +266,16 @@ func TestApprovalsOfAWithdrawnLawDoNotCountAgain(t *testing.T) {
 		t.Fatalf("positive control: in force is %s, want the approved law", got.Hash())
 	}
 	w.guards[0].ahead.Store(int64(protocol.LooseningWait + 2*time.Hour))
+	other, err := protocol.DecodeLeaf(w.housekeeping(tribune.ActAppoint, tribune.Hash{1}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Act.Time = protocol.Time(w.guards[0].now()) // of these days, and so is what follows
+	raw, err := other.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.publishLeaf(raw)
 	w.set = loose
 	tight := w.changed("offices.toml", "subjects_per_hour = 2000", "subjects_per_hour = 20")
 	w.publishLaw(tight)

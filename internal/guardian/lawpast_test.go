@@ -95,6 +95,10 @@ func TestGuardianThatComesLateTakesTheTimeOfTheReceiptOfThen(t *testing.T) {
 		if c.loose {
 			want = loose
 			wait(t, func() bool { return w.inForce(time.Now()).Hash() == loose.Hash() })
+			// It is shown no receipt of the first law, which reigned before all the same: else the new one would reach back to everything.
+			if r, _, err := w.guards[0].law.chain.Reigns(t.Context(), w.log.Size(), time.Now()); err != nil || len(r) != 2 || r[0].Set != w.set.Hash() || r[1].From.Before(time.Now().Add(-29*time.Hour)) {
+				t.Errorf("%s: the reigns are %v, %v", name, r, err)
+			}
 			w.proofs.Delete(key)
 			w.restart(0) // what was shown once is kept
 		} else {

@@ -3,6 +3,7 @@ package guardian
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tribune"
 	"tribune/policy"
@@ -12,10 +13,18 @@ import (
 // permittedThen: what was sealed under an earlier law is opened only where that law, too, permits the act, or each of its subjects
 // has consented (protocol 22).
 func (g *Guardian) permittedThen(ctx context.Context, h *hearing) error {
-	reigns, err := g.law.chain.Reigns(ctx, h.v.Index, h.onLog)
+	reigns, told, err := g.law.chain.Reigns(ctx, h.v.Index, h.onLog)
 	if err != nil {
 		return refuse("the laws of before cannot be read")
 	}
+	if err := g.permittedUnder(ctx, h, reigns); err != nil || slices.Equal(reigns, told) {
+		return err
+	}
+	return g.permittedUnder(ctx, h, told)
+}
+
+// permittedUnder asks the laws of one course of reigns.
+func (g *Guardian) permittedUnder(ctx context.Context, h *hearing, reigns []policy.Reign) error {
 	if len(reigns) < 2 {
 		return nil
 	}

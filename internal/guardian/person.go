@@ -134,13 +134,6 @@ type personAnswer func(keys ceremony.Keys, req protocol.PersonRequest) (protocol
 func (g *Guardian) person(path string, answer personAnswer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		select {
-		case g.persons.seats <- struct{}{}:
-			defer func() { <-g.persons.seats }()
-		default:
-			g.personError(w, errPersons)
-			return
-		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxPersonRequest))
 		if err != nil {
 			http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
@@ -149,6 +142,13 @@ func (g *Guardian) person(path string, answer personAnswer) http.HandlerFunc {
 		var req protocol.PersonRequest
 		if err := json.Unmarshal(body, &req); err != nil {
 			http.Error(w, "the request cannot be read", http.StatusBadRequest) // without the error: it quotes
+			return
+		}
+		select { // only now: who sends slowly must keep nobody else out
+		case g.persons.seats <- struct{}{}:
+			defer func() { <-g.persons.seats }()
+		default:
+			g.personError(w, errPersons)
 			return
 		}
 		a, err := g.answerPerson(r.Context(), path, req, answer)

@@ -32,6 +32,7 @@ const (
 	tokenAge    = 10 * time.Minute // from the provider to the second round; a person has to type, perhaps
 	tokenSkew   = time.Minute
 	keysLife    = 12 * time.Hour
+	keysStale   = 48 * time.Hour   // of a provider that cannot be asked: whoever keeps us from it may hold a key that it has withdrawn
 	keysRetry   = 10 * time.Second // made-up key ids must not become a flood on the provider
 	issuerTime  = 5 * time.Second
 	maxIssuerIn = 1 << 20
@@ -141,8 +142,9 @@ func (i *issuer) keysFor(ctx context.Context, id string, now time.Time) ([]jose.
 	if len(known) > 0 && now.Sub(i.fetched) < keysLife {
 		return known, nil
 	}
+	stale := len(i.keys) == 0 || now.Sub(i.fetched) > keysStale
 	if now.Sub(i.tried).Abs() < keysRetry {
-		if len(i.keys) == 0 {
+		if stale {
 			return nil, errIssuer
 		}
 		return known, nil
@@ -150,7 +152,7 @@ func (i *issuer) keysFor(ctx context.Context, id string, now time.Time) ([]jose.
 	i.tried = now
 	keys, err := i.fetch(context.WithoutCancel(ctx)) // whoever came first asks for all
 	if err != nil {
-		if len(known) > 0 {
+		if len(known) > 0 && !stale {
 			return known, nil // as they were yesterday
 		}
 		return nil, errIssuer

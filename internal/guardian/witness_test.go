@@ -259,10 +259,18 @@ func TestHubCannotSendTheGuardianElsewhere(t *testing.T) {
 	if called.Load() {
 		t.Error("the guardian followed a redirect of the hub")
 	}
-	for _, bad := range []string{"ftp://h", "http://u:p@h", "http://h/x?y=", "http://h/x?", "http://h/#", "/status", "http://"} {
-		if plainURL(bad) {
+	for _, bad := range []string{"ftp://h", "http://u:p@h", "http://h/x?y=", "http://h/x?", "http://h/#", "/status", "http://", "http://h/inner"} {
+		if plainURL(bad, true) {
 			t.Errorf("%s is called", bad)
 		}
+	}
+	for at, want := range map[string]bool{"https://h:8431": true, "https://h/": true, "http://h": false, "https://h/inner": false} {
+		if plainURL(at, false) != want {
+			t.Errorf("%s is called, outside of a demo: %v", at, !want)
+		}
+	}
+	if !plainURL("http://127.0.0.1:8431", true) {
+		t.Error("a demo's guardian is not called")
 	}
 }
 

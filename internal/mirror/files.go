@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -103,6 +104,20 @@ func (f *files) readTile(level, index uint64) ([]byte, error) {
 		return nil, &tribune.IntegrityError{What: fmt.Sprintf("stored hash tile %d/%d", level, index), Err: tribune.ErrInvalid}
 	}
 	return raw, err
+}
+
+// holds checks that finished hash tiles rest as the entries make them: what is served, and every root of an earlier tree, is read from them.
+func (f *files) holds(tiles []fullTile) error {
+	for _, t := range tiles {
+		raw, err := f.readTile(t.level, t.index)
+		if err == nil && !bytes.Equal(raw, t.hashes) {
+			err = fmt.Errorf("%w: it is not what the entries hash to", tribune.ErrInvalid)
+		}
+		if err != nil {
+			return &tribune.IntegrityError{What: fmt.Sprintf("stored hash tile %d/%d", t.level, t.index), Err: err}
+		}
+	}
+	return nil
 }
 
 // prune deletes the partial files of the tree before that the tree after has replaced. What a crash leaves is harmless.

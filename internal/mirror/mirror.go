@@ -115,7 +115,11 @@ func (m *Mirror) replay(head Head) error {
 		if err != nil {
 			return &tribune.IntegrityError{What: fmt.Sprintf("stored entry bundle %d", r.Index), Err: err}
 		}
-		m.tree = m.tree.extend(entries).tree
+		b := m.tree.extend(entries)
+		if err := m.files.holds(b.full); err != nil {
+			return err
+		}
+		m.tree = b.tree
 		m.tell(r, entries, false)
 	}
 	if root := m.tree.root(); root != head.Root {

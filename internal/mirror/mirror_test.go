@@ -311,7 +311,7 @@ func TestDamagedCopyStopsTheGuardian(t *testing.T) {
 	if err := m.Extend(context.Background(), 0, headOf(t, l, 300)); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"tile/entries/000", "tile/entries/001.p/44", "checkpoint"} {
+	for _, file := range []string{"tile/entries/000", "tile/entries/001.p/44", "tile/0/000", "checkpoint"} {
 		path := filepath.Join(dir, file)
 		good, err := os.ReadFile(path)
 		if err != nil {

@@ -32,7 +32,10 @@ func TestDescriptionOfTheAPIIsValid(t *testing.T) {
 func TestEveryDescribedPathIsServed(t *testing.T) {
 	doc, err := readAPI()
 	check(t, err)
-	p := newPortal(t, newChronicled(t).Config)
+	cfg, city := newChronicled(t).Config, newOwnCity(t)
+	cfg.Own, cfg.Citizens = city.own, city.withRights(t)
+	p := newPortal(t, cfg)
+	own := []string{trackerPrefix + "/findUsage", trackerPrefix + "/usagePeriod"} // for whoever has logged in
 	routed := map[string][]string{"hub": patterns(t, "../city"), "ngsi-ld": patterns(t, "../twin/api"), "intake": patterns(t, "../intake/gateway")}
 	if len(routed["hub"]) < 8 || len(routed["ngsi-ld"]) < 8 {
 		t.Fatalf("found %d routes of the hub and %d of NGSI-LD", len(routed["hub"]), len(routed["ngsi-ld"]))
@@ -42,8 +45,12 @@ func TestEveryDescribedPathIsServed(t *testing.T) {
 			switch o.ServedBy {
 			case "portal":
 				asked := strings.NewReplacer("{id}", "air-001").Replace(path)
-				if w := get(p, asked); w.Code != http.StatusOK {
-					t.Errorf("%s: the portal answers %d", asked, w.Code)
+				want := http.StatusOK
+				if slices.Contains(own, path) {
+					want = http.StatusUnauthorized
+				}
+				if w := get(p, asked); w.Code != want {
+					t.Errorf("%s: the portal answers %d, want %d", asked, w.Code, want)
 				}
 			case "intake": // its routes are written behind its prefix
 				tail := strings.TrimPrefix(path, "/intake/")

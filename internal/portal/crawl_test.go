@@ -121,8 +121,8 @@ func checkPage(t *testing.T, p *Portal, path string, w *httptest.ResponseRecorde
 	if h.Get("Set-Cookie") != "" {
 		bad("sets a cookie")
 	}
-	if !strings.HasPrefix(h.Get("Content-Type"), "text/html") || w.Code != http.StatusOK {
-		return
+	if !strings.HasPrefix(h.Get("Content-Type"), "text/html") || w.Code != http.StatusOK || strings.HasPrefix(h.Get("Content-Disposition"), "attachment") {
+		return // what is downloaded to be opened elsewhere is no page
 	}
 	body := w.Body.String()
 	weight := 0
@@ -198,7 +198,9 @@ func checkOutline(t *testing.T, path, body string) {
 var starts = []string{"/", "/record", "/registers", "/limits", "/sources", "/api", "/entities/urn:ngsi-ld:OffStreetParking:zoo", "/types/OffStreetParking"}
 
 func TestEveryPageKeepsTheHouseRulesAndItsLinksLeadSomewhere(t *testing.T) {
-	p := newPortal(t, testConfig(t))
+	cfg := testConfig(t)
+	cfg.Citizens = newOwnCity(t).withRights(t)
+	p := newPortal(t, cfg)
 	for _, prefix := range []string{"", "/de"} {
 		from := slices.Clone(starts)
 		for i := range from {
@@ -220,6 +222,7 @@ func TestEveryPageKeepsTheHouseRulesAndItsLinksLeadSomewhere(t *testing.T) {
 func TestHostileTextIsEscapedOnEveryPage(t *testing.T) {
 	const attack = `"'><script>alert(1)</script><img src=x onerror=alert(2)>{{.City}}`
 	cfg := testConfig(t)
+	cfg.Citizens = newOwnCity(t).withRights(t)
 	tw := cfg.Twin.(*fakeTwin)
 	tw.views = append(tw.views,
 		entity("OffStreetParking", "javascript:alert(1)"+attack, map[string]any{"name": attack, attack: attack, "availableSpotNumber": 3, "dataProvider": attack, "source": attack}),

@@ -36,7 +36,7 @@ func (n naming) in(set *policy.Set) naming {
 func (n naming) office(id string) string {
 	if n.set != nil {
 		if o, ok := n.set.Office(tribune.OfficeID(id)); ok {
-			return o.Title
+			return n.w.T(o.Title)
 		}
 	}
 	return id
@@ -48,7 +48,7 @@ func (n naming) purpose(id string) string {
 	}
 	if n.set != nil {
 		if p, ok := n.set.Purpose(tribune.PurposeID(id)); ok {
-			return p.Title
+			return n.w.T(p.Title)
 		}
 	}
 	return id
@@ -67,7 +67,7 @@ func (n naming) mandate(id string) string {
 func (n naming) class(id string) string {
 	if n.set != nil {
 		if c, ok := n.set.Class(tribune.ClassID(id)); ok {
-			return c.Title
+			return n.w.T(c.Title)
 		}
 	}
 	return id

@@ -88,6 +88,7 @@ func (p *Portal) showRights(r *http.Request) (view, error) {
 	}
 	for _, k := range rights.Kinds() {
 		if one, ok := rules.Period(k); ok {
+			one.Basis = w.T(one.Basis)
 			d.Periods = append(d.Periods, shownPeriod{one, caseTitle(w, k), caseAbout(w, k)})
 		}
 	}
@@ -219,7 +220,7 @@ func (p *Portal) lines(w *words, all []rights.Line) (out []shownLine) {
 // shownEvent is one thing that happened to a case.
 type shownEvent struct {
 	rights.Event
-	Who, Stands string
+	What string // who did it, and what it came to
 }
 
 // shownCase is a case, for the person or for the office.
@@ -233,13 +234,14 @@ type shownCase struct {
 	Authority, Court                 rights.Place
 }
 
-func (p *Portal) shown(w *words, c *rights.Case) shownCase {
+// shown is a case in words; asked is how its first event is called: the person reads "your", the office does not.
+func (p *Portal) shown(w *words, c *rights.Case, asked string) shownCase {
 	n, rules, now := p.naming(w), p.cfg.Citizens.Rules(), p.cfg.Now()
 	period, _ := rules.Period(c.Kind)
 	s := shownCase{
-		Case: c, Title: caseTitle(w, c.Kind), Who: n.office(string(c.Office)), Stands: caseState(w, c.State()), Basis: period.Basis,
+		Case: c, Title: caseTitle(w, c.Kind), Who: n.office(string(c.Office)), Stands: caseState(w, c.State()), Basis: w.T(period.Basis),
 		Clock: countdown(w, rules, c.Due, now, !c.State().Closed()), NameTitle: nameType(w, c.NameType), Last: rules.LastDay(c.Due), FirstLast: rules.LastDay(c.First),
-		Overdue: c.Overdue(now), Closed: c.State().Closed(), Authority: rules.Authority, Court: rules.Court,
+		Overdue: c.Overdue(now), Closed: c.State().Closed(), WasLate: c.State().Closed() && c.Late(now), Authority: rules.Authority, Court: rules.Court,
 	}
 	if c.Class != "" {
 		s.ClassTitle = n.class(string(c.Class))
@@ -248,14 +250,11 @@ func (p *Portal) shown(w *words, c *rights.Case) shownCase {
 		s.Purposes = n.purpose(string(c.Purpose))
 	}
 	for _, e := range c.Events {
-		one := shownEvent{Event: e, Who: w.T("the person"), Stands: caseState(w, e.State)}
+		one := shownEvent{Event: e, What: asked}
 		if e.Office != "" {
-			one.Who = n.office(string(e.Office))
+			one.What = n.office(string(e.Office)) + ": " + caseState(w, e.State)
 		}
 		s.History = append(s.History, one)
-		if e.State.Closed() && !e.At.Before(c.Due) {
-			s.WasLate = true
-		}
 	}
 	slices.Reverse(s.History)
 	return s

@@ -281,3 +281,37 @@ func TestDataTrackerAnswersAsSpecified(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsMissingIsSaidBesideTheForm: who forgot a choice keeps what they wrote, and nothing was filed.
+func TestWhatIsMissingIsSaidBesideTheForm(t *testing.T) {
+	c := newOwnCity(t)
+	f := c.withRights(t)
+	for want, form := range map[string]url.Values{
+		"Please choose which data":       {"kind": {"rectification"}, "text": {"It was <i>not</i> me."}},
+		"Please choose the purpose":      {"kind": {"objection"}, "class": {"parking-session"}, "text": {"It was <i>not</i> me."}},
+		"Please say in your own words":   {"kind": {"restriction"}, "class": {"parking-session"}},
+		"Please say in your own words w": {"kind": {"objection"}, "class": {"parking-session"}, "purpose": {"plan-city"}, "text": {"  "}},
+	} {
+		form.Set("csrf", ada.CSRF)
+		form.Set("of", "0")
+		w := c.do(&ada, "POST", "/me/cases", form)
+		body := w.Body.String()
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(body, want) || !strings.Contains(body, `value="`+form.Get("kind")+`" required checked`) {
+			t.Errorf("%s: %d %s", want, w.Code, body)
+		}
+		if form.Has("class") && !strings.Contains(body, `value="parking-session" selected`) || strings.Contains(form.Get("text"), "<i>") && !strings.Contains(body, "It was &lt;i&gt;not&lt;/i&gt; me.") {
+			t.Errorf("%s: what was sent is lost", want)
+		}
+	}
+	if n := len(f.room.List(f.Owner(&ada))); n != 0 {
+		t.Errorf("%d cases were filed", n)
+	}
+}
+
+func TestNameIsOneWordOfTheCommandShown(t *testing.T) {
+	for name, want := range map[string]string{"AB12 CDE": "'AB12 CDE'", "O'Neil; rm -rf ~": `'O'\''Neil; rm -rf ~'`} {
+		if got := shellWord(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -108,7 +108,9 @@ func (p *Portal) assess(ctx context.Context, w *words, d *breachPage, b rights.B
 		d.Lines = append(d.Lines, breachLine{l, n.office(string(l.Office)), n.purpose(string(l.Purpose))})
 	}
 	for _, c := range rules.Clocks(b.Aware) {
-		d.Clocks = append(d.Clocks, breachClock{c, w.T(c.To), !c.Due.IsZero() && !p.cfg.Now().Before(c.Due), a.Draft(w.T, c, rules, p.cfg.City)})
+		draft := a.Draft(w.T, c, rules, p.cfg.City)
+		c.Law = w.T(c.Law)
+		d.Clocks = append(d.Clocks, breachClock{c, w.T(c.To), !c.Due.IsZero() && !p.cfg.Now().Before(c.Due), draft})
 	}
 	return nil
 }
@@ -118,7 +120,7 @@ func (p *Portal) assess(ctx context.Context, w *words, d *breachPage, b rights.B
 func (x *index) within(b rights.Breach) (iter.Seq2[rights.OnRecord, error], uint64, error) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	if x.first > 0 && b.From.UnixMilli() <= x.at(x.first).at {
+	if x.first > 0 && b.Reach().UnixMilli() <= x.at(x.first).at {
 		return nil, 0, tribune.Hint(fmt.Errorf("%w: the window begins before what this page holds of the record", tribune.ErrUnsupported), "Use: tribune breach")
 	}
 	var all []rights.OnRecord

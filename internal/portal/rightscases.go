@@ -3,10 +3,13 @@ package portal
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"tribune"
 	"tribune/internal/rights"
+	"tribune/internal/web"
 )
 
 // casesPage is what a person has asked of the city, and where they ask.
@@ -17,6 +20,8 @@ type casesPage struct {
 	Classes []meChoice
 	Reasons []meChoice
 	Remedy  rights.Place
+	Lacks   string // what was sent lacks, "" = nothing was sent
+	Text    string // as it was sent
 }
 
 type caseChoice struct {
@@ -29,6 +34,7 @@ type caseChoice struct {
 type caseName struct {
 	Of         int
 	Type, Name string
+	Chosen     bool
 }
 
 func (p *Portal) showCases(r *http.Request) (view, error) {
@@ -40,29 +46,51 @@ func (p *Portal) showCases(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	return p.casesView(r, s, room, url.Values{"kind": {r.URL.Query().Get("kind")}}, ""), nil
+}
+
+// casesView is the page, its form filled with what was sent; lacks says what that lacks.
+func (p *Portal) casesView(r *http.Request, s *web.Session, room *rights.Room, sent url.Values, lacks string) view {
 	w, rules := wordsOf(r), p.cfg.Citizens.Rules()
-	d := casesPage{Cases: p.lines(w, room.List(p.cfg.Citizens.Owner(s))), Remedy: rules.Authority}
+	d := casesPage{Cases: p.lines(w, room.List(p.cfg.Citizens.Owner(s))), Remedy: rules.Authority, Lacks: lacks, Text: sent.Get("text")}
 	for _, k := range rights.Kinds() {
 		if k == rights.Why {
 			continue // asked at the use
 		}
-		d.Kinds = append(d.Kinds, caseChoice{k, caseTitle(w, k), caseAbout(w, k), r.URL.Query().Get("kind") == string(k), needsWords(k)})
+		d.Kinds = append(d.Kinds, caseChoice{k, caseTitle(w, k), caseAbout(w, k), sent.Get("kind") == string(k), needsWords(k)})
 	}
 	types := map[string]bool{}
 	for i, name := range s.Names[:min(len(s.Names), maxNames)] {
-		d.Names = append(d.Names, caseName{i, nameType(w, name.Type), name.Name})
+		d.Names = append(d.Names, caseName{i, nameType(w, name.Type), name.Name, sent.Get("of") == strconv.Itoa(i)})
 		types[name.Type] = true
 	}
 	n, set := p.naming(w), p.cfg.Law.Set()
 	for _, c := range set.Classes() {
 		if c.Personal && types[c.SubjectType] {
-			d.Classes = append(d.Classes, meChoice{string(c.ID), n.class(string(c.ID)), false})
+			d.Classes = append(d.Classes, meChoice{string(c.ID), n.class(string(c.ID)), sent.Get("class") == string(c.ID)})
 		}
 	}
 	for _, one := range set.Purposes() {
-		d.Reasons = append(d.Reasons, meChoice{string(one.ID), n.purpose(string(one.ID)), false})
+		d.Reasons = append(d.Reasons, meChoice{string(one.ID), n.purpose(string(one.ID)), sent.Get("purpose") == string(one.ID)})
 	}
-	return view{Name: "cases", Title: w.T("My requests"), Data: d, Private: true}, nil
+	v := view{Name: "cases", Title: w.T("My requests"), Data: d, Private: true}
+	if lacks != "" {
+		v.Status = http.StatusUnprocessableEntity
+	}
+	return v
+}
+
+// unsaid is what a request still needs, in words: what was written is not lost for it.
+func unsaid(w *words, f rights.Filing) string {
+	switch {
+	case needsWords(f.Kind) && f.Class == "":
+		return w.T("Please choose which data it is about.")
+	case f.Kind == rights.Objection && f.Purpose == "":
+		return w.T("Please choose the purpose to which you object.")
+	case needsWords(f.Kind) && f.Text == "":
+		return w.T("Please say in your own words what you ask for.")
+	}
+	return ""
 }
 
 func needsWords(k rights.Kind) bool {
@@ -103,6 +131,9 @@ func (p *Portal) fileCase(r *http.Request) (view, error) {
 			return view{}, fmt.Errorf("%w: choose a purpose from the list", tribune.ErrInvalid)
 		}
 		one.Purpose = purpose.ID
+	}
+	if lack := unsaid(wordsOf(r), one); lack != "" {
+		return p.casesView(r, s, room, f, lack), nil
 	}
 	if one.Office, err = room.Rules().OfficeFor(set.Offices(), kind, "", p.cfg.Now()); err != nil {
 		return view{}, err
@@ -166,6 +197,6 @@ func (p *Portal) showCase(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	w := wordsOf(r)
-	shown := p.shown(w, c)
+	shown := p.shown(w, c, w.T("Your request"))
 	return view{Name: "case", Title: shown.Title, Data: shown, Private: true}, nil
 }

@@ -34,6 +34,11 @@ type deskCase struct {
 	Expired    bool
 }
 
+// ShellName is the person's name as one word of a command line.
+func (d deskCase) ShellName() string { return shellWord(d.Name) }
+
+func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
 func (p *Portal) showDeskCases(r *http.Request) (view, error) {
 	s, err := officer(r, session)
 	if err != nil {
@@ -91,7 +96,7 @@ func (p *Portal) deskCase(r *http.Request, s *web.Session) (*deskCase, *rights.R
 		return nil, nil, err
 	}
 	w := wordsOf(r)
-	d := &deskCase{shownCase: p.shown(w, c), Office: p.naming(w).office(string(s.Office)), Extendable: c.Extendable(p.cfg.Now())}
+	d := &deskCase{shownCase: p.shown(w, c, w.T("The person’s request")), Office: p.naming(w).office(string(s.Office)), Extendable: c.Extendable(p.cfg.Now())}
 	if all := p.inForce(s.Office, func(m tribune.Mandate) bool { return m.Purpose == room.Rules().Purpose }); len(all) > 0 {
 		d.Mandate = all[0]
 	}

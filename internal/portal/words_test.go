@@ -204,6 +204,9 @@ func valuesSaid(t *testing.T) map[string]string {
 	for _, text := range rights.BreachTexts(rules) {
 		all[text] = "the breach desk"
 	}
+	for _, p := range rules.Periods {
+		all[p.Basis] = "legal bases of the shipped clocks"
+	}
 	set := testLaw(t).set
 	for _, o := range set.Offices() {
 		all[o.Title] = "offices of the demo's law"
@@ -216,6 +219,15 @@ func valuesSaid(t *testing.T) map[string]string {
 	}
 	if c, ok := set.Class(tribune.ClassUnclassified); ok {
 		all[c.Title] = "what the law does not describe"
+	}
+	for _, register := range []string{"offices", "purposes", "classes"} { // with those that only a city with a court has
+		text, err := os.ReadFile(filepath.Join("..", "..", "law", register+".toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^title = "([^"]+)"$`).FindAllStringSubmatch(string(text), -1) {
+			all[m[1]] = register + " of the demo's law"
+		}
 	}
 	demo, err := os.ReadFile(filepath.Join("..", "city", "demo.go"))
 	if err != nil {

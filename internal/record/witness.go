@@ -166,6 +166,9 @@ func (c *courier) carry(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
+	if res.StatusCode/100 == 3 { // it would send us about the city's inner network
+		return nil, fmt.Errorf("%w: a guardian answers with a redirect", tribune.ErrInvalid)
+	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
 		return nil, err

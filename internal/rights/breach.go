@@ -92,9 +92,12 @@ type Assessment struct {
 // opens reports whether a leaf of a kind showed somebody personal data.
 func opens(k tribune.ActKind) bool { return k == tribune.ActRead || k == tribune.ActDelivery }
 
+// Reach is how far back leaves can belong to the window.
+func (b Breach) Reach() time.Time { return b.From.Add(-breachMargin) }
+
 // Within reports whether a leaf of that time belongs to the window.
 func (b Breach) Within(at time.Time) bool {
-	return !at.Before(b.From.Add(-breachMargin)) && at.Before(b.Until.Add(breachMargin))
+	return !at.Before(b.Reach()) && at.Before(b.Until.Add(breachMargin))
 }
 
 // Assess reads leaves, in any order.
@@ -159,6 +162,7 @@ func (r *Rules) Clocks(aware time.Time) (all []Clock) {
 		c := Clock{Deadline: d}
 		from := ends[d.After]
 		switch {
+		case from.IsZero() && d.After != "": // what it follows has no fixed end, so it has none
 		case d.Hours > 0:
 			c.Due = from.Add(time.Duration(d.Hours) * time.Hour)
 		case d.Months > 0:

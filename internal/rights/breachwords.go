@@ -23,7 +23,8 @@ func (a Assessment) Could(say Say) []string {
 	case BreachOffice:
 		return []string{
 			say("What this office opened in the window, as listed: each opening was signed with its key and stands on the public record first."),
-			say("Not more: an opening that is not on record gets no key from the guardians."),
+			say("People’s requests that this office answers, with their names: it reads them without a key and without an entry."),
+			say("No other sealed data: an opening that is not on record gets no key from the guardians."),
 		}
 	case BreachHub:
 		return []string{
@@ -60,7 +61,7 @@ func (a Assessment) CouldNot(say Say) []string {
 // Draft is a text to begin with, for one deadline. What only people know stands in brackets.
 func (a Assessment) Draft(say Say, c Clock, rules *Rules, city string) string {
 	lines := []string{
-		say("Notice of a personal data breach under %s", c.Law), say("To: %s", say(c.To)), say("From: %s, %s", city, rules.Controller.Contact), "",
+		say("Notice of a personal data breach under %s", say(c.Law)), say("To: %s", say(c.To)), say("From: %s, %s", city, rules.Controller.Contact), "",
 		say("The city learned of it on %s. It may have been used from %s to %s.", stamp(a.Aware), stamp(a.From), stamp(a.Until)),
 		say("What was lost: %s", a.What(say)), "",
 		say("What could be seen:"),

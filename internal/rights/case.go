@@ -83,6 +83,9 @@ func (c *Case) Text() string { return c.Events[0].Text }
 // Overdue reports whether it should have been answered.
 func (c *Case) Overdue(now time.Time) bool { return !c.State().Closed() && !now.Before(c.Due) }
 
+// Late reports whether it should have been answered, or was answered too late. What came after the answer does not count.
+func (c *Case) Late(now time.Time) bool { return headOf(c).late(now) }
+
 // Extendable reports whether the office may still take more time: once, before the first end.
 func (c *Case) Extendable(now time.Time) bool {
 	return !c.State().Closed() && c.Due.Equal(c.First) && now.Before(c.First)

@@ -131,6 +131,7 @@ func (r *Room) load(ctx context.Context, id string, may func(*head) bool) (*Case
 	if err := r.unwrap(rowCase, id, wrapped, &c); err != nil {
 		return nil, err
 	}
+	r.index(&c) // a write that was said to have failed may have been made
 	return &c, nil
 }
 
@@ -211,16 +212,13 @@ func (r *Room) list(mine func(*head) bool) (all []Line) {
 	return all
 }
 
-// Asked finds a person's question why about an entry of the record, "" = none.
+// Asked finds a person's question why about an entry of the record: the open one, else the newest.
 func (r *Room) Asked(owner tribune.Hash, leaf uint64) (Line, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for id, h := range r.cases {
-		if h.owner == owner && h.kind == Why && h.leaf == leaf {
-			return r.line(id, h, r.cfg.Now()), true
-		}
+	all := r.list(func(h *head) bool { return h.owner == owner && h.kind == Why && h.leaf == leaf })
+	if len(all) == 0 {
+		return Line{}, false
 	}
-	return Line{}, false
+	return all[0], true
 }
 
 // Sweep deletes cases that were closed longer ago than they are kept, and says how many. What is still in force stays.

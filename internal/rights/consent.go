@@ -198,12 +198,14 @@ func (r *Room) Withdraw(ctx context.Context, owner tribune.Hash, id string) (*Co
 	if c == nil || c.Owner != owner {
 		return nil, fmt.Errorf("%w: there is no such consent of yours", tribune.ErrNotFound)
 	}
-	now := r.cfg.Now().UTC()
-	if c.State(now) != ConsentGiven {
+	now, ended := r.cfg.Now().UTC(), *c
+	switch c.State(now) {
+	case ConsentGiven:
+		ended.Withdrawn = now
+	case ConsentWithdrawn: // once more, for the store may have failed the first time
+	default:
 		return nil, fmt.Errorf("%w: it is not in force any more", tribune.ErrConflict)
 	}
-	ended := *c
-	ended.Withdrawn = now
 	r.consents[id] = &ended // first: where the store fails it is better not to count than to count
 	if err := r.write(ctx, rowConsent, id, &ended, false); err != nil {
 		return nil, err

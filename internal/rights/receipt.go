@@ -113,15 +113,15 @@ func (r *Room) receiptBody(c *ConsentRecord, set *policy.Set, base, city string)
 		name = city
 	}
 	b := receiptBody{
-		Context: map[string]string{"dpv": dpv, "dct": "http://purl.org/dc/terms/", "pd": "https://w3id.org/dpv/pd#", "@vocab": base + "/docs/rights#"},
+		Context: map[string]string{"dpv": dpv, "dct": "http://purl.org/dc/terms/", "pd": "https://w3id.org/dpv/pd#", "@vocab": "urn:tribune:consent-receipt:"},
 		Type:    "dpv:ConsentReceipt",
 		Header: receiptHeader{
 			Schema: "ISO/IEC TS 27560:2023", ReceiptID: protocol.NewID(), RecordID: c.ID, Principal: principal, Language: c.Language, Created: protocol.Time(now),
 		},
 		Processing: receiptProcessing{
-			Notice: base + "/rights/consents", Purpose: string(purpose.DPV), PurposeName: purpose.Title + ": " + purpose.Description, LegalBasis: "dpv:ExplicitlyExpressedConsent",
+			Notice: base + "/me/consents", Purpose: string(purpose.DPV), PurposeName: purpose.Title + ": " + purpose.Description, LegalBasis: "dpv:ExplicitlyExpressedConsent",
 			Data: []string{}, DataName: class.Title, Controller: controller, Recipient: string(c.Recipient), Storage: "sealed at the hub of " + city + ", opened by acts on its public record alone",
-			Retention: retention(class.Keep), Jurisdiction: rules.Jurisdiction, Withdrawal: base + "/rights/consents", Rights: base + "/rights", Authority: authorityID,
+			Retention: retention(class.Keep), Jurisdiction: rules.Jurisdiction, Withdrawal: base + "/me/consents", Rights: base + "/rights", Authority: authorityID,
 		},
 		Parties: []receiptParty{
 			{principal, "dpv:DataSubject", c.Subject.String(), "known to the city under this pseudonym", base + "/rights"},

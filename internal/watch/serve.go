@@ -59,8 +59,8 @@ func (c *Copy) keepLaws(ctx context.Context) error {
 	return fmt.Errorf("%w: the index of leaf %d is not what the record gives", tribune.ErrInvalid, at)
 }
 
-// Routes serves what was verified, and nothing else: as tlog-tiles at / and, as a hub serves it, at /log/; the laws by hash; and how
-// far the copy is. So a mirror can be followed like a hub (--record) and like a guardian (--guardian).
+// Routes serves what was verified: as tlog-tiles at / and, as a hub serves it, at /log/; the laws by hash; and how far the copy is.
+// Mandates alone are given as the city showed them: whose signature counts under one is for the reader's own law to say. So a mirror can be followed like a hub (--record) and like a guardian (--guardian).
 func (c *Copy) Routes(mux *http.ServeMux) {
 	for _, prefix := range []string{"", "/log"} {
 		mux.Handle("GET "+prefix+"/tile/", http.StripPrefix(prefix, open(c.mirror)))
@@ -135,7 +135,7 @@ func (c *Copy) serveStatus(w http.ResponseWriter, r *http.Request) {
 func (c *Copy) ServeIndex(w http.ResponseWriter, r *http.Request) {
 	s := c.Status()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "A verified copy of the record %s.\n\n%s\n\n/checkpoint   the head, with the guardians' co-signatures\n/tile/...     leaves and hashes (C2SP tlog-tiles)\n/law/HASH     policy sets that leaves name\n/mandates/ID  their signed documents, the newest that was shown\n/trace/...    the newest daily index of tags, computed here\n/status       the lines above as JSON\n", s.Log, strings.Join(s.Words(), "\n"))
+	fmt.Fprintf(w, "A verified copy of the record %s.\n\n%s\n\n/checkpoint   the head, with the guardians' co-signatures\n/tile/...     leaves and hashes (C2SP tlog-tiles)\n/law/HASH     policy sets that leaves name\n/mandates/ID  their signed documents, the newest that was shown; check their signatures\n/trace/...    the newest daily index of tags, computed here\n/status       the lines above as JSON\n", s.Log, strings.Join(s.Words(), "\n"))
 }
 
 // Words say how far the copy is.

@@ -49,7 +49,7 @@ func (w *Way) Decide(ctx context.Context, caller tribune.Caller, note, actID str
 		return 0, err
 	}
 	defer leave()
-	s, err := w.prepared.take(actID)
+	s, err := w.signed(actID, signature, &caller, tribune.ActDecide)
 	if err != nil {
 		return 0, err
 	}
@@ -58,15 +58,8 @@ func (w *Way) Decide(ctx context.Context, caller tribune.Caller, note, actID str
 	if err != nil {
 		return 0, err
 	}
-	if s.act.Kind != tribune.ActDecide || s.caller.Actor != caller.Actor || s.caller.Office != caller.Office || private.Inputs.Note != note {
+	if private.Inputs.Note != note {
 		return 0, fmt.Errorf("%w: the act that waits under this id decides something else", tribune.ErrInvalid)
-	}
-	key, err := w.cfg.Gate.ActorKey(s.caller.Actor)
-	if err != nil {
-		return 0, fmt.Errorf("finding the actor's key: %w", err)
-	}
-	if err := s.act.Verify(key, signature); err != nil {
-		return 0, err
 	}
 	leaf, err := s.leaf(signature)
 	if err != nil {

@@ -104,21 +104,11 @@ func (w *Way) Erase(ctx context.Context, caller tribune.Caller, actID string, si
 		return 0, nil, err
 	}
 	defer leave()
-	s, err := w.prepared.take(actID)
+	s, err := w.signed(actID, signature, &caller, tribune.ActErase)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer s.wipe()
-	if s.act.Kind != tribune.ActErase || s.caller.Actor != caller.Actor || s.caller.Office != caller.Office {
-		return 0, nil, fmt.Errorf("%w: the act that waits under this id is no erasure of this caller's", tribune.ErrInvalid)
-	}
-	key, err := w.cfg.Gate.ActorKey(s.caller.Actor)
-	if err != nil {
-		return 0, nil, fmt.Errorf("finding the actor's key: %w", err)
-	}
-	if err := s.act.Verify(key, signature); err != nil {
-		return 0, nil, err
-	}
 	leaf, err := s.leaf(signature)
 	if err != nil {
 		return 0, nil, err
@@ -149,7 +139,9 @@ func (e *erasing) record(ctx context.Context, s *sheet, leaf []byte) (uint64, er
 	}
 	index, err := w.append(ctx, s, leaf)
 	if err != nil {
-		if !errors.Is(err, tribune.ErrUncertain) { // else the next start looks
+		if errors.Is(err, tribune.ErrUncertain) {
+			e.doubt(plan)
+		} else {
 			e.drop(ctx, plan)
 		}
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,86 @@ func TestAnExtensionIsNoReading(t *testing.T) {
 	before := w.log.size()
 	if _, _, err := w.Open(t.Context(), act.ID, sig); !errors.Is(err, tribune.ErrInvalid) || w.log.size() != before {
 		t.Errorf("taken for a reading: %v, %d leaves more; this hub would disclose the chain too early", err, w.log.size()-before)
+	}
+}
+
+// An overloaded record does not say in time whether it has taken the leaf. Where it has, the deletion follows without a restart.
+func TestErasureThatIsLateOnRecordIsCarriedOut(t *testing.T) {
+	w, h, _, _ := erasable(t)
+	act, err := w.PrepareErasure(t.Context(), protection(), subject(1), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := act.Sign(w.keys[law.Protection])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.log.hooks(func([]byte) (bool, error) { return true, tribune.ErrUncertain }, nil)
+	if _, _, err := w.Erase(t.Context(), protection(), act.ID, signature); !errors.Is(err, tribune.ErrUncertain) {
+		t.Fatalf("got %v, want uncertain", err)
+	}
+	w.log.hooks(nil, nil)
+	for deadline := time.Now().Add(3 * time.Second); h.holds(subject(1)); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is on record, guardians refuse, and nothing is deleted")
+		}
+	}
+	if e := w.until(t, uint64(w.log.size()-1)); e.State() != "deleted" {
+		t.Errorf("state: %+v", e)
+	}
+}
+
+// An extension that may be on record is honoured: the hub does not disclose what guardians keep.
+func TestExtensionThatIsLateOnRecordIsHonoured(t *testing.T) {
+	w := newWorld(t)
+	p := tribune.Pseudonym{5}
+	w.investigate(t, w.seal(t, p, "a"))
+	end, q := w.disclosure(t), w.mandate("warrant-2026-17").Disclose
+	w.issue(t, "warrant-2026-18", protocol.Quarter(q+1))
+	caller := investigator()
+	caller.Mandate = "warrant-2026-18"
+	act, err := w.PrepareExtension(t.Context(), caller, p, q, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := act.Sign(w.keys[law.Investigator])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.log.hooks(func([]byte) (bool, error) { return true, tribune.ErrUncertain }, nil)
+	if _, _, err := w.Extend(t.Context(), caller, act.ID, sig); !errors.Is(err, tribune.ErrUncertain) {
+		t.Fatalf("got %v, want uncertain", err)
+	}
+	w.clock.add(end.Add(time.Hour).Sub(w.clock.Now()))
+	if all, err := w.Disclosed(t.Context(), p); err != nil || len(all) != 0 {
+		t.Errorf("disclosed though it was put off: %v, %v", all, err)
+	}
+}
+
+// restricted is what one person has had restricted: every use of their data.
+type restricted tribune.Pseudonym
+
+func (restricted) Consents(tribune.Act) [][]byte { return nil }
+func (r restricted) Stopped(a tribune.Act) string {
+	if slices.Contains(a.Scope.Subjects, tribune.Pseudonym(r)) {
+		return "the use of these data is restricted"
+	}
+	return ""
+}
+
+// A denial is public at once: were a warrant's use denied because a person has had their data restricted, that person would know whom the
+// court looks for. What a court orders is not theirs to stop.
+func TestARestrictionNeitherStopsAWarrantNorBetraysIt(t *testing.T) {
+	w := newWorld(t)
+	p := tribune.Pseudonym{5}
+	v := w.seal(t, p, "a")
+	w.gate.SetCitizens(restricted(p))
+	if _, err := w.Prepare(t.Context(), w.reading(v)); !errors.Is(err, tribune.ErrDenied) {
+		t.Fatalf("control: an inspector's reading: %v, want denied", err)
+	}
+	r := w.reading(v)
+	r.Caller = investigator()
+	if _, err := w.Prepare(t.Context(), r); err != nil {
+		t.Errorf("under a warrant: %v", err)
 	}
 }

@@ -91,13 +91,17 @@ type erasing struct {
 	tags  map[tribune.Tag]struct{}
 	plans map[uint64]*erasurePlan // by index, those that are not done
 
-	lost map[tribune.Tag]*erasurePlan // erasures that a backup has undone; of run alone
+	doubted map[tribune.Hash]*erasurePlan // by leaf hash, those whose leaf may still come to stand on record
+	anew    bool                          // for one more of them, from the beginning
+
+	lost   map[tribune.Tag]*erasurePlan // erasures that a backup has undone; of run alone
+	looked uint64                       // leaves below it have been looked through for the doubted; of run alone
 }
 
 // newErasing reads back the plans; recorded are the erasures on record, by leaf hash.
 func newErasing(ctx context.Context, w *Way, recorded map[tribune.Hash]erasureLeaf) (*erasing, error) {
 	run, stop := context.WithCancel(context.Background())
-	e := &erasing{way: w, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}), tags: map[tribune.Tag]struct{}{}, plans: map[uint64]*erasurePlan{}}
+	e := &erasing{way: w, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}), tags: map[tribune.Tag]struct{}{}, plans: map[uint64]*erasurePlan{}, doubted: map[tribune.Hash]*erasurePlan{}}
 	for _, r := range recorded {
 		for _, tag := range r.erased {
 			e.tags[tag] = struct{}{}
@@ -178,6 +182,10 @@ func (e *erasing) begin(plan *erasurePlan, index uint64, erased []tribune.Tag) {
 		e.tags[tag] = struct{}{}
 	}
 	e.mu.Unlock()
+	e.wakeUp()
+}
+
+func (e *erasing) wakeUp() {
 	select {
 	case e.wake <- struct{}{}:
 	default:
@@ -196,6 +204,9 @@ func (e *erasing) run(ctx context.Context) {
 	for {
 		if err := e.again(ctx); err != nil && ctx.Err() == nil {
 			e.way.cfg.Log.Error("erasures that a backup has undone are not done again yet", "err", err)
+		}
+		if err := e.late(ctx); err != nil && ctx.Err() == nil {
+			e.way.cfg.Log.Error("an erasure that may be on record is looked for again", "err", err)
 		}
 		for _, plan := range e.waiting() {
 			if err := e.carryOut(ctx, plan); err != nil && ctx.Err() == nil {

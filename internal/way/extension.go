@@ -2,6 +2,7 @@ package way
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,21 +99,11 @@ func (w *Way) Extend(ctx context.Context, caller tribune.Caller, actID string, s
 		return 0, nil, err
 	}
 	defer leave()
-	s, err := w.prepared.take(actID)
+	s, err := w.signed(actID, signature, &caller, tribune.ActExtension)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer s.wipe()
-	if s.act.Kind != tribune.ActExtension || s.caller.Actor != caller.Actor || s.caller.Office != caller.Office {
-		return 0, nil, fmt.Errorf("%w: the act that waits under this id is no extension of this caller's", tribune.ErrInvalid)
-	}
-	key, err := w.cfg.Gate.ActorKey(s.caller.Actor)
-	if err != nil {
-		return 0, nil, fmt.Errorf("finding the actor's key: %w", err)
-	}
-	if err := s.act.Verify(key, signature); err != nil {
-		return 0, nil, err
-	}
 	raw, err := s.leaf(signature)
 	if err != nil {
 		return 0, nil, err
@@ -120,11 +111,14 @@ func (w *Way) Extend(ctx context.Context, caller tribune.Caller, actID string, s
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
 	defer cancel()
 	index, err := w.append(ctx, s, raw)
-	if err != nil {
+	if err != nil && !errors.Is(err, tribune.ErrUncertain) {
 		return 0, nil, err
 	}
-	if leaf, err := protocol.DecodeLeaf(raw); err == nil {
+	if leaf, err := protocol.DecodeLeaf(raw); err == nil { // also where it may be on record: this hub must not be the one that tells
 		w.hidden.Leaf(index, leaf)
+	}
+	if err != nil {
+		return 0, nil, err
 	}
 	receipt, err := w.cfg.Record.Await(ctx, index)
 	if err != nil {

@@ -15,21 +15,11 @@ func (w *Way) Open(ctx context.Context, actID string, signature []byte) ([][]byt
 		return nil, nil, err
 	}
 	defer leave()
-	s, err := w.prepared.take(actID)
+	s, err := w.signed(actID, signature, nil, tribune.ActRead, tribune.ActStanding)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer s.wipe()
-	if s.act.Kind != tribune.ActRead && s.act.Kind != tribune.ActStanding { // what follows on others would be left out
-		return nil, nil, fmt.Errorf("%w: the act that waits under this id is no reading", tribune.ErrInvalid)
-	}
-	key, err := w.cfg.Gate.ActorKey(s.caller.Actor)
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the actor's key: %w", err)
-	}
-	if err := s.act.Verify(key, signature); err != nil {
-		return nil, nil, tribune.Hint(err, "Sign SHA-256(\"tribune/v1/act\" 0x00 || the act's canonical JSON) with the key that your appointment registered.")
-	}
 	// The caller may hang up: what is on record must still be settled, so the act has its own time-out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
 	defer cancel()

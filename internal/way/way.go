@@ -131,6 +131,10 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		return nil, fmt.Errorf("reading the guardians' public key: %w", err)
 	}
 	w := &Way{cfg: cfg, master: master, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
+	w.hidden.Now = cfg.Now
+	w.hidden.Valid = func(_ uint64, at time.Time, e protocol.Extension) (tribune.MandateID, int, bool) {
+		return cfg.Gate.Set().Extends(e, at)
+	}
 	counted, erased := map[uint32]bool{}, map[tribune.Hash]erasureLeaf{}
 	for entry, err := range cfg.Record.Range(ctx, 0) {
 		if err != nil {

@@ -140,8 +140,8 @@ func (s *Session) stated(req protocol.PersonRequest, a protocol.PersonAnswer, id
 	if !known || a.Statement == nil || a.Statement.Guardian != a.Guardian || a.Statement.Epoch != a.Epoch || len(a.Quarters) > len(req.Quarters) {
 		return false
 	}
-	for _, q := range a.Quarters {
-		if !slices.Contains(req.Quarters, q) {
+	for i, q := range a.Quarters {
+		if !slices.Contains(req.Quarters, q) || slices.Contains(a.Quarters[:i], q) { // named twice, one guardian would count for two
 			return false
 		}
 	}

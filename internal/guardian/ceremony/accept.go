@@ -46,10 +46,13 @@ func (a accepted) last(epoch uint32) *acceptance {
 // Accept notes durably that the operator of the guardian self accepts the change in doc, which the council must have
 // signed. It may run beside the guardian itself.
 //
-// A guardian accepts one successor a share epoch. It takes its word back for another one only where it is a member of
-// the first and has not signed its group: that group then never comes to be, since all its members must sign, and this
-// one never will. So two sets of w old members who accepted two successors share an honest one, and one of the two
-// successors lacks its signature for ever.
+// Of several ordinary changes for one share epoch the last one accepted is worked for: a member of an earlier one who
+// withholds its signature must not hold up the city for ever. Both may come to be closed; in the one log that w of the old
+// group co-sign, the first counts, and the shares of every group that was signed are kept until one is in force.
+//
+// An emergency is not published under the old group, so there one word is given a share epoch: it is taken back only where
+// the guardian is a member of the first group and has not signed it. That group then never comes to be, since all its
+// members must sign, and this one never will.
 func Accept(dir, self, council string, doc []byte, now string) (protocol.Change, error) {
 	change, err := protocol.OpenChange(doc, council)
 	if err != nil {
@@ -60,25 +63,38 @@ func Accept(dir, self, council string, doc []byte, now string) (protocol.Change,
 		return change, err
 	}
 	return change, withAccepted(dir, func(a *accepted) (bool, error) {
-		before := a.last(change.Epoch)
-		switch {
-		case before == nil:
-		case before.Digest == digest:
+		if last := a.last(change.Epoch); last != nil && last.Digest == digest {
 			return false, nil
-		case before.Signed:
-			return false, fmt.Errorf("%w: this guardian has signed the group of another change for share epoch %d (%s)", tribune.ErrConflict, change.Epoch, before.Digest)
-		default:
-			earlier, err := protocol.OpenChange(before.Change, council)
-			if err != nil {
-				return false, err
+		}
+		for _, before := range a.Changes {
+			if before.Epoch != change.Epoch || before.Digest == digest {
+				continue
 			}
-			if !slices.ContainsFunc(earlier.Members, func(m protocol.Member) bool { return m.Name == self }) {
-				return false, fmt.Errorf("%w: this guardian has accepted another change for share epoch %d (%s), which it leaves with; that word cannot be taken back", tribune.ErrConflict, change.Epoch, before.Digest)
+			if err := before.yields(change, self, council); err != nil {
+				return false, err
 			}
 		}
 		a.Changes = append(a.Changes, acceptance{Change: doc, Digest: digest, Epoch: change.Epoch, Received: now})
 		return true, nil
 	})
+}
+
+// yields reports why a word for one change cannot be taken back for another of the same epoch; nil = it can.
+func (a acceptance) yields(to protocol.Change, self, council string) error {
+	from, err := protocol.OpenChange(a.Change, council)
+	if err != nil {
+		return err
+	}
+	member := slices.ContainsFunc(from.Members, func(m protocol.Member) bool { return m.Name == self })
+	switch {
+	case !from.Emergency() && !to.Emergency():
+		return nil
+	case a.Signed:
+		return fmt.Errorf("%w: this guardian has signed the group of another change for share epoch %d (%s), and one of the two is an emergency", tribune.ErrConflict, a.Epoch, a.Digest)
+	case !member:
+		return fmt.Errorf("%w: this guardian has accepted another change for share epoch %d (%s), which it leaves with; that word cannot be taken back where one of the two is an emergency", tribune.ErrConflict, a.Epoch, a.Digest)
+	}
+	return nil
 }
 
 // Accepted are the changes that the operator has accepted, newest last.

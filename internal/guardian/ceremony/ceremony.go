@@ -28,15 +28,12 @@ package ceremony
 import (
 	"crypto/ed25519"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
 	"tribune/internal/guardian/wire"
 	"tribune/protocol"
 )
@@ -53,9 +50,9 @@ const (
 	// Epoch is the share epoch a founding ends in.
 	Epoch = 1
 
-	seedFile  = "ceremony.seed"
+	seedFile  = "ceremony.seed" // of the founding; see seedPath
 	shareFile = "shares.json"
-	nextFile  = "shares.next.json" // of a change, until its group is in force
+	nextFile  = "shares.next" // see nextPath
 	seedSize  = 32
 )
 
@@ -76,18 +73,19 @@ type Ceremony struct {
 	queueMu sync.Mutex // guards queue
 	queue   []queued
 
-	mu         sync.Mutex       // guards what follows
-	message    int64            // number of the next message
-	groups     []protocol.Group // in force so far, the last one at present
-	since      []uint64         // the leaf that closed each
-	held       *held            // our shares
-	next       *held            // and those of a group that is not in force yet
-	act        *table           // the key generation under way
+	mu         sync.Mutex             // guards what follows
+	message    int64                  // number of the next message
+	groups     []protocol.Group       // in force so far, the last one at present
+	since      []uint64               // the leaf that closed each
+	held       *held                  // our shares
+	next       map[tribune.Hash]*held // and those of groups that are not in force, by the change they came of
+	act        *table                 // the key generation under way
 	proposals  map[tribune.Hash]*proposal
 	confirmed  map[tribune.Hash]bool // digests of successors that were published under the quorum before them
 	pending    *Pending
 	accept     *tribune.Hash // the change we have accepted and not yet said so
 	acceptSaid tribune.Hash
+	forgotten  bool // the record holds a word of ours that our folder does not: it is an old copy
 }
 
 type queued struct {
@@ -113,7 +111,7 @@ func Open(cfg Config) (*Ceremony, error) {
 	if c.held, err = c.readHeld(shareFile); err != nil {
 		return nil, err
 	}
-	if c.next, err = c.readHeld(nextFile); err != nil {
+	if c.next, err = c.readNext(); err != nil {
 		return nil, err
 	}
 	if c.confirmed, err = readConfirmed(cfg.Dir); err != nil {
@@ -132,28 +130,12 @@ func Open(cfg Config) (*Ceremony, error) {
 		}
 		return c, nil
 	}
-	seed, err := readSeed(filepath.Join(cfg.Dir, seedFile))
+	seed, err := readSeed(c.seedPath(Epoch))
 	if err != nil {
 		return nil, fmt.Errorf("reading the ceremony's seed: %w", err)
 	}
 	c.act = foundingTable(c, seed)
 	return c, nil
-}
-
-// readHeld reads a shares file and checks it; nil where there is none.
-func (c *Ceremony) readHeld(file string) (*held, error) {
-	path := filepath.Join(c.cfg.Dir, file)
-	h, err := readShares(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading shares: %w", err)
-	}
-	if h == nil {
-		return nil, nil
-	}
-	if err := h.check(c.cfg.Self); err != nil {
-		return nil, &tribune.IntegrityError{What: "the shares file " + path, Err: err}
-	}
-	return h, nil
 }
 
 // Leaf takes the public part of a ceremony leaf, in log order. It only queues: Step does the work.
@@ -192,7 +174,7 @@ func (c *Ceremony) Step() error {
 		return err
 	}
 	if c.act.old != nil && c.act.done != nil {
-		c.next = c.act.done
+		c.next[c.act.digest] = c.act.done
 	}
 	return nil
 }
@@ -230,19 +212,4 @@ func (c *Ceremony) closes(closing protocol.Closing) error {
 		return fmt.Errorf("%w: the group on record is not the one this guardian founded", tribune.ErrInvalid)
 	}
 	return closing.Check()
-}
-
-func readShares(path string) (*held, error) {
-	raw, err := durable.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var h held
-	if err := json.Unmarshal(raw, &h); err != nil {
-		return nil, fmt.Errorf("%w: %w", tribune.ErrInvalid, err)
-	}
-	return &h, nil
 }

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 
 	"tribune"
 	"tribune/internal/guardian/durable"
@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// maxProposals and maxMessages bound what is kept of changes that are on record and not yet in force: the council signs
-	// few, and a change takes a hundred packets where all goes well.
+	// maxProposals and maxSaid bound what is kept of changes that are on record and not yet in force: the council signs few,
+	// and a change takes six packets of each where all goes well. Each speaker has its own bound, so that one who talks
+	// without end silences nobody but itself.
 	maxProposals = 16
-	maxMessages  = 2048
+	maxSaid      = 128
 
 	groupsFile = "groups.json"
 )
@@ -31,6 +32,8 @@ type proposal struct {
 	doc      []byte
 	accepts  map[string][]byte // by old member
 	messages []wire.Message    // in the order of the log
+	speakers []protocol.Member // of both groups
+	said     map[string]int    // messages by speaker
 }
 
 // Pending is a closing on record that takes force once Old's quorum has published it.
@@ -50,7 +53,8 @@ func (c *Ceremony) readProposal(p wire.Proposal) {
 	if err != nil || c.proposals[digest] != nil {
 		return
 	}
-	c.proposals[digest] = &proposal{change: change, digest: digest, doc: p.Change, accepts: map[string][]byte{}}
+	c.proposals[digest] = &proposal{change: change, digest: digest, doc: p.Change, accepts: map[string][]byte{}, said: map[string]int{},
+		speakers: slices.Concat(change.Members, c.groups[len(c.groups)-1].Guardians)}
 }
 
 // readAcceptance takes an old member's word for a change.
@@ -73,11 +77,13 @@ func (c *Ceremony) readMessage(m wire.Message) {
 		if m.Run != runName(Seal, p.digest) && m.Run != runName(Name, p.digest) {
 			continue
 		}
-		if len(p.messages) < maxMessages {
-			p.messages = append(p.messages, m)
-			if c.act != nil {
-				c.act.read(m)
-			}
+		if packet, err := decodePacket(m.Packet, p.speakers); err != nil || packet.From != m.From || p.said[m.From] >= maxSaid {
+			return
+		}
+		p.said[m.From]++
+		p.messages = append(p.messages, m)
+		if c.act != nil {
+			c.act.read(m)
 		}
 		return
 	}
@@ -96,7 +102,7 @@ func (c *Ceremony) readClosing(index uint64, closing protocol.Closing) error {
 				c.held = c.act.done
 			}
 			c.act = nil
-			return durable.Remove(filepath.Join(c.cfg.Dir, seedFile)) // made by one who has left since, or lost its folder
+			return c.clear(Epoch) // a seed made by one who has left since, or lost its folder
 		}
 		return nil
 	}
@@ -156,29 +162,13 @@ func (c *Ceremony) succeed(index uint64, closing protocol.Closing) error {
 	c.pending = nil
 	c.inForce(closing.Group, index)
 	group := closing.Group
-	shares, next := filepath.Join(c.cfg.Dir, shareFile), filepath.Join(c.cfg.Dir, nextFile)
 	c.act, c.proposals = nil, map[tribune.Hash]*proposal{}
-	switch {
-	case c.held != nil && c.held.Group.Epoch >= group.Epoch: // a restart reads what was done before
-		return nil
-	case c.next != nil && sameGroup(c.next.Group, group):
-		if err := os.Rename(next, shares); err != nil {
-			return fmt.Errorf("putting the new shares into force: %w", err)
-		}
-		c.held, c.next = c.next, nil
-	default: // we leave, or have lost what we took
-		if err := durable.Remove(shares); err != nil {
-			return fmt.Errorf("deleting the old shares: %w", err)
-		}
-		c.held = nil
-	}
-	if c.next != nil && c.next.Group.Epoch <= group.Epoch {
-		c.next = nil
-		if err := durable.Remove(next); err != nil {
-			return fmt.Errorf("deleting shares of a group that never was: %w", err)
+	if c.held == nil || c.held.Group.Epoch < group.Epoch { // else a restart reads what was done before
+		if err := c.take(group); err != nil {
+			return err
 		}
 	}
-	return durable.Remove(filepath.Join(c.cfg.Dir, seedFile)) // and syncs the folder
+	return c.clear(group.Epoch)
 }
 
 func sameGroup(a, b protocol.Group) bool {
@@ -191,11 +181,14 @@ func (c *Ceremony) inForce(g protocol.Group, closing uint64) {
 	c.groups, c.since = append(c.groups, g), append(c.since, closing)
 }
 
-// GroupAt is the group whose word counts in the leaf at index: the one that was closed last before it. Before the first
-// closing it is the configuration's.
+// GroupAt is the group whose word counts in the leaf at index: the one that was closed last before it, also where that one
+// waits for its publication, which the leaf's own implies. Before the first closing it is the configuration's.
 func (c *Ceremony) GroupAt(index uint64) protocol.Group {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.pending != nil && c.pending.Index < index {
+		return c.pending.closing.Group
+	}
 	for i := len(c.groups) - 1; i >= 0; i-- {
 		if c.since[i] < index {
 			return c.groups[i]
@@ -212,16 +205,6 @@ func (c *Ceremony) Group() (protocol.Group, bool) {
 		return protocol.Group{}, false
 	}
 	return c.groups[len(c.groups)-1], true
-}
-
-// Proposals are the changes on record that may follow the present group, and who has accepted each.
-func (c *Ceremony) Proposals() (all []protocol.Change) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, p := range c.proposals {
-		all = append(all, p.change)
-	}
-	return all
 }
 
 // sit takes a seat at the table of the change that our operator has accepted, once it is on record and enough of the
@@ -247,13 +230,16 @@ func (c *Ceremony) sit() error {
 	if p == nil {
 		return nil
 	}
+	if c.forgotten = c.hasForgotten(a, p); c.forgotten {
+		return nil
+	}
 	if c.acceptSaid != p.digest {
 		c.accept = &p.digest
 	}
 	if c.act != nil || c.pending != nil || !p.change.Agreed(present, func(name string) bool { return p.accepts[name] != nil }) {
 		return nil
 	}
-	seed, err := readSeed(filepath.Join(c.cfg.Dir, seedFile))
+	seed, err := readSeed(c.seedPath(present.Epoch + 1))
 	if err != nil {
 		return fmt.Errorf("reading the ceremony's seed: %w", err)
 	}
@@ -261,14 +247,24 @@ func (c *Ceremony) sit() error {
 	if err != nil {
 		return err
 	}
-	if c.next != nil && c.next.Change == tb.digest {
-		tb.done = c.next // from before a restart
-	}
+	tb.done = c.next[tb.digest] // from before a restart, or before its operator thought of another change
 	for _, m := range p.messages {
 		tb.read(m)
 	}
 	c.act = tb
 	return nil
+}
+
+// hasForgotten reports whether the record holds our word for another successor that our folder knows nothing of, where one of the
+// two is an emergency: a guardian that runs on an old copy of its folder must not give a second word.
+func (c *Ceremony) hasForgotten(a accepted, p *proposal) bool {
+	for digest, other := range c.proposals {
+		known := slices.ContainsFunc(a.Changes, func(e acceptance) bool { return e.Digest == digest })
+		if other.accepts[c.cfg.Self] != nil && !known && (other.change.Emergency() || p.change.Emergency()) {
+			return true
+		}
+	}
+	return false
 }
 
 func readConfirmed(dir string) (map[tribune.Hash]bool, error) {

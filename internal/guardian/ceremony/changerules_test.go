@@ -49,68 +49,6 @@ func TestNothingFollowsWithoutCouncilOperatorsAndQuorum(t *testing.T) {
 	}
 }
 
-func TestTwoSuccessorsCannotBothCome(t *testing.T) {
-	tb := foundedCircle(t, 4, 2, 3)
-	before := tb.present()
-	first := tb.successor(2, 3, nil, before.Guardians[0], before.Guardians[1], before.Guardians[2], tb.join("library.example"))
-	doc := tb.sign(first)
-	tb.append(wire.Proposal{Change: doc})
-	for i := range 5 {
-		tb.accept(i, doc)
-	}
-	second := tb.successor(2, 3, nil, before.Guardians...)
-	other := tb.sign(second)
-	// Who leaves with the first cannot take its word back: its signature is not needed for the first.
-	if _, err := Accept(tb.cfgs[3].Dir, tb.cfgs[3].Self, tb.council, other, "now"); !errors.Is(err, tribune.ErrConflict) {
-		t.Errorf("a leaving guardian takes its word back: %v", err)
-	}
-	tb.settle()
-	// Who has signed the first group cannot either.
-	closing := tb.closing(first)
-	if _, err := Accept(tb.cfgs[0].Dir, tb.cfgs[0].Self, tb.council, other, "now"); !errors.Is(err, tribune.ErrConflict) {
-		t.Errorf("a guardian that has signed takes its word back: %v", err)
-	}
-	tb.append(closing)
-	tb.settle()
-	tb.confirm()
-	tb.holds(before, first)
-
-	// Taken back before it was signed, the first group lacks a signature for ever; the second one comes.
-	tb = foundedCircle(t, 4, 2, 3)
-	before = tb.present()
-	first = tb.successor(2, 3, nil, before.Guardians[0], before.Guardians[1], before.Guardians[2], tb.join("library.example"))
-	tb.dead[4] = true // the newcomer never comes
-	tb.propose(first)
-	tb.settle()
-	second = tb.successor(2, 3, nil, before.Guardians...)
-	other = tb.sign(second)
-	tb.append(wire.Proposal{Change: other})
-	tb.dead[3] = false
-	for i := range 3 {
-		tb.accept(i, other)
-	}
-	if _, err := Accept(tb.cfgs[3].Dir, tb.cfgs[3].Self, tb.council, other, "now"); !errors.Is(err, tribune.ErrConflict) {
-		t.Errorf("got %v", err)
-	}
-	third := tb.successor(2, 3, nil, before.Guardians[0], before.Guardians[1], before.Guardians[2])
-	tb.propose3(third)
-	tb.settle()
-	tb.append(tb.closing(third))
-	tb.settle()
-	tb.confirm()
-	tb.dead[3] = true
-	tb.holds(before, third)
-}
-
-// propose3 has the first three accept.
-func (tb *circle) propose3(c protocol.Change) {
-	doc := tb.sign(c)
-	tb.append(wire.Proposal{Change: doc})
-	for i := range 3 {
-		tb.accept(i, doc)
-	}
-}
-
 func TestClosingThatIsNoSuccessorChangesNothing(t *testing.T) {
 	tb := foundedCircle(t, 4, 2, 3)
 	before := tb.present()

@@ -111,6 +111,9 @@ func (r *run) deal() error {
 
 // oldShare is our share in the group before, as kyber takes it.
 func (r *run) oldShare() (*dkg.DistKeyShare, error) {
+	if r.tb.c.held == nil {
+		return nil, fmt.Errorf("%w: our share is lost", tribune.ErrNotFound)
+	}
 	raw := r.tb.c.held.SealShare
 	if r.base() == Name {
 		raw = r.tb.c.held.NameShare

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -145,15 +146,15 @@ func (tb *table) finish() error {
 	if err != nil {
 		return fmt.Errorf("encoding shares: %w", err)
 	}
-	file := shareFile
+	path := filepath.Join(tb.c.cfg.Dir, shareFile)
 	if tb.old != nil {
-		file = nextFile
+		path = tb.c.nextPath(tb.digest)
 	}
-	if err := durable.Write(filepath.Join(tb.c.cfg.Dir, file), raw); err != nil {
+	if err := durable.Write(path, raw); err != nil {
 		return fmt.Errorf("storing shares: %w", err)
 	}
 	tb.done = &done
-	return durable.Remove(filepath.Join(tb.c.cfg.Dir, seedFile))
+	return durable.Remove(tb.c.seedPath(tb.epoch))
 }
 
 // report is our word for the group, once its shares are durable, and of a change once we are bound to it.
@@ -173,7 +174,7 @@ func (tb *table) report() (*wire.Report, error) {
 	}
 	r := &wire.Report{Group: tb.done.Group, Signature: ed25519.Sign(tb.c.cfg.Key, digest[:])}
 	if tb.old != nil {
-		r.Change, r.Accepts = tb.doc, tb.c.proposals[tb.digest].accepts
+		r.Change, r.Accepts = tb.doc, maps.Clone(tb.c.proposals[tb.digest].accepts) // which grow while the report is written out
 	}
 	return r, nil
 }

@@ -53,6 +53,8 @@ func (c *Ceremony) State() string {
 	switch {
 	case c.pending != nil:
 		return "a new group is on record, waiting for its publication"
+	case c.forgotten:
+		return "this folder is an old copy: the record holds our word for another change"
 	case c.act != nil:
 		return c.act.state()
 	case len(c.groups) == 0:

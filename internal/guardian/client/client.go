@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,7 +27,6 @@ import (
 
 	"tribune"
 	"tribune/internal/guardian/wire"
-	"tribune/internal/web/pinned"
 	"tribune/protocol"
 )
 
@@ -75,8 +73,9 @@ type Client struct {
 // member is one guardian and how it has been doing.
 type member struct {
 	protocol.Member
-	key  ed25519.PublicKey
-	pace time.Duration // moving average of its answers; failures count as slow
+	key   ed25519.PublicKey
+	epoch uint32        // of the group it is asked as a member of
+	pace  time.Duration // moving average of its answers; failures count as slow
 }
 
 // New makes a client. A member whose key does not parse is never asked; Group.Validate would have said so.
@@ -90,28 +89,6 @@ func New(cfg Config) *Client {
 	c := &Client{cfg: cfg}
 	c.Adopt(cfg.Group)
 	return c
-}
-
-// Transport speaks to guardians by https under their pinned keys, as the holder of the log's key; without one (nil) as anyone.
-func Transport(members []protocol.Member, logKey ed25519.PrivateKey) *http.Transport {
-	keys := map[string]ed25519.PublicKey{}
-	for _, m := range members {
-		if _, key, err := protocol.PublicOf(m.Key); err == nil && m.URL != "" {
-			keys[m.URL] = key
-		}
-	}
-	pins, err := pinned.At(keys)
-	if err != nil { // a roster that validation refuses; nobody is called by https
-		pins = func(string) []ed25519.PublicKey { return []ed25519.PublicKey{} }
-	}
-	var own *pinned.Identity
-	if len(logKey) == ed25519.PrivateKeySize {
-		own = pinned.NewIdentity(logKey, nil)
-	}
-	return pinned.Transport(&http.Transport{
-		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		MaxIdleConnsPerHost: maxIdle, MaxIdleConns: 16 * maxIdle, IdleConnTimeout: idleFor,
-	}, own, pins)
 }
 
 // Suspect moves the guardian with that index to the end of the line: what it gave did not verify.

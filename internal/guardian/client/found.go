@@ -15,12 +15,16 @@ import (
 // foundEvery is how often outboxes are looked at during a ceremony: well below the time a leaf takes to be published.
 const foundEvery = 40 * time.Millisecond
 
+// maxCarried bounds what is put on record for one guardian in one ceremony: some dozens where much goes wrong. It is four times what the
+// guardians listen to.
+const maxCarried = 512
+
 // Found relays a ceremony: it has every message that the guardians have to say put on record, and in the end the group
 // with all their signatures. publish puts one leaf of kind ceremony with that public part on record; it is called
 // concurrently, and it is called again where it failed. Found returns once the closing leaf is published and every
 // guardian holds its shares, with the members' URLs filled in. A hub that was stopped midway calls it again.
 func (c *Client) Found(ctx context.Context, publish func(ctx context.Context, public json.RawMessage) error) (protocol.Group, error) {
-	r := &relay{c: c, publish: publish, on: map[string]bool{}}
+	r := newRelay(c, publish)
 	defer r.wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -60,8 +64,13 @@ type relay struct {
 
 	mu   sync.Mutex // guards what follows
 	on   map[string]bool
-	fail error     // the last one
-	said time.Time // when somebody last had something to say
+	of   map[string]int // carried, by guardian
+	fail error          // the last one
+	said time.Time      // when somebody last had something to say
+}
+
+func newRelay(c *Client, publish func(ctx context.Context, public json.RawMessage) error) *relay {
+	return &relay{c: c, publish: publish, on: map[string]bool{}, of: map[string]int{}}
 }
 
 // round looks at every outbox and returns the reports of those who are done.
@@ -77,11 +86,11 @@ func (r *relay) round(ctx context.Context) map[string]wire.Report {
 				return
 			}
 			if a := box.Accept; a != nil && a.From == m.Name {
-				r.carry(ctx, *a, "accept\x00"+a.From+"\x00"+a.Accept.String())
+				r.carry(ctx, m.Name, *a, "accept\x00"+a.From+"\x00"+a.Accept.String())
 			}
 			for _, msg := range box.Messages {
 				if msg.From == m.Name { // each speaks for itself; the packet's signature says so too
-					r.carry(ctx, msg.Message, msg.Run+"\x00"+msg.From+"\x00"+string(msg.Packet))
+					r.carry(ctx, m.Name, msg.Message, msg.Run+"\x00"+msg.From+"\x00"+string(msg.Packet))
 				}
 			}
 			if box.Report != nil {
@@ -95,12 +104,17 @@ func (r *relay) round(ctx context.Context) map[string]wire.Report {
 	return reports
 }
 
-// carry puts what somebody says on record, once.
-func (r *relay) carry(ctx context.Context, msg any, key string) {
+// carry puts what somebody says on record, once; of one who talks without end no more than that.
+func (r *relay) carry(ctx context.Context, from string, msg any, key string) {
 	r.mu.Lock()
-	r.said = time.Now()
-	known := r.on[key]
-	r.on[key] = true
+	known := r.on[key] || r.of[from] >= maxCarried
+	if !known {
+		r.on[key] = true
+		r.of[from]++
+	}
+	if !known || r.of[from] < maxCarried {
+		r.said = time.Now()
+	}
 	r.mu.Unlock()
 	if known {
 		return
@@ -110,6 +124,7 @@ func (r *relay) carry(ctx context.Context, msg any, key string) {
 			r.note(err)
 			r.mu.Lock()
 			delete(r.on, key)
+			r.of[from]--
 			r.mu.Unlock()
 		}
 	})

@@ -64,7 +64,7 @@ func (c *Client) Release(ctx context.Context, req protocol.Request, need int) ([
 	if err != nil {
 		return nil, fmt.Errorf("asking for release: %w", err)
 	}
-	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.now().group.City, private.Subjects), epoch: c.now().group.Epoch}
+	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.now().group.City, private.Subjects)}
 	answers, failures := gather(ctx, c, need, identities(private), func(ctx context.Context, m *member) (protocol.Answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 		defer cancel()
@@ -90,7 +90,6 @@ func identities(p protocol.Private) (n int) {
 // expected is what an answer must speak of.
 type expected struct {
 	leaf, ids tribune.Hash
-	epoch     uint32
 }
 
 // check makes a signed refusal an error and holds a release against what was asked.
@@ -106,7 +105,7 @@ func (e expected) check(m *member, a protocol.Answer) error {
 			return err
 		}
 		return &refusedOne{*a.Refusal}
-	case a.Statement.Guardian != m.Name || a.Statement.Leaf != e.leaf || a.Statement.IDs != e.ids || a.Statement.Epoch != e.epoch:
+	case a.Statement.Guardian != m.Name || a.Statement.Leaf != e.leaf || a.Statement.IDs != e.ids || a.Statement.Epoch != m.epoch:
 		return fmt.Errorf("%w: the release is of another guardian, leaf, epoch or for other identities", tribune.ErrInvalid)
 	case len(a.Box) == 0:
 		return fmt.Errorf("%w: the release holds no shares", tribune.ErrInvalid)
@@ -178,8 +177,8 @@ func (c *Client) evaluate(ctx context.Context, m *member, points [][]byte) ([][]
 	if err := c.call(ctx, m, http.MethodPost, "/name", body, maxSmall, &a); err != nil {
 		return nil, err
 	}
-	if len(a.Points) != len(points) || a.Epoch != c.now().group.Epoch {
-		return nil, fmt.Errorf("%w: %d points of epoch %d, want %d of %d", tribune.ErrInvalid, len(a.Points), a.Epoch, len(points), c.now().group.Epoch)
+	if len(a.Points) != len(points) || a.Epoch != m.epoch {
+		return nil, fmt.Errorf("%w: %d points of epoch %d, want %d of %d", tribune.ErrInvalid, len(a.Points), a.Epoch, len(points), m.epoch)
 	}
 	return a.Points, nil
 }

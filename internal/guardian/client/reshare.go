@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tribune/internal/guardian/wire"
 	"tribune/protocol"
 )
 
@@ -19,17 +20,12 @@ const (
 // returns the closing once every member of the successor has signed it. The client's group must hold all of them. It returns
 // with ctx, and may be called again: what is on record stays.
 func (c *Client) Reshare(ctx context.Context, old protocol.Group, change protocol.Change, council string, publish func(ctx context.Context, public json.RawMessage) error) (protocol.Closing, error) {
-	r := &relay{c: c, publish: publish, on: map[string]bool{}}
+	r := newRelay(c, publish)
 	defer r.wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for {
-		reports := r.round(ctx)
-		for name, report := range reports {
-			if report.Group.Epoch != change.Epoch {
-				delete(reports, name)
-			}
-		}
+		reports := reportsFor(change, r.round(ctx))
 		if len(reports) == len(change.Members) {
 			closing, err := closingOf(reports)
 			for _, report := range reports { // one of them may say wrongly who has accepted
@@ -58,6 +54,17 @@ func (c *Client) Reshare(ctx context.Context, old protocol.Group, change protoco
 		case <-time.After(wait):
 		}
 	}
+}
+
+// reportsFor are those of the successor's members about it: who leaves has no word there.
+func reportsFor(change protocol.Change, reports map[string]wire.Report) map[string]wire.Report {
+	ours := map[string]wire.Report{}
+	for _, m := range change.Members {
+		if report, ok := reports[m.Name]; ok && report.Group.Epoch == change.Epoch {
+			ours[m.Name] = report
+		}
+	}
+	return ours
 }
 
 // Reached returns once every guardian of the client's group reports that share epoch, or how many do when ctx ends.

@@ -32,6 +32,14 @@ func Write(path string, data []byte) error {
 	return syncDir(path)
 }
 
+// Rename puts a file into the place of another one: a crash leaves the one or the other, and after nil it stays.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(to)
+}
+
 // Read reads path and refuses a file that others may read: it holds secrets.
 func Read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
