@@ -221,4 +221,5 @@ func TestReplayedReceiptsReleaseNothing(t *testing.T)            { held(t, "repl
 func TestClocksOneHourOffOpenNothing(t *testing.T)               { held(t, "clock") }
 func TestLyingHubIsRefused(t *testing.T)                         { held(t, "lying-hub") }
 func TestCoupOpensNothingThatRestsAndNothingUnseen(t *testing.T) { held(t, "coup") }
+func TestWarrantHidesNothingFromTheRecord(t *testing.T)          { held(t, "investigation") }
 func TestLostHubComesBackFromItsBackup(t *testing.T)             { held(t, "restore") }

@@ -122,16 +122,6 @@ func (w *world) names(t *testing.T, p tribune.Pseudonym) (n int) {
 func TestErasureIsOnRecordAndThenNothingIsLeft(t *testing.T) {
 	w, h, a, b := erasable(t)
 	k := w.traceKey(t, subject(1))
-	told := make(chan uint64, 1)
-	w.cfg.Erased = func(_ context.Context, index uint64, subjects []tribune.Pseudonym) error {
-		if !h.holds(subject(1)) || !slices.Equal(subjects, []tribune.Pseudonym{subject(1)}) {
-			t.Errorf("recipients are told after the deletion, of %v", subjects)
-		}
-		told <- index
-		return nil
-	}
-	w.Way.Close()
-	w.start(t)
 	before := w.names(t, subject(2))
 	if n := w.names(t, subject(1)); n < 4 {
 		t.Fatalf("control: %d rows name the subject", n)
@@ -147,9 +137,6 @@ func TestErasureIsOnRecordAndThenNothingIsLeft(t *testing.T) {
 	e := w.until(t, index)
 	if e.Values != 3 || e.Rows < 4 || e.State() != "deleted" || !e.Due.Equal(e.Deleted.Add(30*24*time.Hour)) || e.Epoch != 1 {
 		t.Errorf("state: %+v", e)
-	}
-	if got := <-told; got != index {
-		t.Errorf("told of entry %d, want %d", got, index)
 	}
 	leaf := w.log.of(t, tribune.ActErase)[0]
 	if !protocol.ErasedNow(leaf, k, func(tribune.Tag) bool { return false }) || leaf.Tags[0] != protocol.UseTag(k, 3) {

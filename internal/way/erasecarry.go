@@ -22,11 +22,6 @@ func (e *erasing) carryOut(ctx context.Context, plan *erasurePlan) error {
 	if state.Asked, err = protocol.ParseTime(plan.Asked); err != nil {
 		return err
 	}
-	if w.cfg.Erased != nil {
-		if err := w.cfg.Erased(ctx, plan.index, plan.Subjects); err != nil {
-			return fmt.Errorf("telling recipients of an erasure: %w", err)
-		}
-	}
 	for _, p := range plan.Subjects {
 		if err := w.cfg.Vault.Bar(ctx, p, plan.Until); err != nil {
 			return err

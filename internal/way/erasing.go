@@ -16,7 +16,6 @@ import (
 // What an erasure deletes stands in a plan, wrapped, before its act is on record; the plan goes when everything is gone. Every step may be
 // repeated, so a crash at any of them costs no more than doing it again at the next start:
 //
-//	recipients are told           Config.Erased
 //	arrival ends for the day      Vault.Bar
 //	values, their rows, history   Holdings.Erase, until nothing is found
 //	headers, trace key            Vault.Erase, the same

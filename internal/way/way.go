@@ -75,7 +75,7 @@ type Guardians interface {
 	Suspect(index int)
 }
 
-// Config wires a Way. Every field but Log, Holdings and Erased is required.
+// Config wires a Way. Every field but Log and Holdings is required.
 type Config struct {
 	Group     protocol.Group
 	Gate      Gate
@@ -83,14 +83,11 @@ type Config struct {
 	Vault     Vault
 	Guardians Guardians
 	Store     store.Store
-	Holdings  Holdings // nil = nothing can be erased here
-	// Erased is told of an erasure that is on record before anything is deleted, until it returns nil: the rights desk tells those who
-	// were given the data. index is the leaf's. After a crash it may be told again.
-	Erased func(ctx context.Context, index uint64, subjects []tribune.Pseudonym) error
-	Hub    tribune.Caller     // as whom the hub itself acts: enrolment
-	HubKey ed25519.PrivateKey // its registered key
-	Now    func() time.Time
-	Log    *slog.Logger
+	Holdings  Holdings           // nil = nothing can be erased here
+	Hub       tribune.Caller     // as whom the hub itself acts: enrolment
+	HubKey    ed25519.PrivateKey // its registered key
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Bounds, with their reasons.
