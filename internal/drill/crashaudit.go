@@ -63,6 +63,9 @@ func historyOf(ctx context.Context, as *client.Client, id string, bounds []strin
 
 func historyBetween(ctx context.Context, as *client.Client, id, from, until string) (all []instance, err error) {
 	a, err := as.Do(ctx, http.MethodGet, fmt.Sprintf("/ngsi-ld/v1/temporal/entities/%s?attrs=%s&timerel=between&timeAt=%s&endTimeAt=%s", id, crashAttr, from, until), nil, nil)
+	if err == nil && a.Status == http.StatusNotFound {
+		return nil, nil // nothing of that time: whether there should be something, the ledger knows
+	}
 	if err == nil {
 		err = a.Error()
 	}
