@@ -16,7 +16,7 @@ type layer struct {
 	why      string
 }
 
-var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/...", "internal/mirror/...", "internal/tagindex/..."}
+var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/...", "internal/mirror/...", "internal/tagindex/...", "internal/durable/..."}
 var rooms = []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/rights/...", "internal/metrics/...", "internal/backup/...", "internal/sim/..."}
 var above = []string{"internal/way/...", "internal/portal/...", "internal/service/..."}
 var roof = []string{"internal/city/...", "internal/lab/...", "cmd/...", "internal/drill/...", "internal/bench/..."}

@@ -2,6 +2,7 @@ package guardian
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -37,9 +38,14 @@ func Main(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("%w: no command\n%s", tribune.ErrInvalid, usage())
 	}
 	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:], stdout)
+		if c.name != args[0] {
+			continue
 		}
+		err := c.run(ctx, args[1:], stdout)
+		if errors.Is(err, flag.ErrHelp) {
+			_, err = io.WriteString(stdout, usage())
+		}
+		return err
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		_, err := io.WriteString(stdout, usage())

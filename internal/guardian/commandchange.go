@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/durable"
 	"tribune/internal/guardian/ceremony"
-	"tribune/internal/guardian/durable"
 	"tribune/protocol"
 )
 

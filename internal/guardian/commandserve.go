@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 )
 
 // Server limits.

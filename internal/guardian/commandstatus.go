@@ -16,7 +16,7 @@ import (
 	fnote "github.com/transparency-dev/formats/note"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/internal/guardian/wire"
 	"tribune/internal/web/pinned"
 	"tribune/protocol"

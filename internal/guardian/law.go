@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/policy"
 	"tribune/protocol"
 )

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/policy"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 

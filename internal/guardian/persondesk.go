@@ -14,7 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/web"
 	"tribune/policy"
 	"tribune/protocol"
 )
@@ -153,9 +154,9 @@ const maxFeed = 100
 func (p *Portal) lawAtom(w http.ResponseWriter, r *http.Request) error {
 	base, t, words := p.base(r), tongueOf(r.Context()), wordsOf(r)
 	self := base + t.prefix + "/law.atom"
-	feed := atomFeed{
+	feed := web.AtomFeed{
 		Lang: t.tag, ID: p.tagID("law"), Title: words.T("Changes of law of %s", p.cfg.City), Author: p.cfg.City, Updated: time.Unix(0, 0).UTC().Format(time.RFC3339),
-		Links: []atomLink{{"self", "application/atom+xml", self}, {"alternate", "text/html", base + t.prefix + "/law"}},
+		Links: []web.AtomLink{{Rel: "self", Type: "application/atom+xml", Href: self}, {Rel: "alternate", Type: "text/html", Href: base + t.prefix + "/law"}},
 	}
 	for i, e := range events(p.lawState(), p.cfg.Now()) {
 		if i == maxFeed {
@@ -165,10 +166,10 @@ func (p *Portal) lawAtom(w http.ResponseWriter, r *http.Request) error {
 		if i == 0 {
 			feed.Updated = at
 		}
-		feed.Entries = append(feed.Entries, atomEntry{
+		feed.Entries = append(feed.Entries, web.AtomEntry{
 			ID: p.tagID(fmt.Sprintf("law/%d/%s", e.Leaf, e.Kind)), Title: xmlText(e.title(words)), Updated: at, Summary: e.Set.String(),
-			Links:      []atomLink{{"alternate", "text/html", base + t.prefix + "/registers/law/" + e.Set.String()}},
-			Categories: []atomCategory{{e.Kind}},
+			Links:      []web.AtomLink{{Rel: "alternate", Type: "text/html", Href: base + t.prefix + "/registers/law/" + e.Set.String()}},
+			Categories: []web.AtomCategory{{Term: e.Kind}},
 		})
 	}
 	out, err := xml.MarshalIndent(feed, "", " ")

@@ -24,38 +24,6 @@ func (p *Portal) data(pattern string, answer func(w http.ResponseWriter, r *http
 	})
 }
 
-// An Atom feed, RFC 4287: the newest acts, one entry each. Its ids are tag URIs (RFC 4151) that hold for ever: an entry of
-// the record never changes, so its feed entry never does, but for the words of the language it is read in.
-type atomFeed struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	Lang    string      `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
-	ID      string      `xml:"id"`
-	Title   string      `xml:"title"`
-	Updated string      `xml:"updated"`
-	Links   []atomLink  `xml:"link"`
-	Author  string      `xml:"author>name"`
-	Entries []atomEntry `xml:"entry"`
-}
-
-type atomLink struct {
-	Rel  string `xml:"rel,attr"`
-	Type string `xml:"type,attr,omitempty"`
-	Href string `xml:"href,attr"`
-}
-
-type atomEntry struct {
-	ID         string         `xml:"id"`
-	Title      string         `xml:"title"`
-	Updated    string         `xml:"updated"`
-	Links      []atomLink     `xml:"link"`
-	Summary    string         `xml:"summary"`
-	Categories []atomCategory `xml:"category"`
-}
-
-type atomCategory struct {
-	Term string `xml:"term,attr"`
-}
-
 // tagID is a tag URI of this city. The date is the day from which the names are ours, the same for every city.
 func (p *Portal) tagID(what string) string { return "tag:" + p.cfg.City + ",2026:" + what }
 
@@ -70,9 +38,9 @@ func (p *Portal) recordAtom(w http.ResponseWriter, r *http.Request) error {
 	if q := s.query(0); q != "" {
 		self, id = self+"?"+q, id+"?"+q
 	}
-	feed := atomFeed{
+	feed := web.AtomFeed{
 		Lang: t.tag, ID: p.tagID(id), Title: n.w.T("Public record of %s", p.cfg.City), Author: p.cfg.City, Updated: time.Unix(0, 0).UTC().Format(time.RFC3339),
-		Links: []atomLink{{"self", "application/atom+xml", self}, {"alternate", "text/html", strings.Replace(self, "/record.atom", "/record", 1)}},
+		Links: []web.AtomLink{{Rel: "self", Type: "application/atom+xml", Href: self}, {Rel: "alternate", Type: "text/html", Href: strings.Replace(self, "/record.atom", "/record", 1)}},
 	}
 	for i, l := range n.lines(f.Entries) {
 		at := l.At.Format(time.RFC3339)
@@ -82,12 +50,12 @@ func (p *Portal) recordAtom(w http.ResponseWriter, r *http.Request) error {
 		if i == 0 {
 			feed.Updated = at
 		}
-		e := atomEntry{
+		e := web.AtomEntry{
 			ID: p.tagID("record/" + strconv.FormatUint(l.Index, 10)), Title: xmlText(l.Who + " " + l.What), Updated: at, Summary: xmlText(summary(n.w, l)),
-			Links: []atomLink{{"alternate", "text/html", base + t.prefix + "/record/entries/" + strconv.FormatUint(l.Index, 10)}},
+			Links: []web.AtomLink{{Rel: "alternate", Type: "text/html", Href: base + t.prefix + "/record/entries/" + strconv.FormatUint(l.Index, 10)}},
 		}
 		if l.Kind != "" {
-			e.Categories = []atomCategory{{xmlText(string(l.Kind))}}
+			e.Categories = []web.AtomCategory{{Term: xmlText(string(l.Kind))}}
 		}
 		feed.Entries = append(feed.Entries, e)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/web"
 )
 
 const script = `<script>alert(1)</script>`
@@ -45,7 +46,7 @@ func TestFeedStaysValidWithHostileLeaves(t *testing.T) {
 	var ids [2][]string
 	for i, path := range []string{"/en/record.atom", "/de/record.atom"} {
 		w := get(p, path)
-		var feed atomFeed
+		var feed web.AtomFeed
 		if err := xml.Unmarshal(w.Body.Bytes(), &feed); err != nil {
 			t.Fatalf("%v in %s", err, w.Body)
 		}

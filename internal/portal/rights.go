@@ -46,6 +46,16 @@ func (p *Portal) rightsRoutes() {
 	p.trackerRoutes()
 }
 
+// citizen is who asks about their own data, by a page (session) or by one of its forms (form), and the room that keeps what they ask.
+func (p *Portal) citizen(r *http.Request, who func(*http.Request) (*web.Session, error)) (*web.Session, *rights.Room, error) {
+	s, err := who(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	room, err := p.room()
+	return s, room, err
+}
+
 // room is the room of rights, where this city offers it.
 func (p *Portal) room() (*rights.Room, error) {
 	if err := offered(p.cfg.Citizens != nil, "people’s rights with clocks"); err != nil {

@@ -38,11 +38,7 @@ type caseName struct {
 }
 
 func (p *Portal) showCases(r *http.Request) (view, error) {
-	s, err := session(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, session)
 	if err != nil {
 		return view{}, err
 	}
@@ -99,11 +95,7 @@ func needsWords(k rights.Kind) bool {
 
 // fileCase takes a request. Its page is named by the case's random id alone.
 func (p *Portal) fileCase(r *http.Request) (view, error) {
-	s, err := form(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, form)
 	if err != nil {
 		return view{}, err
 	}
@@ -147,11 +139,7 @@ func (p *Portal) fileCase(r *http.Request) (view, error) {
 
 // askWhy files a question about one use, which the office of the use must answer.
 func (p *Portal) askWhy(r *http.Request) (view, error) {
-	s, err := form(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, form)
 	if err != nil {
 		return view{}, err
 	}
@@ -184,11 +172,7 @@ func (p *Portal) askWhy(r *http.Request) (view, error) {
 }
 
 func (p *Portal) showCase(r *http.Request) (view, error) {
-	s, err := session(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, session)
 	if err != nil {
 		return view{}, err
 	}

@@ -44,11 +44,7 @@ type consentAnswer struct {
 }
 
 func (p *Portal) showConsents(r *http.Request) (view, error) {
-	s, err := session(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, session)
 	if err != nil {
 		return view{}, err
 	}
@@ -143,11 +139,7 @@ func consentState(w *words, state string) string {
 
 // answerConsent takes a yes, which the person's own key has signed, or a no, which needs nothing.
 func (p *Portal) answerConsent(r *http.Request) (view, error) {
-	s, err := form(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, form)
 	if err != nil {
 		return view{}, err
 	}
@@ -198,11 +190,7 @@ func (p *Portal) giveConsent(r *http.Request, s *web.Session, room *rights.Room,
 }
 
 func (p *Portal) withdrawConsent(r *http.Request) (view, error) {
-	s, err := form(r)
-	if err != nil {
-		return view{}, err
-	}
-	room, err := p.room()
+	s, room, err := p.citizen(r, form)
 	if err != nil {
 		return view{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 
@@ -125,7 +126,7 @@ func TestSplitViewByGossip(t *testing.T) {
 	lie := w.book.clone(8)
 	lie.append(w.leaf())
 	path := t.TempDir() + "/receipt"
-	if err := writeFile(path, w.note(lie, 9, w.guardians...)); err != nil {
+	if err := durable.WritePublic(path, w.note(lie, 9, w.guardians...)); err != nil {
 		t.Fatal(err)
 	}
 	one := w.watcher(t.TempDir(), func(c *Config) { c.Gossip = []string{path} })

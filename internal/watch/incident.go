@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"tribune"
+	"tribune/internal/durable"
 )
 
 // Bounds of what is kept, so that a hub that does wrong a million times does not fill the watcher's disk.
@@ -176,7 +177,7 @@ func (b *Book) keep(id string, e *Evidence) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(b.dir, "evidence", id+".json"), append(raw, '\n'))
+	return durable.WritePublic(filepath.Join(b.dir, "evidence", id+".json"), append(raw, '\n'))
 }
 
 // save writes what has changed; told reports whether anything had.
@@ -188,7 +189,7 @@ func (b *Book) save() error {
 	}
 	raw, err := json.MarshalIndent(b.all, "", " ")
 	if err == nil {
-		err = writeFile(filepath.Join(b.dir, bookFile), append(raw, '\n'))
+		err = durable.WritePublic(filepath.Join(b.dir, bookFile), append(raw, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("keeping the incidents: %w", err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tribune"
+	"tribune/internal/durable"
 	"tribune/policy"
 	"tribune/protocol"
 )
@@ -104,7 +105,7 @@ func (c *Copy) Law(ctx context.Context, hash tribune.Hash) (map[string][]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(path, raw); err != nil {
+	if err := durable.WritePublic(path, raw); err != nil {
 		return nil, fmt.Errorf("keeping policy set %s: %w", hash, err)
 	}
 	return files, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/durable"
 )
 
 // mandates are the signed documents that the city shows, every version that was ever shown.
@@ -76,7 +77,7 @@ func (m *mandates) refresh(ctx context.Context, id tribune.MandateID) {
 		return
 	}
 	name := m.copy.cfg.Now().UTC().Format("20060102T150405.000000000Z") + ".toml"
-	if os.MkdirAll(dir, 0o755) == nil && writeFile(filepath.Join(dir, name), raw) == nil {
+	if os.MkdirAll(dir, 0o755) == nil && durable.WritePublic(filepath.Join(dir, name), raw) == nil {
 		m.docs[id] = append(m.docs[id], raw)
 	}
 }

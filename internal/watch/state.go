@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/durable"
 	"tribune/policy"
 )
 
@@ -48,7 +49,7 @@ func (s *state) save(dir string) error {
 	if err != nil || string(raw) == string(s.saved) {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, stateFile), raw); err != nil {
+	if err := durable.WritePublic(filepath.Join(dir, stateFile), raw); err != nil {
 		return fmt.Errorf("keeping the watcher's state: %w", err)
 	}
 	s.saved = raw

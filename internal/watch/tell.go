@@ -9,6 +9,9 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"tribune/internal/durable"
+	"tribune/internal/web"
 )
 
 const (
@@ -95,34 +98,6 @@ func (w *Watcher) hook(ctx context.Context, word string, in Incident) error {
 	return nil
 }
 
-// An Atom feed (RFC 4287), one entry an incident. Ids are tag URIs, which hold for ever.
-type atomFeed struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	Lang    string      `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
-	ID      string      `xml:"id"`
-	Title   string      `xml:"title"`
-	Updated string      `xml:"updated"`
-	Links   []atomLink  `xml:"link"`
-	Author  string      `xml:"author>name"`
-	Entries []atomEntry `xml:"entry"`
-}
-
-type atomLink struct {
-	Rel  string `xml:"rel,attr"`
-	Href string `xml:"href,attr"`
-}
-
-type atomEntry struct {
-	ID       string     `xml:"id"`
-	Title    string     `xml:"title"`
-	Updated  string     `xml:"updated"`
-	Links    []atomLink `xml:"link"`
-	Summary  string     `xml:"summary"`
-	Category struct {
-		Term string `xml:"term,attr"`
-	} `xml:"category"`
-}
-
 // title is what feed and page call themselves.
 func (w *Watcher) title() string {
 	if w.cfg.Title != "" {
@@ -134,15 +109,15 @@ func (w *Watcher) title() string {
 func (w *Watcher) feed(all []Incident) ([]byte, error) {
 	host, _, _ := strings.Cut(w.trust.Origin(), "/")
 	tag := "tag:" + host + ",2026:watch"
-	f := atomFeed{Lang: "en", ID: tag, Title: w.title(), Author: w.title(), Updated: time.Unix(0, 0).UTC().Format(time.RFC3339)}
+	f := web.AtomFeed{Lang: "en", ID: tag, Title: w.title(), Author: w.title(), Updated: time.Unix(0, 0).UTC().Format(time.RFC3339)}
 	base := strings.TrimSuffix(w.cfg.URL, "/")
 	if base != "" {
-		f.Links = []atomLink{{"self", base + "/incidents.atom"}, {"alternate", base + "/"}}
+		f.Links = []web.AtomLink{{Rel: "self", Href: base + "/incidents.atom"}, {Rel: "alternate", Href: base + "/"}}
 	}
 	var newest time.Time
 	for _, in := range all[:min(len(all), feedEntries)] {
 		a, updated := in.Kind.about(), in.First
-		e := atomEntry{ID: tag + "/" + in.ID, Title: a.title, Summary: in.Text + " " + a.means + " " + a.do}
+		e := web.AtomEntry{ID: tag + "/" + in.ID, Title: a.title, Summary: in.Text + " " + a.means + " " + a.do}
 		if !in.Resolved.IsZero() {
 			updated = in.Resolved
 			e.Title, e.Summary = "Over: "+e.Title, "Over since "+in.Resolved.Format(time.RFC3339)+". "+e.Summary
@@ -151,9 +126,9 @@ func (w *Watcher) feed(all []Incident) ([]byte, error) {
 			newest = updated
 		}
 		if base != "" {
-			e.Links = []atomLink{{"alternate", base + "/#" + in.ID}}
+			e.Links = []web.AtomLink{{Rel: "alternate", Href: base + "/#" + in.ID}}
 		}
-		e.Updated, e.Category.Term = updated.Format(time.RFC3339), string(in.Severity)
+		e.Updated, e.Categories = updated.Format(time.RFC3339), []web.AtomCategory{{Term: string(in.Severity)}}
 		f.Entries = append(f.Entries, e)
 	}
 	if !newest.IsZero() {
@@ -174,7 +149,7 @@ func (w *Watcher) writeFeed(all []Incident) error {
 	if have, err := os.ReadFile(w.cfg.Feed); err == nil && string(have) == string(raw) {
 		return nil
 	}
-	if err := writeFile(w.cfg.Feed, raw); err != nil {
+	if err := durable.WritePublic(w.cfg.Feed, raw); err != nil {
 		return fmt.Errorf("writing the feed: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"tribune/internal/web"
 	"tribune/protocol"
 )
 
@@ -105,7 +106,7 @@ func TestThePageIsTextAndPaper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var parsed atomFeed
+	var parsed web.AtomFeed
 	if err := xml.Unmarshal(raw, &parsed); err != nil || len(parsed.Entries) != 3 || parsed.Entries[0].ID == "" || string(raw) != get(t, h, "/incidents.atom").Body.String() {
 		t.Errorf("the feed: %v: %s", err, raw)
 	}

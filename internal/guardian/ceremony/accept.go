@@ -11,7 +11,7 @@ import (
 	"syscall"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 

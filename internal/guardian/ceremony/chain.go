@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/internal/guardian/wire"
 	"tribune/protocol"
 )

@@ -22,7 +22,7 @@ import (
 	"github.com/drand/kyber/util/random"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 

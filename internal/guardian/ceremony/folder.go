@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 

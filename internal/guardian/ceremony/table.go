@@ -12,7 +12,7 @@ import (
 	"github.com/drand/kyber/share"
 
 	"tribune"
-	"tribune/internal/guardian/durable"
+	"tribune/internal/durable"
 	"tribune/internal/guardian/wire"
 	"tribune/protocol"
 )

@@ -1,4 +1,5 @@
-// Package durable writes a guardian's own small files: whole or not at all, synced, readable by their owner only.
+// Package durable writes small files whole or not at all, synced: a guardian's, which only their owner may read, and a watcher's,
+// which are public.
 package durable
 
 import (
@@ -9,10 +10,15 @@ import (
 	"path/filepath"
 )
 
-// Write replaces path: a crash leaves the old bytes or the new ones, and after nil the new ones stay.
-func Write(path string, data []byte) error {
+// Write replaces path, for its owner alone: a crash leaves the old bytes or the new ones, and after nil the new ones stay.
+func Write(path string, data []byte) error { return write(path, data, 0o600) }
+
+// WritePublic is Write of what others may read.
+func WritePublic(path string, data []byte) error { return write(path, data, 0o644) }
+
+func write(path string, data []byte, mode fs.FileMode) error {
 	// One name: what a crash leaves of a secret is overwritten by the next attempt, not kept beside it for ever.
-	tmp, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	tmp, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
