@@ -17,7 +17,7 @@ type layer struct {
 }
 
 var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/...", "internal/mirror/...", "internal/tagindex/...", "internal/durable/..."}
-var rooms = []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/rights/...", "internal/metrics/...", "internal/backup/...", "internal/sim/..."}
+var rooms = []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/rights/...", "internal/metrics/...", "internal/backup/...", "internal/sim/...", "internal/explain/..."}
 var above = []string{"internal/way/...", "internal/portal/...", "internal/service/..."}
 var roof = []string{"internal/city/...", "internal/lab/...", "cmd/...", "internal/drill/...", "internal/bench/..."}
 
@@ -42,7 +42,12 @@ var layers = []layer{
 	{[]string{"internal/drill/...", "internal/bench/..."}, slices.Concat(rooms, above, []string{"internal/city/..."}), []string{}, "drills and benchmarks drive the built binaries over public surfaces"},
 	{[]string{"internal/watch/..."}, slices.Concat([]string{"ibe/...", "internal/store/..."}, rooms, above, roof), nil, "who watches from outside shares with the house its bytes, the verifier and the law, and nothing else"},
 	{[]string{"internal/mirror/..."}, slices.Concat([]string{"policy/...", "ibe/...", "internal/store/...", "internal/web/..."}, rooms, above, roof), nil, "guardians and outsiders keep their copy with the same few lines"},
+	{[]string{"internal/explain/..."}, slices.Concat([]string{"internal/store/...", "ibe/...", "verify/..."}, without(rooms, "internal/explain/..."), above, roof), nil, "an audit of a model needs the model and its data, and nothing of a city"},
 	{[]string{"verify/..."}, []string{"internal/..."}, nil, "anyone can take the verifier away from the house"},
+}
+
+func without(list []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == name })
 }
 
 type pkg struct {
