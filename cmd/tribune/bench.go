@@ -24,7 +24,7 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 	seconds := f.Float64("seconds", 10, "of the measured part, at most 40")
 	f.IntVar(&cfg.Connections, "connections", 64, "of the public benches")
 	f.IntVar(&cfg.Rate, "rate", 800, "acts offered a second (act)")
-	f.IntVar(&cfg.Readers, "readers", 1, "readings under way at once (sealed-read)")
+	f.IntVar(&cfg.Readers, "readers", 1, "acts under way at once (sealed-read, release)")
 	f.IntVar(&cfg.Subjects, "subjects", 500, "people in one act, at most 1000 (release)")
 	f.IntVar(&cfg.Guardians, "guardians", 4, "of the city, 3 to 9")
 	f.IntVar(&cfg.Entities, "entities", 1000, "car parks that are updated, read and queried")

@@ -32,7 +32,7 @@ type Config struct {
 	Duration    time.Duration // of the measured part; 0 = 10 s; at most maxDuration
 	Connections int           // of the public benches; 0 = 64
 	Rate        int           // acts offered a second; 0 = 800
-	Readers     int           // sealed reads under way at once; 0 = 1: the latency of one
+	Readers     int           // acts under way at once (sealed-read, release); 0 = 1: the latency of one
 	Subjects    int           // people in one act of release; 0 = 500
 	Guardians   int           // of the city; 0 = 4
 	Entities    int           // car parks that are updated, read and queried; 0 = 1000

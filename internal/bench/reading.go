@@ -173,45 +173,71 @@ func opened(a *client.Answer, plate string) error {
 	return nil
 }
 
-// runRelease has a planner read many people's sessions in one act. Each act is about people who have never been read:
-// what hub and guardians keep of one act cannot help the next.
+// runRelease has a planner read many people's sessions, as many acts at once as there are readers. Each act is about people who have never
+// been read: what hub and guardians keep of one act cannot help the next.
 func runRelease(ctx context.Context, b *Bench) (measured, error) {
 	planner, err := b.city.as("planner-hale")
 	if err != nil {
 		return measured{}, err
 	}
-	attrs := []string{"refParking", "startedAt", "endedAt"}
 	path := fmt.Sprintf("%s%d", reading, b.cfg.Subjects)
 	t := tally{within: -1}
 	var used CPU // core-seconds
-	var request []byte
+	var bodies [][]byte
 	for began := time.Now(); t.ops()+t.errors < leastRounds || time.Since(began) < b.cfg.Duration; {
-		batch, err := b.city.park(ctx, b.cfg.Subjects)
-		if err != nil {
+		if bodies, err = b.parked(ctx); err != nil {
 			return measured{}, err
 		}
-		body := query("", map[string]string{"idPattern": "^" + session(batch, 0)[:len(session(batch, 0))-1] + "[0-9]+$"}, attrs)
-		request = appendRequest(nil, http.MethodPost, path, planner.Token, body)
 		m := b.city.meter()
 		m.start()
 		start := time.Now()
-		a, err := ok(planner.Read(ctx, http.MethodPost, path, body))
+		b.openAll(ctx, planner, path, bodies, &t)
 		took := time.Since(start)
 		used = used.plus(m.stop(), took.Seconds())
 		if ctx.Err() != nil {
 			return measured{}, ctx.Err()
 		}
-		size := 0
-		if err == nil {
-			size = len(a.Body)
-			err = countOpened(a.Body, b.cfg.Subjects)
-		}
-		t.note(took, size, err)
 		t.elapsed += took
-		fmt.Fprintf(b.cfg.Log, "one act about %d people: %d ms\n", b.cfg.Subjects, took.Milliseconds())
+		fmt.Fprintf(b.cfg.Log, "%d acts about %d people each: %d ms\n", len(bodies), b.cfg.Subjects, took.Milliseconds())
 	}
 	t.cpu = CPU{}.plus(used, 1/t.elapsed.Seconds())
-	return measured{tally: t, connections: 1, request: request, exchanges: 2, per: float64(b.cfg.Subjects)}, nil
+	request := appendRequest(nil, http.MethodPost, path, planner.Token, bodies[0])
+	return measured{tally: t, connections: b.cfg.Readers, request: request, exchanges: 2, per: float64(b.cfg.Subjects)}, nil
+}
+
+// parked has new people park for one round, and gives a query for each act of it.
+func (b *Bench) parked(ctx context.Context) (bodies [][]byte, err error) {
+	for range b.cfg.Readers {
+		batch, err := b.city.park(ctx, b.cfg.Subjects)
+		if err != nil {
+			return nil, err
+		}
+		first := session(batch, 0)
+		of := map[string]string{"idPattern": "^" + first[:len(first)-1] + "[0-9]+$"}
+		bodies = append(bodies, query("", of, []string{"refParking", "startedAt", "endedAt"}))
+	}
+	return bodies, nil
+}
+
+// openAll sends the acts of one round at once, and notes each.
+func (b *Bench) openAll(ctx context.Context, planner *client.Client, path string, bodies [][]byte, t *tally) {
+	var all sync.WaitGroup
+	var mu sync.Mutex // guards t
+	for _, body := range bodies {
+		all.Go(func() {
+			start := time.Now()
+			a, err := ok(planner.Read(ctx, http.MethodPost, path, body))
+			took := time.Since(start)
+			size := 0
+			if err == nil {
+				size, err = len(a.Body), countOpened(a.Body, b.cfg.Subjects)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			t.note(took, size, err)
+		})
+	}
+	all.Wait()
 }
 
 // plus adds another account, weighted.
