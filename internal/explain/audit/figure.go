@@ -1,0 +1,74 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Measure is what a Figure is about.
+type Measure string
+
+// The measures that plans limit.
+const (
+	MeasureTPR01  Measure = "tpr@0.1%"
+	MeasureTPR1   Measure = "tpr@1%"
+	MeasureAUC    Measure = "auc"
+	MeasureBeyond Measure = "beyond-auc"
+)
+
+// Sight is what an attack looked at.
+type Sight string
+
+// What an attacker may see of a point.
+const (
+	OnPrediction  Sight = "prediction"
+	OnExplanation Sight = "explanation"
+	OnBoth        Sight = "both"
+)
+
+// Everybody is the grouping of the figures about all records; its one value is "".
+const Everybody = ""
+
+// Figure is one measurement, or the refusal of one.
+type Figure struct {
+	Explanation string  `json:"explanation"` // Explanation.Name; "" = the prediction alone
+	Attack      string  `json:"attack"`
+	Sight       Sight   `json:"sight"`
+	Grouping    string  `json:"grouping"`
+	Group       string  `json:"group"`
+	Measure     Measure `json:"measure"`
+	Members     int     `json:"members"` // records of the training split that were scored
+	Others      int     `json:"others"`  // records that were not trained on
+	Value       float64 `json:"value"`   // Value, Low and High are 0 where Refused is not ""
+	Low         float64 `json:"low"`     // of an interval that holds for all figures of its measure at once
+	High        float64 `json:"high"`
+	Refused     string  `json:"refused,omitempty"` // why the data are too few
+}
+
+// sound says whether a figure can be what it says it is: a verdict is read from files.
+func (f Figure) sound() error {
+	if f.Members < 0 || f.Others < 0 || f.Attack == "" || f.Measure == "" {
+		return fmt.Errorf("a figure names no attack or no measure, or counts below nothing")
+	}
+	for _, v := range []float64{f.Value, f.Low, f.High} {
+		if math.IsNaN(v) || math.Abs(v) > 1 {
+			return fmt.Errorf("a figure of %s is no share", f.Measure)
+		}
+	}
+	if f.Refused == "" && (f.Low > f.Value || f.Value > f.High) {
+		return fmt.Errorf("a figure of %s lies outside of its interval", f.Measure)
+	}
+	return nil
+}
+
+func (f Figure) compare(o Figure) int {
+	return cmp.Or(
+		cmp.Compare(f.Explanation, o.Explanation), cmp.Compare(f.Attack, o.Attack), cmp.Compare(f.Sight, o.Sight),
+		cmp.Compare(f.Grouping, o.Grouping), cmp.Compare(f.Group, o.Group), cmp.Compare(f.Measure, o.Measure),
+	)
+}
+
+// sortFigures puts figures in the one order in which a verdict holds them.
+func sortFigures(figures []Figure) { slices.SortFunc(figures, Figure.compare) }

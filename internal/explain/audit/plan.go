@@ -1,0 +1,163 @@
+// Package audit measures what a model's explanations give away about the people it was trained on, group by group, and judges it by limits that
+// were fixed before.
+//
+// tribune explain calls it. An audit is a Plan (what is measured, and what is too much), a run that turns it into Figures, and a Verdict, which is
+// a pure function of both: whoever has the figures can judge again, and whoever has model, data and plan can run again and get the same bytes.
+// A group for which a limit is broken, or that is too small to be measured, fails the whole: what cannot be measured is not known to be safe.
+package audit
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// MaxPlan bounds a plan in bytes.
+const MaxPlan = 64 << 10
+
+const (
+	maxList       = 64
+	maxReferences = 1024
+	maxQueries    = 10_000
+	maxSeed       = 1<<53 - 1 // JSON's numbers are exact up to there
+)
+
+// Plan is fixed before anything is measured; its hash stands in the verdict.
+type Plan struct {
+	Version      int           `toml:"version" json:"version"` // 1
+	Explanations []Explanation `toml:"explanation" json:"explanations"`
+	Attacks      []string      `toml:"attacks" json:"attacks"`
+	Groups       []string      `toml:"groups" json:"groups"`         // names of groupings: each of their values is judged
+	References   int           `toml:"references" json:"references"` // reference models trained beside the target
+	Queries      int           `toml:"queries" json:"queries"`       // explanations one attacker sees of a point: repeated ones add up
+	Seed         uint64        `toml:"seed" json:"seed"`
+	Confidence   float64       `toml:"confidence" json:"confidence"` // of the intervals, all at once: 0.95
+	Resamples    int           `toml:"resamples" json:"resamples"`   // of the bootstrap
+	Limits       Limits        `toml:"limit" json:"limits"`
+	Days         int           `toml:"days" json:"days"`         // how long the verdict is fresh
+	Unclean      bool          `toml:"unclean" json:"unclean"`   // true: measured although the split is unclean; such a verdict never passes
+	Settings     []string      `toml:"settings" json:"settings"` // further settings of attacks, "name=value"
+}
+
+// Explanation is a method as it will be published: with the defence that is applied to it.
+type Explanation struct {
+	Method  string `toml:"method" json:"method"`
+	Defence string `toml:"defence" json:"defence,omitempty"` // "" = none; as defence.Parse reads it
+}
+
+// Name is how verdict, act and register call it.
+func (e Explanation) Name() string {
+	if e.Defence == "" {
+		return e.Method
+	}
+	return e.Method + "+" + e.Defence
+}
+
+// Limits are the most that may be given away, each as the upper end of a simultaneous interval; 0 = nothing may be. A limit that is left out
+// takes the default beside it.
+type Limits struct {
+	TPR01  *float64 `toml:"tpr_at_0.1_percent" json:"tpr_at_0.1_percent"` // share of members found at 1 false alarm in 1,000
+	TPR1   *float64 `toml:"tpr_at_1_percent" json:"tpr_at_1_percent"`     // share of members found at 1 false alarm in 100
+	AUC    *float64 `toml:"auc" json:"auc"`                               // area under the ROC curve, 0.5 = guessing
+	Beyond *float64 `toml:"beyond_auc" json:"beyond_auc"`                 // AUC of answer and explanation together, less that of the answer alone
+}
+
+// ParsePlan reads a plan in TOML. Unknown names, and numbers that no run could use, are ErrInvalid.
+func ParsePlan(text []byte) (Plan, error) {
+	p := Plan{References: 16, Queries: 1, Confidence: 0.95, Resamples: 1000, Days: 90}
+	if len(text) > MaxPlan {
+		return Plan{}, fmt.Errorf("%w: a plan of %d bytes, at most %d", tribune.ErrTooLarge, len(text), MaxPlan)
+	}
+	meta, err := toml.Decode(string(text), &p)
+	if err != nil {
+		return Plan{}, fmt.Errorf("%w: the plan is no TOML: %w", tribune.ErrInvalid, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Plan{}, tribune.Hint(fmt.Errorf("%w: the plan has %q, which means nothing", tribune.ErrInvalid, unknown[0].String()), "tribune explain plan prints a plan with every setting.")
+	}
+	p.Limits.fill()
+	return p, p.Validate()
+}
+
+func (l *Limits) fill() {
+	for limit, def := range map[**float64]float64{&l.TPR01: 0.01, &l.TPR1: 0.03, &l.AUC: 0.6, &l.Beyond: 0.02} {
+		if *limit == nil {
+			*limit = &def
+		}
+	}
+}
+
+// Validate says what no run could use.
+func (p Plan) Validate() error {
+	invalid := func(format string, args ...any) error {
+		return fmt.Errorf("%w: the plan "+format, append([]any{tribune.ErrInvalid}, args...)...)
+	}
+	switch {
+	case p.Version != 1:
+		return invalid("has version %d; this program knows 1", p.Version)
+	case len(p.Explanations) == 0 || len(p.Explanations) > maxList:
+		return invalid("names %d explanations; give 1 to %d", len(p.Explanations), maxList)
+	case len(p.Attacks) == 0 || len(p.Attacks) > maxList:
+		return invalid("names %d attacks; give 1 to %d", len(p.Attacks), maxList)
+	case len(p.Groups) > maxList || len(p.Settings) > maxList:
+		return invalid("lists more than %d groups or settings", maxList)
+	case p.References < 2 || p.References > maxReferences:
+		return invalid("wants %d reference models; give 2 to %d", p.References, maxReferences)
+	case p.Queries < 1 || p.Queries > maxQueries:
+		return invalid("wants %d queries a point; give 1 to %d", p.Queries, maxQueries)
+	case !(p.Confidence >= 0.5 && p.Confidence < 1):
+		return invalid("wants a confidence of %v; give 0.5 to below 1", p.Confidence)
+	case p.Resamples < 200 || p.Resamples > 100_000:
+		return invalid("wants %d resamples; give 200 to 100000", p.Resamples)
+	case p.Seed > maxSeed:
+		return invalid("has the seed %d; give at most %d", p.Seed, uint64(maxSeed))
+	case p.Days < 1 || p.Days > 366:
+		return invalid("has a verdict fresh for %d days; give 1 to 366", p.Days)
+	}
+	var names []string
+	for _, e := range p.Explanations {
+		names = append(names, e.Name())
+	}
+	for what, list := range map[string][]string{"explanation": names, "attack": p.Attacks, "group": p.Groups} {
+		if name, ok := twice(list); ok {
+			return invalid("names the %s %q twice or not at all", what, name)
+		}
+	}
+	for name, v := range p.Limits.byMeasure() {
+		if v == nil || math.IsNaN(*v) || *v < 0 || *v > 1 {
+			return invalid("has no limit from 0 to 1 for %s", name)
+		}
+	}
+	return nil
+}
+
+// twice finds a name that is empty or comes twice.
+func twice(list []string) (string, bool) {
+	for i, s := range list {
+		if strings.TrimSpace(s) == "" || slices.Contains(list[:i], s) {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+// byMeasure is the limits under the names that figures carry.
+func (l Limits) byMeasure() map[Measure]*float64 {
+	return map[Measure]*float64{MeasureTPR01: l.TPR01, MeasureTPR1: l.TPR1, MeasureAUC: l.AUC, MeasureBeyond: l.Beyond}
+}
+
+// Hash identifies the plan: SHA-256 of its canonical JSON.
+func (p Plan) Hash() (tribune.Hash, error) {
+	b, err := protocol.JCS(p)
+	if err != nil {
+		return tribune.Hash{}, fmt.Errorf("hashing the plan: %w", err)
+	}
+	return sha256.Sum256(b), nil
+}

@@ -1,0 +1,151 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// MaxVerdict bounds a verdict in bytes.
+const MaxVerdict = 16 << 20
+
+// maxReasons bounds what is said of why an audit failed.
+const maxReasons = 100
+
+// Verdict is what an audit found, whole. It tells about small groups, so it stays with the auditor; Public is what leaves.
+type Verdict struct {
+	Version int          `json:"version"` // 1
+	Program string       `json:"program"` // version and commit of the program that measured
+	Model   tribune.Hash `json:"model"`
+	Train   tribune.Hash `json:"train"` // of the bytes that were read
+	Test    tribune.Hash `json:"test"`
+	Plan    Plan         `json:"plan"`
+	Groups  []Group      `json:"groups"` // every group that the data have under the plan's groupings
+	Unclean []string     `json:"unclean"`
+	Figures []Figure     `json:"figures"`
+	Made    time.Time    `json:"made"` // UTC, whole seconds
+	Passed  bool         `json:"passed"`
+	Reasons []string     `json:"reasons"` // why not
+}
+
+// Group is one value of one grouping.
+type Group struct {
+	Grouping string `json:"grouping"`
+	Group    string `json:"group"`
+}
+
+// Judge sets Passed and Reasons from everything else. It is a pure function: whoever has the figures can judge again.
+func (v *Verdict) Judge() {
+	sortFigures(v.Figures)
+	v.Reasons = []string{}
+	if len(v.Unclean) > 0 {
+		v.Reasons = append(v.Reasons, v.Unclean...)
+	}
+	for _, e := range v.Plan.Explanations {
+		for _, g := range append([]Group{{Everybody, ""}}, v.Groups...) {
+			v.Reasons = append(v.Reasons, v.judge(e.Name(), g)...)
+		}
+	}
+	if len(v.Reasons) > maxReasons {
+		v.Reasons = append(v.Reasons[:maxReasons:maxReasons], fmt.Sprintf("and %d more", len(v.Reasons)-maxReasons))
+	}
+	v.Passed = len(v.Reasons) == 0
+}
+
+// judge holds one explanation and group against every limit. A measure without a figure is as bad as one that is too high.
+func (v *Verdict) judge(explanation string, g Group) (reasons []string) {
+	for _, m := range []Measure{MeasureTPR01, MeasureTPR1, MeasureAUC, MeasureBeyond} {
+		limit := *v.Plan.Limits.byMeasure()[m]
+		measured := false
+		for _, f := range v.Figures {
+			if f.Measure != m || f.Grouping != g.Grouping || f.Group != g.Group || f.Explanation != explanation {
+				continue
+			}
+			measured = true
+			switch {
+			case f.Refused != "":
+				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s: %s", explanation, g, m, f.Attack, f.Refused))
+			case f.High > limit:
+				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s on %s: up to %.4f, the limit is %.4f", explanation, g, m, f.Attack, f.Sight, f.High, limit))
+			}
+		}
+		if !measured {
+			reasons = append(reasons, fmt.Sprintf("%s, %s: %s was not measured", explanation, g, m))
+		}
+	}
+	return reasons
+}
+
+func (g Group) String() string {
+	if g.Grouping == Everybody {
+		return "everybody"
+	}
+	return g.Grouping + " " + g.Group
+}
+
+// Encode gives the verdict's canonical bytes.
+func (v *Verdict) Encode() ([]byte, error) {
+	b, err := protocol.JCS(v)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the verdict: %w", err)
+	}
+	return b, nil
+}
+
+// Decode reads a verdict and judges it again: one that says of itself what its figures do not bear is ErrInvalid.
+func Decode(b []byte) (*Verdict, error) {
+	if len(b) > MaxVerdict {
+		return nil, fmt.Errorf("%w: a verdict of %d bytes, at most %d", tribune.ErrTooLarge, len(b), MaxVerdict)
+	}
+	v := new(Verdict)
+	if err := protocol.DecodeJCS(b, v); err != nil {
+		return nil, fmt.Errorf("reading the verdict: %w", err)
+	}
+	if v.Version != 1 || v.Made.IsZero() {
+		return nil, fmt.Errorf("%w: a verdict of version %d made at %s", tribune.ErrInvalid, v.Version, v.Made)
+	}
+	if err := v.Plan.Validate(); err != nil {
+		return nil, fmt.Errorf("reading the verdict: %w", err)
+	}
+	for _, f := range v.Figures {
+		if err := f.sound(); err != nil {
+			return nil, fmt.Errorf("%w: reading the verdict: %w", tribune.ErrInvalid, err)
+		}
+	}
+	passed, reasons := v.Passed, v.Reasons
+	if v.Judge(); v.Passed != passed || !slices.Equal(v.Reasons, reasons) {
+		return nil, fmt.Errorf("%w: the verdict says passed=%t, and its figures passed=%t", tribune.ErrInvalid, passed, v.Passed)
+	}
+	return v, nil
+}
+
+// Public is what may be known of the verdict: no group, no count of a group, and of each measure the worst of all groups, rounded up to
+// hundredths, so that no figure tells about the few people behind it.
+func (v *Verdict) Public() (protocol.ModelVerdict, error) {
+	b, err := v.Encode()
+	if err != nil {
+		return protocol.ModelVerdict{}, err
+	}
+	plan, err := v.Plan.Hash()
+	if err != nil {
+		return protocol.ModelVerdict{}, err
+	}
+	p := protocol.ModelVerdict{
+		Version: 1, Program: v.Program, Model: v.Model, Plan: plan, Verdict: sha256.Sum256(b), Passed: v.Passed,
+		From: v.Made.Unix(), Until: v.Made.AddDate(0, 0, v.Plan.Days).Unix(), Worst: map[string]float64{},
+	}
+	for _, e := range v.Plan.Explanations {
+		p.Explanations = append(p.Explanations, e.Name())
+	}
+	for _, f := range v.Figures {
+		if f.Refused == "" && f.Explanation != "" {
+			p.Worst[string(f.Measure)] = max(p.Worst[string(f.Measure)], math.Ceil(f.High*100)/100)
+		}
+	}
+	return p, nil
+}
