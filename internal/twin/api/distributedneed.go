@@ -37,7 +37,7 @@ func (w *words) need(s *search) (n federation.Need, err error) {
 		return n, nil
 	}
 	n.Where = func(r *federation.Registration) bool {
-		if s.holders != nil && !s.holders[r.ID] && !r.Mode.Proxied() { // those keep what is theirs from everybody else's answers
+		if !s.mayHold(r) {
 			return false
 		}
 		if g := r.Space(property); place != nil && g != nil && !place(g) {
@@ -46,6 +46,11 @@ func (w *words) need(s *search) (n federation.Need, err error) {
 		return (scope == nil || len(r.Scope) == 0 || scope(r.Scope)) && (csf == nil || csf.Match(r.Properties()))
 	}
 	return n, nil
+}
+
+// mayHold reports whether a source is asked by the entity map in use. Proxied ones always are: they keep what is theirs from everybody else's answers.
+func (s *search) mayHold(r *federation.Registration) bool {
+	return s.holders == nil || s.holders[r.ID] || r.Mode.Proxied()
 }
 
 // selected are the ids that the selectors name; none where one of them names none.

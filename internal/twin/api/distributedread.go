@@ -18,7 +18,7 @@ import (
 
 // entity is the entity that a request retrieves, from here and from whoever is registered for it (clause 5.7.1). text is the type selection
 // as the request has it.
-func (a *api) entity(r *http.Request, f *found, id tribune.EntityID, types query.TypeExpr, text string) (twin.View, error) {
+func (a *api) entity(r *http.Request, f *found, s *search, id tribune.EntityID, types query.TypeExpr, text string) (twin.View, error) {
 	e, err := a.Twin.Get(r.Context(), f.tenant, id)
 	if err == nil && !types.Match(e.Types) {
 		err = fmt.Errorf("%w: the entity is of other types", tribune.ErrNotFound)
@@ -27,14 +27,14 @@ func (a *api) entity(r *http.Request, f *found, id tribune.EntityID, types query
 		return e, err
 	}
 	var here []model.Entity
-	need := federation.Need{IDs: []tribune.EntityID{id}, Types: types, Attrs: f.view.Attrs, Datasets: f.view.Datasets}
+	need := federation.Need{IDs: []tribune.EntityID{id}, Types: types, Attrs: f.view.Attrs, Datasets: f.view.Datasets, Where: s.mayHold}
 	if err == nil {
 		here = []model.Entity{e.Entity}
 		if types.Any() {
 			need.Types = query.Type(e.Types...)
 		}
 	}
-	q := federation.Question{Cause: r, Context: f.ctx, One: id, Types: types, TypesText: text, Attrs: f.view.Attrs}
+	q := federation.Question{Cause: r, Context: f.ctx, One: id, Types: types, TypesText: text, Attrs: f.view.Attrs, Maps: s.maps}
 	g, asked := a.gather(r, f, need, need.Attrs, &q, here)
 	switch {
 	case !asked:

@@ -38,7 +38,6 @@ type entityMap struct {
 	ids     []tribune.EntityID
 	sources map[tribune.EntityID][]string // registrations that hold an entity; those not in it are held here
 	linked  *federation.Maps              // entity maps of context sources
-	past    bool                          // of a query of the past
 }
 
 // weight estimates what a map takes of the memory.

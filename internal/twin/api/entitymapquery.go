@@ -76,26 +76,48 @@ func (p params) asksForMap(r *http.Request) (bool, error) {
 	return asked || len(r.Header[http.CanonicalHeaderKey(entityMapHeader)]) > 0, err
 }
 
-// mapOne gives the answer for one entity its map: the one that the request names where the entity is in it, else a new one
-// (clause 5.7.1.4).
-func (a *api) mapOne(r *http.Request, f *found, id tribune.EntityID, p params) error {
-	m := a.maps.get(f.tenant, namedMap(r))
-	if m == nil || !slices.Contains(m.candidates(), id) {
-		lifetime, err := mapLifetime(p["entityMapLifetime"])
-		if err != nil {
-			return err
-		}
-		m = &entityMap{tenant: f.tenant, owner: ownerOf(r), context: f.ctx.Key(), of: string(id), expires: a.Now().Add(lifetime), ids: []tribune.EntityID{id}}
+// mapOfOne is the map by which one entity is retrieved: the one that the request names where the entity is in it, else a new one, which nobody
+// knows before it is kept (clause 5.7.1.4).
+func (a *api) mapOfOne(r *http.Request, s *search, id tribune.EntityID, p params) (m *entityMap, made bool, err error) {
+	if m = a.maps.get(s.Tenant, namedMap(r)); m != nil && slices.Contains(m.candidates(), id) {
+		s.maps, s.holders = m.linked, m.heldAt([]tribune.EntityID{id})
+		return m, false, nil
+	}
+	lifetime, err := mapLifetime(p["entityMapLifetime"])
+	if err != nil {
+		return nil, false, err
+	}
+	m = &entityMap{tenant: s.Tenant, owner: ownerOf(r), context: s.ctx.Key(), of: string(id), expires: a.Now().Add(lifetime), ids: []tribune.EntityID{id}, linked: federation.NewMaps()}
+	s.maps = m.linked
+	return m, true, nil
+}
+
+// onMapOfOne retrieves one entity by a map, where the request names one or asks for one.
+func (a *api) onMapOfOne(r *http.Request, s *search, id tribune.EntityID, p params, run runner) (*found, error) {
+	if asked, err := p.asksForMap(r); err != nil {
+		return nil, err
+	} else if !asked {
+		return run(s)
+	}
+	m, made, err := a.mapOfOne(r, s, id, p)
+	if err != nil {
+		return nil, err
+	}
+	f, err := run(s)
+	if err != nil {
+		return f, err
+	}
+	if made {
 		m.heldBy(id, f.sources[id])
 		if err := a.maps.put(m); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if f.header == nil {
 		f.header = map[string]string{}
 	}
 	f.header[entityMapHeader] = m.location()
-	return nil
+	return f, nil
 }
 
 // newMap makes the map of a search: it holds the ids of all that match.
@@ -117,7 +139,6 @@ func (a *api) newMap(r *http.Request, s *search, p params, run runner) (*entityM
 		if err != nil {
 			return nil, err
 		}
-		m.past = f.temporal
 		for i := range f.entities {
 			id := f.entities[i].ID
 			m.ids = append(m.ids, id)
@@ -167,10 +188,7 @@ func (a *api) pageOf(s *search, m *entityMap, run runner) (*found, error) {
 			n = min(n, want-matched+leastChunk)
 		}
 		some := *s
-		some.IDs, some.Limit, some.Offset, some.Count = rest[:n], n, 0, false
-		if some.maps = m.linked; !m.past {
-			some.holders = m.heldAt(rest[:n])
-		}
+		some.onto(m, rest[:n])
 		page, err := run(&some)
 		if err != nil {
 			return nil, err
@@ -194,7 +212,7 @@ func (a *api) pageOf(s *search, m *entityMap, run runner) (*found, error) {
 	m.forget(gone)
 	if f.temporal && len(f.entities) > 0 { // the page has its own part of the time
 		some := *s
-		some.IDs, some.Limit, some.Offset, some.Count = idsOf(f.entities), len(f.entities), 0, false
+		some.onto(m, idsOf(f.entities))
 		var err error
 		if f, err = run(&some); err != nil {
 			return nil, err
@@ -206,6 +224,12 @@ func (a *api) pageOf(s *search, m *entityMap, run runner) (*found, error) {
 		f.header[countHeader] = strconv.Itoa(matched)
 	}
 	return f, nil
+}
+
+// onto has a search be about some entities of a map, and ask those alone who hold them.
+func (s *search) onto(m *entityMap, ids []tribune.EntityID) {
+	s.IDs, s.Limit, s.Offset, s.Count = ids, len(ids), 0, false
+	s.maps, s.holders = m.linked, m.heldAt(ids)
 }
 
 // leastChunk is how many candidates beyond the page are looked at at once: some may not match any more.

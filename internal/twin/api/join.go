@@ -148,7 +148,7 @@ func (j *joined) fetch(id tribune.EntityID, types []tribune.Name) (twin.View, er
 		terms[i] = j.f.ctx.Compact(name)
 	}
 	probe := &found{ctx: j.f.ctx, tenant: j.f.tenant} // of all its attributes, whatever is asked of the others
-	return j.a.entity(j.r, probe, id, query.Type(types...), strings.Join(terms, ","))
+	return j.a.entity(j.r, probe, &search{}, id, query.Type(types...), strings.Join(terms, ","))
 }
 
 func tooManyLinks() error {

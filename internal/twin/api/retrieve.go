@@ -59,18 +59,18 @@ func (a *api) retrieveEntity(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	return a.answer(w, r, nil, func() (*found, error) {
-		e, err := a.entity(r, f, id, types, p["type"])
-		if err != nil {
-			return nil, f.warned(w, err)
-		}
-		if !hasOne(e, f.view.Attrs, caller.Purpose != "") || !shown(e, f.view, caller.Purpose != "") {
-			return nil, f.warned(w, fmt.Errorf("%w: the entity has none of the members asked for", tribune.ErrNotFound))
-		}
-		f.entities = []twin.View{e}
-		if mapped {
-			return f, a.mapOne(r, f, id, p)
-		}
-		return f, nil
+		one := &search{Query: twin.Query{Tenant: f.tenant}, ctx: f.ctx}
+		return a.onMapOfOne(r, one, id, p, func(s *search) (*found, error) {
+			e, err := a.entity(r, f, s, id, types, p["type"])
+			if err != nil {
+				return nil, f.warned(w, err)
+			}
+			if !hasOne(e, f.view.Attrs, caller.Purpose != "") || !shown(e, f.view, caller.Purpose != "") {
+				return nil, f.warned(w, fmt.Errorf("%w: the entity has none of the members asked for", tribune.ErrNotFound))
+			}
+			f.entities = []twin.View{e}
+			return f, nil
+		})
 	})
 }
 

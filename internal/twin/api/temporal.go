@@ -53,19 +53,17 @@ func (a *api) retrieveTemporal(w http.ResponseWriter, r *http.Request) error {
 	if err := s.read(r, p); err != nil {
 		return err
 	}
-	mapped, err := p.asksForMap(r)
-	if err != nil {
+	if _, err := p.asksForMap(r); err != nil {
 		return err
 	}
 	return a.answer(w, r, nil, func() (*found, error) {
-		f, err := a.evolutions(r, s)
-		if err == nil && len(f.entities) == 0 {
-			err = f.warned(w, nowhereFound(f))
-		}
-		if err == nil && mapped {
-			err = a.mapOne(r, f, id, p)
-		}
-		return f, err
+		return a.onMapOfOne(r, &s.search, id, p, func(*search) (*found, error) {
+			f, err := a.evolutions(r, s)
+			if err == nil && len(f.entities) == 0 {
+				err = f.warned(w, nowhereFound(f))
+			}
+			return f, err
+		})
 	})
 }
 

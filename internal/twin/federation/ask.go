@@ -95,7 +95,7 @@ func (s *Sources) retrieve(ctx context.Context, m *Match, q *Question, sel selec
 	var v values
 	v.add("attrs", strings.Join(t.names(attrs), ","))
 	v.add("options", "sysAttrs")
-	reply, err := s.Do(ctx, m.Registration, Call{Method: http.MethodGet, Path: "/entities/" + url.PathEscape(string(q.One)), Query: string(v), Link: t.link, Cause: q.Cause})
+	reply, err := s.Do(ctx, m.Registration, Call{Method: http.MethodGet, Path: "/entities/" + url.PathEscape(string(q.One)), Query: string(v), Link: t.link, Cause: q.Cause, Maps: q.Maps})
 	if err != nil || reply.Status == http.StatusNotFound {
 		out.warned |= warningsOf(reply.Header)
 		return err

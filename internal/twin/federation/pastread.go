@@ -167,7 +167,7 @@ func (p *pastReading) retrieval(when temporal.Query) Call {
 	v.add("datasetId", strings.Join(p.q.Datasets, ","))
 	timed(&v, when)
 	v.add("options", "sysAttrs")
-	return Call{Method: http.MethodGet, Path: "/temporal/entities/" + url.PathEscape(string(p.q.One)), Query: string(v), Link: p.t.link, Cause: p.q.Cause, Most: maxPastAnswer}
+	return Call{Method: http.MethodGet, Path: "/temporal/entities/" + url.PathEscape(string(p.q.One)), Query: string(v), Link: p.t.link, Cause: p.q.Cause, Maps: p.q.Maps, Most: maxPastAnswer}
 }
 
 // query asks for a page of entities; offset -1: for the ones that sel names, whose values have been looked at before.
