@@ -44,6 +44,7 @@ type Figure struct {
 	Value       float64 `json:"value"`   // Value, Low and High are 0 where Refused is not ""
 	Low         float64 `json:"low"`     // of an interval that holds for all figures of its measure at once
 	High        float64 `json:"high"`
+	Common      bool    `json:"common,omitempty"`  // the attacker has one threshold for everybody: the group is too small for one of its own
 	Refused     string  `json:"refused,omitempty"` // why the data are too few
 }
 

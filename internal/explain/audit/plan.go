@@ -9,7 +9,6 @@ package audit
 import (
 	"crypto/sha256"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -26,6 +25,7 @@ const (
 	maxList       = 64
 	maxReferences = 1024
 	maxQueries    = 10_000
+	maxPoints     = 10_000_000
 	maxSeed       = 1<<53 - 1 // JSON's numbers are exact up to there
 )
 
@@ -33,17 +33,19 @@ const (
 type Plan struct {
 	Version      int           `toml:"version" json:"version"` // 1
 	Explanations []Explanation `toml:"explanation" json:"explanations"`
+	Points       int           `toml:"points" json:"points"` // records attacked, half of them members; 0 = all
 	Attacks      []string      `toml:"attacks" json:"attacks"`
 	Groups       []string      `toml:"groups" json:"groups"`         // names of groupings: each of their values is judged
 	References   int           `toml:"references" json:"references"` // reference models trained beside the target
 	Queries      int           `toml:"queries" json:"queries"`       // explanations one attacker sees of a point: repeated ones add up
 	Seed         uint64        `toml:"seed" json:"seed"`
-	Confidence   float64       `toml:"confidence" json:"confidence"` // of the intervals, all at once: 0.95
-	Resamples    int           `toml:"resamples" json:"resamples"`   // of the bootstrap
-	Limits       Limits        `toml:"limit" json:"limits"`
-	Days         int           `toml:"days" json:"days"`         // how long the verdict is fresh
-	Unclean      bool          `toml:"unclean" json:"unclean"`   // true: measured although the split is unclean; such a verdict never passes
-	Settings     []string      `toml:"settings" json:"settings"` // further settings of attacks, "name=value"
+	Confidence   float64       `toml:"confidence" json:"confidence"`    // of the intervals, all at once: 0.95
+	Resamples    int           `toml:"resamples" json:"resamples"`      // of the bootstrap
+	Limits       Limits        `toml:"limit" json:"limits"`             // for everybody
+	GroupLimits  Limits        `toml:"group_limit" json:"group_limits"` // for each group
+	Days         int           `toml:"days" json:"days"`                // how long the verdict is fresh
+	Unclean      bool          `toml:"unclean" json:"unclean"`          // true: measured although the split is unclean; such a verdict never passes
+	Settings     []string      `toml:"settings" json:"settings"`        // further settings of attacks, "name=value"
 }
 
 // Explanation is a method as it will be published: with the defence that is applied to it.
@@ -60,8 +62,7 @@ func (e Explanation) Name() string {
 	return e.Method + "+" + e.Defence
 }
 
-// Limits are the most that may be given away, each as the upper end of a simultaneous interval; 0 = nothing may be. A limit that is left out
-// takes the default beside it.
+// Limits are the most that may be given away, each as the upper end of a simultaneous interval; nil = not judged.
 type Limits struct {
 	TPR01  *float64 `toml:"tpr_at_0.1_percent" json:"tpr_at_0.1_percent"` // share of members found at 1 false alarm in 1,000
 	TPR1   *float64 `toml:"tpr_at_1_percent" json:"tpr_at_1_percent"`     // share of members found at 1 false alarm in 100
@@ -82,16 +83,7 @@ func ParsePlan(text []byte) (Plan, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Plan{}, tribune.Hint(fmt.Errorf("%w: the plan has %q, which means nothing", tribune.ErrInvalid, unknown[0].String()), "tribune explain plan prints a plan with every setting.")
 	}
-	p.Limits.fill()
 	return p, p.Validate()
-}
-
-func (l *Limits) fill() {
-	for limit, def := range map[**float64]float64{&l.TPR01: 0.01, &l.TPR1: 0.03, &l.AUC: 0.6, &l.Beyond: 0.02} {
-		if *limit == nil {
-			*limit = &def
-		}
-	}
 }
 
 // Validate says what no run could use.
@@ -110,6 +102,8 @@ func (p Plan) Validate() error {
 		return invalid("lists more than %d groups or settings", maxList)
 	case p.References < 2 || p.References > maxReferences:
 		return invalid("wants %d reference models; give 2 to %d", p.References, maxReferences)
+	case p.Points < 0 || p.Points > maxPoints:
+		return invalid("attacks %d records; give 0 (all) to %d", p.Points, maxPoints)
 	case p.Queries < 1 || p.Queries > maxQueries:
 		return invalid("wants %d queries a point; give 1 to %d", p.Queries, maxQueries)
 	case !(p.Confidence >= 0.5 && p.Confidence < 1):
@@ -130,9 +124,21 @@ func (p Plan) Validate() error {
 			return invalid("names the %s %q twice or not at all", what, name)
 		}
 	}
-	for name, v := range p.Limits.byMeasure() {
-		if v == nil || math.IsNaN(*v) || *v < 0 || *v > 1 {
-			return invalid("has no limit from 0 to 1 for %s", name)
+	if err := p.Limits.check("limit"); err != nil {
+		return err
+	}
+	return p.GroupLimits.check("group_limit")
+}
+
+// check wants limits that an audit can break: one of a rate at few false alarms and one of what the explanation adds, each a share.
+func (l Limits) check(name string) error {
+	if l.TPR01 == nil && l.TPR1 == nil || l.Beyond == nil {
+		return tribune.Hint(fmt.Errorf("%w: the plan's [%s] says not what may be found at few false alarms, or not what the explanation may add", tribune.ErrInvalid, name),
+			"Give tpr_at_0.1_percent or tpr_at_1_percent, and beyond_auc.")
+	}
+	for m, v := range l.byMeasure() {
+		if v != nil && !(*v >= 0 && *v <= 1) {
+			return fmt.Errorf("%w: the plan's [%s] has a limit of %v for %s; give 0 to 1", tribune.ErrInvalid, name, *v, m)
 		}
 	}
 	return nil

@@ -59,8 +59,15 @@ func (v *Verdict) Judge() {
 
 // judge holds one explanation and group against every limit. A measure without a figure is as bad as one that is too high.
 func (v *Verdict) judge(explanation string, g Group) (reasons []string) {
+	limits := v.Plan.GroupLimits
+	if g.Grouping == Everybody {
+		limits = v.Plan.Limits
+	}
 	for _, m := range []Measure{MeasureTPR01, MeasureTPR1, MeasureAUC, MeasureBeyond} {
-		limit := *v.Plan.Limits.byMeasure()[m]
+		limit := limits.byMeasure()[m]
+		if limit == nil {
+			continue
+		}
 		measured := false
 		for _, f := range v.Figures {
 			if f.Measure != m || f.Grouping != g.Grouping || f.Group != g.Group || f.Explanation != explanation {
@@ -70,8 +77,8 @@ func (v *Verdict) judge(explanation string, g Group) (reasons []string) {
 			switch {
 			case f.Refused != "":
 				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s: %s", explanation, g, m, f.Attack, f.Refused))
-			case f.High > limit:
-				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s on %s: up to %.4f, the limit is %.4f", explanation, g, m, f.Attack, f.Sight, f.High, limit))
+			case f.High > *limit:
+				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s on %s: up to %.4f, the limit is %.4f", explanation, g, m, f.Attack, f.Sight, f.High, *limit))
 			}
 		}
 		if !measured {

@@ -20,7 +20,15 @@ seed = 7
 method = "gradient"
 
 [limit]
+"tpr_at_0.1_percent" = 0.01
+tpr_at_1_percent = 0.03
 auc = 0.6
+beyond_auc = 0.02
+
+[group_limit]
+tpr_at_1_percent = 0.03
+auc = 0.6
+beyond_auc = 0.02
 `
 
 func mustPlan(t testing.TB) Plan {
@@ -54,7 +62,7 @@ func TestOneGroupFailsTheWhole(t *testing.T) {
 	}{
 		"nothing wrong":              {func(*Verdict) {}, ""},
 		"one group above":            {func(v *Verdict) { v.Figures[6].Value, v.Figures[6].High = 0.59, 0.61 }, "sex female, auc"},
-		"too small to measure":       {func(v *Verdict) { v.Figures[8] = refused(v.Figures[8], "12 members are too few") }, "12 members are too few"},
+		"too small to measure":       {func(v *Verdict) { v.Figures[9] = refused(v.Figures[9], "12 members are too few") }, "12 members are too few"},
 		"a measure left out":         {func(v *Verdict) { v.Figures = v.Figures[:11] }, "beyond-auc was not measured"},
 		"a group nobody looked at":   {func(v *Verdict) { v.Groups = append(v.Groups, Group{"sex", "other"}) }, "sex other: auc was not measured"},
 		"an unclean split":           {func(v *Verdict) { v.Unclean = []string{"3 records stand in both splits"} }, "both splits"},
@@ -118,6 +126,8 @@ func TestPlanThatMeansNothingIsRefused(t *testing.T) {
 		"no version":      strings.Replace(planText, "version = 1", "", 1),
 		"no attacks":      strings.Replace(planText, `["lira"]`, "[]", 1),
 		"a limit of 2":    strings.Replace(planText, "0.6", "2", 1),
+		"nothing judged":  strings.Replace(strings.ReplaceAll(planText, "tpr_at_1_percent = 0.03", ""), "\"tpr_at_0.1_percent\" = 0.01", "", 1),
+		"groups unjudged": strings.Split(planText, "[group_limit]")[0],
 		"not a number":    strings.Replace(planText, "0.6", "nan", 1),
 		"twice":           strings.Replace(planText, `["sex"]`, `["sex", "sex"]`, 1),
 		"inexact seed":    strings.Replace(planText, "seed = 7", "seed = 9007199254740993", 1),

@@ -1,0 +1,283 @@
+package attribution
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/mat"
+
+	"tribune"
+)
+
+// surrogate fits LIME's regression, one record after another in the same buffers.
+type surrogate struct {
+	l      LIME
+	h      *hood
+	width  float64
+	weight []float64 // of the samples, then of the record itself
+	answer []float64 // to them
+	// The sums that a weighted regression needs.
+	total float64
+	sums  []float64      // of each input
+	cross blas64.General // of each pair of inputs; the upper half
+	with  []float64      // of each input with the answer
+	sumY  float64
+
+	changed []uint16   // quartiles: how many inputs of a sample left the record's quartile
+	order   []int32    // quartiles: samples by changed, each count filled up to whole words with -1
+	words   [][]uint64 // quartiles: for each input the samples, in that order, that stayed in the record's quartile
+	levels  []level
+	scaled  blas64.General // continuous: samples times the root of their weight
+}
+
+// level is the samples of one distance: they have one weight, which is why a pair of inputs is counted (and, popcount) and not multiplied.
+type level struct {
+	from, to int // words
+	weight   float64
+}
+
+func newSurrogate(l LIME, h *hood) *surrogate {
+	d, n := h.inputs, h.samples+1
+	f := &surrogate{l: l, h: h, width: positive(l.Width, 0.75*math.Sqrt(float64(d))), weight: make([]float64, n), answer: make([]float64, n),
+		sums: make([]float64, d), with: make([]float64, d), cross: blas64.General{Rows: d, Cols: d, Stride: d, Data: make([]float64, d*d)}}
+	if l.Continuous {
+		f.scaled = blas64.General{Rows: n, Cols: d, Stride: d, Data: make([]float64, n*d)}
+	} else {
+		f.changed = make([]uint16, n)
+		f.words = make([][]uint64, d)
+	}
+	return f
+}
+
+// record fits around one record: answer is the model's to the record itself, which is a sample too, and the nearest.
+func (f *surrogate) record(row []float32, answer float64, class int, out []float32) error {
+	for s := range f.h.samples {
+		f.answer[s] = float64(f.h.answers.Row(s)[class])
+	}
+	f.answer[f.h.samples] = answer
+	var own []float64 // the record as the regression sees it
+	if f.l.Continuous {
+		own = f.measured(row)
+	} else {
+		own = f.counted(row)
+	}
+	beta, err := f.solve(f.chosen(own))
+	if err != nil {
+		return err
+	}
+	for j := range out {
+		out[j] = float32(beta[j])
+	}
+	return nil
+}
+
+func (f *surrogate) kernel(squared float64) float64 {
+	return math.Sqrt(math.Exp(-squared / (f.width * f.width)))
+}
+
+// counted makes the sums over samples whose inputs are 0 or 1.
+func (f *surrogate) counted(row []float32) []float64 {
+	n := f.h.samples
+	clear(f.changed)
+	here := make([]uint8, len(row))
+	for j, c := range f.h.quartiles {
+		here[j] = c.of(row[j])
+		for s, at := range c.at {
+			if at != here[j] {
+				f.changed[s]++
+			}
+		}
+	}
+	f.total, f.sumY = 0, 0
+	for s, k := range f.changed {
+		f.weight[s] = f.kernel(float64(k))
+		f.total += f.weight[s]
+		f.sumY += f.weight[s] * f.answer[s]
+	}
+	f.arrange()
+	for j, c := range f.h.quartiles {
+		var with float64
+		w := f.words[j]
+		for at, s := range f.order {
+			if s >= 0 && (int(s) == n || c.at[s] == here[j]) {
+				w[at>>6] |= 1 << (at & 63)
+				with += f.weight[s] * f.answer[s]
+			}
+		}
+		f.with[j] = with
+	}
+	d := len(row)
+	for j := range d {
+		for k := j; k < d; k++ {
+			f.cross.Data[j*d+k] = f.shared(f.words[j], f.words[k])
+		}
+		f.sums[j] = f.cross.Data[j*d+j]
+	}
+	own := make([]float64, d)
+	for j := range own {
+		own[j] = 1
+	}
+	return own
+}
+
+// arrange puts samples of one distance into words of their own, and empties the words.
+func (f *surrogate) arrange() {
+	count := make([]int, f.h.inputs+1)
+	for _, k := range f.changed {
+		count[k]++
+	}
+	f.levels = f.levels[:0]
+	start, word := make([]int, len(count)), 0
+	for k, c := range count {
+		if c == 0 {
+			continue
+		}
+		start[k] = word * 64
+		size := (c + 63) / 64
+		f.levels = append(f.levels, level{word, word + size, f.kernel(float64(k))})
+		word += size
+	}
+	f.order = slices.Grow(f.order[:0], word*64)[:word*64]
+	for i := range f.order {
+		f.order[i] = -1
+	}
+	for s, k := range f.changed {
+		f.order[start[k]] = int32(s)
+		start[k]++
+	}
+	for j := range f.words {
+		f.words[j] = slices.Grow(f.words[j][:0], word)[:word]
+		clear(f.words[j])
+	}
+}
+
+// shared is the weight of the samples in which both inputs stayed.
+func (f *surrogate) shared(a, b []uint64) float64 {
+	var sum float64
+	for _, l := range f.levels {
+		n := 0
+		x, y := a[l.from:l.to], b[l.from:l.to]
+		for i, w := range x {
+			n += bits.OnesCount64(w & y[i])
+		}
+		sum += l.weight * float64(n)
+	}
+	return sum
+}
+
+// measured makes the sums over standardized values.
+func (f *surrogate) measured(row []float32) []float64 {
+	d, n := len(row), f.h.samples
+	own := make([]float64, d)
+	for j, v := range row {
+		own[j] = (float64(v) - f.h.centre[j]) / f.h.scale[j]
+	}
+	f.total, f.sumY = 0, 0
+	clear(f.sums)
+	clear(f.with)
+	for s := range n + 1 {
+		into := f.scaled.Data[s*d : (s+1)*d]
+		var far float64
+		if s == n {
+			copy(into, own)
+		} else {
+			for j, v := range f.h.values.Row(s) {
+				into[j] = float64(v)
+				far += (into[j] - own[j]) * (into[j] - own[j])
+			}
+		}
+		w := f.kernel(far)
+		f.total += w
+		f.sumY += w * f.answer[s]
+		root := math.Sqrt(w)
+		for j, v := range into {
+			f.sums[j] += w * v
+			f.with[j] += w * v * f.answer[s]
+			into[j] = root * v
+		}
+	}
+	upper := blas64.Symmetric{N: d, Stride: d, Data: f.cross.Data, Uplo: blas.Upper}
+	blas64.Syrk(blas.Trans, 1, f.scaled, 0, upper)
+	return own
+}
+
+// chosen are the inputs that are fitted: all, or the Features whose part in the answer is largest in a first fit.
+func (f *surrogate) chosen(own []float64) []int {
+	all := make([]int, len(own))
+	for j := range all {
+		all[j] = j
+	}
+	if f.l.Features <= 0 || f.l.Features >= len(own) {
+		return all
+	}
+	first, err := f.ridge(all, selectPenalty)
+	if err != nil {
+		return all // a fit that fails here fails again where it is reported
+	}
+	part := func(j int) float64 { return math.Abs(first[j] * own[j]) }
+	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(part(b), part(a)) })
+	all = all[:f.l.Features]
+	slices.Sort(all)
+	return all
+}
+
+// solve gives a coefficient for every input, 0 for those that were not chosen.
+func (f *surrogate) solve(chosen []int) ([]float64, error) {
+	some, err := f.ridge(chosen, positive(f.l.Ridge, 1))
+	if err != nil {
+		return nil, err
+	}
+	beta := make([]float64, f.h.inputs)
+	for i, j := range chosen {
+		beta[j] = some[i]
+	}
+	return beta, nil
+}
+
+// ridge solves (Z'WZ - total zz' + penalty) beta = Z'Wy - total z y, with z and y the weighted means: the intercept is not penalized.
+func (f *surrogate) ridge(chosen []int, penalty float64) ([]float64, error) {
+	k, d := len(chosen), f.h.inputs
+	a, b := mat.NewSymDense(k, nil), mat.NewVecDense(k, nil)
+	for i, p := range chosen {
+		for j := i; j < k; j++ {
+			q := chosen[j]
+			v := f.cross.Data[p*d+q] - f.sums[p]*f.sums[q]/f.total
+			if i == j {
+				v += penalty
+			}
+			a.SetSym(i, j, v)
+		}
+		b.SetVec(i, f.with[p]-f.sums[p]*f.sumY/f.total)
+	}
+	var factor mat.Cholesky
+	if !factor.Factorize(a) {
+		return nil, fmt.Errorf("the regression has no solution: the kernel is too narrow for the samples: %w", tribune.ErrInvalid)
+	}
+	var beta mat.VecDense
+	if err := factor.SolveVecTo(&beta, b); err != nil {
+		return nil, fmt.Errorf("the regression is ill-conditioned: %w", tribune.ErrInvalid)
+	}
+	return beta.RawVector().Data, nil
+}
+
+// quartiles are the 25th, 50th and 75th percentile, linear between neighbours, each once.
+func quartiles(v []float32) []float32 {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	var edges []float32
+	for _, q := range []float64{0.25, 0.5, 0.75} {
+		at := q * float64(len(s)-1)
+		lo := int(at)
+		e := s[lo]
+		if lo+1 < len(s) {
+			e += float32(at-float64(lo)) * (s[lo+1] - s[lo])
+		}
+		edges = append(edges, e)
+	}
+	return slices.Compact(edges)
+}
