@@ -86,6 +86,7 @@ type Caller struct {
 	Purpose PurposeID
 	Mandate MandateID
 	Until   time.Time // the credential ends by itself
+	Salts   string    // that open whom a warrant names, 32 bytes each; "" = none
 }
 
 // Known reports whether the edge has verified who calls.
@@ -103,6 +104,8 @@ type Class struct {
 	SubjectType string        // idtype of that name, for example "plate"; "entity" where Subject is ""
 	Keep        time.Duration // how long values are kept
 	Equality    []Equality    // what of it can be looked up though it is sealed
+	Others      []Name        // attributes and sub-attributes that may name other people: who reads their own data is not told whom
+	Vital       OfficeID      // two of this office may open current values while guardians cannot be reached; "" = nobody, as a rule
 }
 
 // Equality lets a sealed attribute be looked up by its value, for the purposes named and in no other way.
@@ -142,6 +145,7 @@ type Mandate struct {
 	From, Until time.Time
 	Disclose    uint32    // a warrant: uses under it are hidden from their subjects until this quarter is over; 0 = they are not
 	Extends     MandateID // a warrant that only puts off the disclosure of what was done under that one; "" = it permits uses
+	Names       []Hash    // whom a warrant is about, by salted commitments: protocol.WarrantName, of one that extends protocol.WarrantChain
 }
 
 // Window is a span of arrival time, real UTC: From inclusive, Until exclusive. It bounds which segments an act may open.
@@ -164,20 +168,23 @@ type ActKind string
 
 // The kinds of act of version 1. Kinds marked "reserved" have their format fixed and no code yet.
 const (
-	ActRead      ActKind = "read"      // open sealed values
-	ActDecide    ActKind = "decide"    // an act of power that opens nothing
-	ActEnrol     ActKind = "enrol"     // give the hub subjects' trace identities
-	ActLaw       ActKind = "law"       // publish a policy set
-	ActAppoint   ActKind = "appoint"   // register an actor's key for an office
-	ActDevice    ActKind = "device"    // publish the document of a device that senses
-	ActCeremony  ActKind = "ceremony"  // one message of a distributed key generation
-	ActRefusals  ActKind = "refusals"  // a day's count of denials that have no leaf of their own
-	ActStanding  ActKind = "standing"  // be told of sealed values as they arrive, until an end: a subscription
-	ActDelivery  ActKind = "delivery"  // such values told to whom a standing act names
-	ActErase     ActKind = "erase"     // delete what is held of a subject, up to and including that day
-	ActIndex     ActKind = "index"     // the daily index of tags, signed by guardians
-	ActDisclose  ActKind = "disclose"  // reserved: end of a hidden investigation
-	ActExtension ActKind = "extension" // what a warrant hides is disclosed later
+	ActRead      ActKind = "read"       // open sealed values
+	ActDecide    ActKind = "decide"     // an act of power that opens nothing
+	ActEnrol     ActKind = "enrol"      // give the hub subjects' trace identities
+	ActLaw       ActKind = "law"        // publish a policy set
+	ActAppoint   ActKind = "appoint"    // register an actor's key for an office
+	ActDevice    ActKind = "device"     // publish the document of a device that senses
+	ActCeremony  ActKind = "ceremony"   // one message of a distributed key generation
+	ActRefusals  ActKind = "refusals"   // a day's count of denials that have no leaf of their own
+	ActStanding  ActKind = "standing"   // be told of sealed values as they arrive, until an end: a subscription
+	ActDelivery  ActKind = "delivery"   // such values told to whom a standing act names
+	ActErase     ActKind = "erase"      // delete what is held of a subject, up to and including that day
+	ActIndex     ActKind = "index"      // the daily index of tags, signed by guardians
+	ActDisclose  ActKind = "disclose"   // reserved: end of a hidden investigation
+	ActExtension ActKind = "extension"  // what a warrant hides is disclosed later
+	ActVital     ActKind = "vital"      // opened by two people while guardians could not be reached: disclosed afterwards
+	ActVitalKeys ActKind = "vital-keys" // which single-use keys for that there are, and which are gone
+	ActRepresent ActKind = "represent"  // somebody may act for somebody else, or does; both are marked
 )
 
 // Act is one use of data or power, before it is decided. At is real UTC, the only clock policy sees.
@@ -197,6 +204,7 @@ type Evidence struct {
 	AppointmentSalt  []byte   `json:"appointmentSalt,omitempty"`  // opens the com of the appointment's leaf
 	AppointmentIndex uint64   `json:"appointmentIndex,omitempty"` // of that leaf in the record
 	Consents         [][]byte `json:"consents,omitempty"`
+	Names            [][]byte `json:"names,omitempty"` // under a warrant: the salt that opens its name of each subject, in their order
 	Approvals        [][]byte `json:"approvals,omitempty"`
 }
 

@@ -40,23 +40,40 @@ const (
 	Integrator tribune.ActorID = "integrator-1" // writes with a token; holds no key and is not appointed
 
 	Investigator tribune.ActorID = "investigator-cole" // where the city has a court that issues warrants
+	Clerk        tribune.ActorID = "clerk-court"       // of that court, where it has names evaluated for its warrants
+
+	Dispatcher      tribune.ActorID = "dispatcher-amin" // two people of the ambulance service, where the city lets them open addresses without the guardians
+	OtherDispatcher tribune.ActorID = "dispatcher-berg"
 )
 
 func officeOf(a tribune.ActorID) (tribune.OfficeID, bool) {
 	o, ok := map[tribune.ActorID]tribune.OfficeID{
-		Inspector: "parking-inspector", Planner: "planner", Hub: "data-hub", Protection: "data-protection", Integrator: "integrator", Investigator: "investigator",
+		Inspector: "parking-inspector", Planner: "planner", Hub: "data-hub", Protection: "data-protection", Integrator: "integrator", Investigator: "investigator", Clerk: "court",
+		Dispatcher: "ambulance-dispatch", OtherDispatcher: "ambulance-dispatch",
 	}[a]
 	return o, ok
 }
 
 // Config says how to write the law.
 type Config struct {
-	City    string                                // as in identities: "birmingham.example"
-	Steward string                                // note secret key that signs the set
-	Council string                                // note secret key that signs mandates and appointments
-	Court   string                                // note secret key that signs warrants; "" = no court, no investigator and no warrant
-	Keys    map[tribune.ActorID]ed25519.PublicKey // of Inspector, Planner and Hub; of Protection where the city appoints one; of Investigator where it has a court
-	Now     time.Time
+	City    string // as in identities: "birmingham.example"
+	Steward string // note secret key that signs the set
+	Council string // note secret key that signs mandates and appointments
+	Court   string // note secret key that signs warrants; "" = no court, no investigator and no warrant
+
+	// Registry is the note secret key that signs who may act for whom; "" = nobody acts for anybody, and a court signs no representation either.
+	Registry string
+
+	Keys map[tribune.ActorID]ed25519.PublicKey // of Inspector, Planner and Hub; of Protection where the city appoints one; of Investigator where it has a court, and of Clerk where that issues more warrants
+	Now  time.Time
+
+	// Named are the people whom a first warrant, WarrantID, is about. Without any there is none: a court has names evaluated by the city's
+	// guardians, who have no keys before the city is founded.
+	Named []tribune.Pseudonym
+
+	// Vital has the law name a class that two dispatchers may open while guardians cannot be reached: telecare alarms' addresses. It needs their
+	// keys. A city founded without it can only come to it by a change of law, which loosens.
+	Vital bool
 
 	// HourlyFactor multiplies the hourly limits of offices; 0 = 1. A benchmark's city needs more than a city does.
 	HourlyFactor int64
@@ -66,13 +83,16 @@ type Config struct {
 type Written struct {
 	Tokens map[tribune.ActorID]string // bearer tokens; DIR/law holds their hashes only
 	Trust  policy.Trust               // for gate and guardians to pin
+	Salts  [][]byte                   // open the first warrant's names, in the order of Config.Named
 }
 
 // names is what the texts may refer to.
 type names struct {
 	City, Steward, Council, CouncilName string
 	Court, CourtName                    string // "" = none
-	From, Until, Quarter                string
+	Registry                            string // "" = none
+	Vital                               bool
+	From, Until                         string
 	Actor, Office, Key                  string
 	factor                              int64
 }
@@ -102,16 +122,21 @@ func write(dir string, c Config) (Written, error) {
 		return Written{}, err
 	}
 	n := names{
-		City: c.City, Steward: stewardKey, Council: councilKey, CouncilName: council.Name(), factor: max(c.HourlyFactor, 1),
+		City: c.City, Steward: stewardKey, Council: councilKey, CouncilName: council.Name(), factor: max(c.HourlyFactor, 1), Vital: c.Vital,
 		From: c.Now.UTC().AddDate(0, 0, -1).Format(time.DateOnly), Until: c.Now.UTC().AddDate(1, 0, 0).Format(time.DateOnly),
-		Quarter: protocol.Quarter(protocol.QuarterOf(c.Now.AddDate(0, 0, warrantDays))),
 	}
-	by := issuers{steward: steward, council: council}
+	by := issuers{steward: steward, council: council, vital: c.Vital}
 	if c.Court != "" {
 		if by.court, n.Court, err = signer(c.Court); err != nil {
 			return Written{}, err
 		}
 		n.CourtName = by.court.Name()
+	}
+	if c.Registry != "" {
+		if _, n.Registry, err = signer(c.Registry); err != nil {
+			return Written{}, err
+		}
+		by.representations = true
 	}
 	out, err := signedTexts(n, by)
 	if err != nil {
@@ -122,12 +147,20 @@ func write(dir string, c Config) (Written, error) {
 			return Written{}, err
 		}
 	}
-	if key, there := c.Keys[Protection]; there {
-		if err := appoint(out, n, council, Protection, key); err != nil {
-			return Written{}, err
+	for _, actor := range []tribune.ActorID{Protection, Clerk, Dispatcher, OtherDispatcher} {
+		if key, there := c.Keys[actor]; there {
+			if err := appoint(out, n, council, actor, key); err != nil {
+				return Written{}, err
+			}
 		}
 	}
 	w := Written{Tokens: map[tribune.ActorID]string{}, Trust: policy.Trust{Steward: stewardKey, Council: councilKey}}
+	if by.court != nil && len(c.Named) > 0 {
+		m := Warrant(by.court.Name(), c.Now)
+		if out["mandates/"+string(m.ID)+".toml"], w.Salts, err = SignWarrant(m, c.City, by.court, c.Named...); err != nil {
+			return Written{}, err
+		}
+	}
 	out["tokens.toml"] = tokens(n, w.Tokens)
 	w.Trust.Floors = policy.FloorsHash(out)
 	return w, writeDir(dir, out)
@@ -155,23 +188,19 @@ func (n names) actors(always ...tribune.ActorID) []tribune.ActorID {
 	return append(always, Investigator)
 }
 
-// WarrantEnds is the day on which the demo's warrant ends.
-func (n names) WarrantEnds() (string, error) {
-	from, err := time.Parse(time.DateOnly, n.From)
-	return from.AddDate(0, 0, warrantDays).Format(time.DateOnly), err
-}
-
-// warrantDays is how long the demo's warrant lasts.
-const warrantDays = 30
-
 // issuers sign the texts.
-type issuers struct{ steward, council, court note.Signer }
+type issuers struct {
+	steward, council, court note.Signer
+	representations         bool // the city has a registry office
+	vital                   bool
+}
 
 // of is who signs a text; nil = it is left out: without a court there are no warrants.
 func (i issuers) of(name string) note.Signer {
 	warrants := strings.HasPrefix(path.Base(name), "warrant-")
 	switch {
-	case warrants && i.court == nil:
+	case warrants && i.court == nil, strings.HasPrefix(path.Base(name), "representation-") && !i.representations,
+		strings.HasPrefix(path.Base(name), "vital-") && !i.vital:
 		return nil
 	case warrants && path.Dir(name) == "mandates":
 		return i.court
@@ -223,7 +252,14 @@ func fill(name string, n names, by note.Signer) ([]byte, error) {
 func tokens(n names, into map[tribune.ActorID]string) []byte {
 	var file strings.Builder
 	file.WriteString("# Who may call. A token itself is nowhere on the hub: only its SHA-256 is.\n")
-	for _, actor := range n.actors(Inspector, Planner, Protection, Integrator) {
+	callers := n.actors(Inspector, Planner, Protection, Integrator)
+	if n.Court != "" {
+		callers = append(callers, Clerk)
+	}
+	if n.Vital {
+		callers = append(callers, Dispatcher, OtherDispatcher)
+	}
+	for _, actor := range callers {
 		var raw [24]byte
 		rand.Read(raw[:])
 		token := "tribune_" + base64.RawURLEncoding.EncodeToString(raw[:])

@@ -79,6 +79,18 @@ func (c *Chain) SeenBy(index uint64, at time.Time) {
 	}
 }
 
+// Pass passes the leaf at index over for good, as if nobody had ever shown its set: its judge has learnt that the guardians do.
+func (c *Chain) Pass(index uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.leaves {
+		if c.leaves[i].Index == index {
+			c.leaves[i].Passed = true
+			c.forget()
+		}
+	}
+}
+
 // Anew forgets what was judged: call it when Approvers answer otherwise than before, about leaves that were taken already.
 func (c *Chain) Anew() {
 	c.mu.Lock()
@@ -143,6 +155,20 @@ func (c *Chain) upTo(ctx context.Context, index uint64, at time.Time, since func
 
 // Rulings are all leaves of kind law, as judged. It fails where one cannot be judged yet.
 func (c *Chain) Rulings(ctx context.Context) ([]Ruling, error) { return c.rulings(ctx, math.MaxUint64) }
+
+// Until is Rulings of the leaves before index alone: those after it may not be judged yet.
+func (c *Chain) Until(ctx context.Context, index uint64) ([]Ruling, error) {
+	return c.rulings(ctx, index)
+}
+
+// At is the ruling by which acts are decided whose leaf is at index, with that leaf time; nil where no law counts there yet.
+func (c *Chain) At(ctx context.Context, index uint64, at time.Time) (*Ruling, error) {
+	current, err := c.upTo(ctx, index, at, (*ruling).nowAt)
+	if err != nil || current == nil {
+		return nil, err
+	}
+	return &current.Ruling, nil
+}
 
 // rulings are those of leaves before index.
 func (c *Chain) rulings(ctx context.Context, index uint64) ([]Ruling, error) {

@@ -64,6 +64,9 @@ func (c *checker) mandate(name string, doc []byte) {
 	if want := string(m.ID) + ".toml"; path.Base(name) != want {
 		c.say(LevelError, name, 0, "rename it to "+want, "the file is not named like its mandate")
 	}
+	if m.Disclose != 0 && len(m.Names) == 0 {
+		c.say(LevelError, name, keyLine(text, "disclose"), "let the court write one that does: tribune investigate issue", "the warrant does not name whom it is about, and permits nothing")
+	}
 	if sigs == "" {
 		c.say(LevelError, name, 0, "let "+short(m.Issuer)+" sign it", "it is not signed")
 	} else if e := c.set.mandate(doc); e.missing != "" {

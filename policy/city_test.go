@@ -28,6 +28,7 @@ type demo struct {
 	files                   map[string][]byte // of the set
 	mandates, appointments  map[string][]byte // by id and actor
 	steward, council, court string            // secret keys
+	salts                   [][]byte          // open whom the warrant names: suspect alone
 	dir                     string
 }
 
@@ -37,14 +38,14 @@ func newDemo(t testing.TB) *demo {
 	d.steward, d.council = newKey(t, "birmingham.example/steward"), newKey(t, "birmingham.example/council")
 	d.court = newKey(t, "birmingham.example/court")
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Dispatcher, law.OtherDispatcher} {
 		keys[a], _, _ = ed25519.GenerateKey(nil)
 	}
-	w, err := law.Write(d.dir, law.Config{City: "birmingham.example", Steward: d.steward, Council: d.council, Court: d.court, Keys: keys, Now: now})
+	w, err := law.Write(d.dir, law.Config{City: "birmingham.example", Steward: d.steward, Council: d.council, Court: d.court, Keys: keys, Now: now, Vital: true, Named: []tribune.Pseudonym{suspect}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.trust = w.Trust
+	d.trust, d.salts = w.Trust, w.Salts
 	if d.files, err = policy.ReadFiles(d.dir); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"tribune"
@@ -18,6 +19,8 @@ type classesFile struct {
 		SubjectType string   `toml:"subject_type"`
 		Keep        string   `toml:"keep"`
 		Categories  []string `toml:"categories"`
+		Vital       string   `toml:"vital"`
+		Others      []string `toml:"others"`
 		Equality    []struct {
 			Attribute string   `toml:"attribute"`
 			Purposes  []string `toml:"purposes"`
@@ -52,7 +55,7 @@ func readClasses(text string) (list []ClassEntry, bad Problems) {
 		}
 		checkID(&bad, FileClasses, line, "class", e.ID, seen)
 		c := ClassEntry{Line: line, Class: tribune.Class{
-			ID: tribune.ClassID(e.ID), Title: e.Title, Personal: e.Personal, SubjectType: e.SubjectType,
+			ID: tribune.ClassID(e.ID), Title: e.Title, Personal: e.Personal, SubjectType: e.SubjectType, Vital: tribune.OfficeID(e.Vital),
 		}}
 		c.Types = names.expandAll(line, e.Types)
 		if len(e.Attrs) == 1 && e.Attrs[0] == string(everyAttr) {
@@ -68,6 +71,12 @@ func readClasses(text string) (list []ClassEntry, bad Problems) {
 			c.Subject = names.expand(line, e.Subject)
 		}
 		checkSubject(&c, say)
+		if c.Others = names.expandAll(line, e.Others); len(c.Others) > 0 && (!e.Personal || slices.Contains(c.Others, c.Subject)) {
+			say("remove it from others", "is public, or calls the attribute that names its subject another's")
+		}
+		if e.Vital != "" && !e.Personal {
+			say("remove vital", "is public: nobody needs a key for it")
+		}
 		for _, q := range e.Equality {
 			c.lookUp(names.expand(line, q.Attribute), q.Purposes, say)
 		}

@@ -21,7 +21,7 @@ import (
 func (s *Set) Decide(act tribune.Act, evidence tribune.Evidence) tribune.Decision {
 	j := judgement{set: s, act: act, at: act.At.UTC().Truncate(time.Millisecond), d: tribune.Decision{Policies: []string{}, Missing: []string{}}}
 	j.registers()
-	j.mandate(evidence.Mandate)
+	j.mandate(evidence.Mandate, evidence.Names)
 	j.appointment(evidence.Appointment)
 	if j.known {
 		j.evaluate()
@@ -74,7 +74,7 @@ func (j *judgement) registers() {
 	s, a := j.set, j.act
 	kind := true
 	switch a.Kind {
-	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery, tribune.ActErase, tribune.ActExtension:
+	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery, tribune.ActErase, tribune.ActExtension, tribune.ActRepresent, tribune.ActVital:
 	default:
 		kind = false
 		j.missing("acts of this kind are not decided by policies")
@@ -101,17 +101,17 @@ func (j *judgement) registers() {
 	j.scope()
 	j.lookUp()
 	nobody := a.Count == 0 && a.Scope.LookUp != "" // looked up, and not found
-	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol || a.Kind == tribune.ActDelivery || a.Kind == tribune.ActErase || a.Kind == tribune.ActExtension) && a.Count == 0 && !nobody {
+	if a.Count < 0 || (a.Kind == tribune.ActRead || a.Kind == tribune.ActEnrol || a.Kind == tribune.ActDelivery || a.Kind == tribune.ActErase || a.Kind == tribune.ActExtension || a.Kind == tribune.ActRepresent || a.Kind == tribune.ActVital) && a.Count == 0 && !nobody {
 		j.missing("the act says of nobody whom it touches")
 	}
-	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && !looks(a.Kind))
+	j.known = kind && office != nil && j.purpose != nil && (j.class != nil || a.Scope.Class == "" && !looks(a.Kind) && a.Kind != tribune.ActVital)
 }
 
 // scope checks class, attributes and window.
 func (j *judgement) scope() {
 	scope := j.act.Scope
 	if scope.Class == "" {
-		if looks(j.act.Kind) {
+		if looks(j.act.Kind) || j.act.Kind == tribune.ActVital {
 			j.missing("no class of data was named")
 		}
 		if len(scope.Attrs) > 0 {
@@ -124,11 +124,12 @@ func (j *judgement) scope() {
 		j.missing("the class of data named is not in the register of classes")
 		return
 	}
-	if !looks(j.act.Kind) && j.act.Kind != tribune.ActDecide && j.act.Kind != tribune.ActErase {
+	if !looks(j.act.Kind) && j.act.Kind != tribune.ActDecide && j.act.Kind != tribune.ActErase && j.act.Kind != tribune.ActVital {
 		j.missing("an act of this kind concerns no class of data")
 		j.class = nil
 		return
 	}
+	j.vital()
 	j.attrs = j.class.all
 	if len(scope.Attrs) > 0 {
 		j.attrs = stringSet(scope.Attrs)
@@ -161,7 +162,7 @@ func daysBetween(from, until time.Time) int64 {
 }
 
 // mandate checks the legal basis.
-func (j *judgement) mandate(doc []byte) {
+func (j *judgement) mandate(doc []byte, salts [][]byte) {
 	a := j.act
 	if len(doc) == 0 {
 		if a.Caller.Mandate != "" {
@@ -203,7 +204,7 @@ func (j *judgement) mandate(doc []byte) {
 	if !j.at.Before(m.Until) {
 		j.missing("the mandate %s ended %s", m.ID, ended(m.Until))
 	}
-	j.warrant(m)
+	j.warrant(m, salts)
 	j.inForce = len(j.d.Missing) == before
 }
 

@@ -41,6 +41,7 @@ type mandateFile struct {
 	Until       when     `toml:"until"`
 	Disclose    string   `toml:"disclose"`
 	Extends     string   `toml:"extends"`
+	Names       []string `toml:"names"`
 }
 
 type appointmentFile struct {

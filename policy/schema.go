@@ -29,8 +29,9 @@ type Context = {
 };
 action read, standing appliesTo { principal: [Office], resource: [Class], context: Context };
 action erase appliesTo { principal: [Office], resource: [City, Class], context: Context };
+action vital appliesTo { principal: [Office], resource: [Class], context: Context };
 action decide appliesTo { principal: [Office], resource: [City, Class], context: Context };
-action enrol, law, appoint, device, extension appliesTo { principal: [Office], resource: [City], context: Context };
+action enrol, law, appoint, device, extension, represent appliesTo { principal: [Office], resource: [City], context: Context };
 `
 
 // validator checks policies against this set's registers.

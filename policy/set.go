@@ -148,6 +148,7 @@ func build(files map[string][]byte, texts map[string]string) (*Set, Problems) {
 		all = append(all, s.checkRules()...)
 		all = append(all, s.checkSigners()...)
 		all = append(all, s.checkLookUps()...)
+		all = append(all, s.checkVital()...)
 	}
 	return s, all
 }

@@ -82,6 +82,12 @@ func compareClasses(old, new *Set, found *loosening) {
 		if !same {
 			found.add("class %s describes other data", n.ID)
 		}
+		if !within(o.Others, n.Others) {
+			found.add("class %s tells who reads their own data which other people they name", n.ID)
+		}
+		if n.Vital != "" && n.Vital != o.Vital {
+			found.add("class %s can be opened without the guardians, by two people of the office %s, while they cannot be reached", n.ID, n.Vital)
+		}
 		if why := compareLookUps(o, &n); why != "" {
 			found.add("%s", why)
 		}

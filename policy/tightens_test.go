@@ -29,6 +29,8 @@ func TestTightens(t *testing.T) {
 		{"a limit goes down", "offices.toml", "acts_per_hour = 600", "acts_per_hour = 599", true},
 		{"a signer may sign less", "city.toml", `"mandates", "appointments"`, `"appointments"`, true},
 		{"nothing can be looked up any more", "classes.toml", lookUps, ``, true},
+		{"a class can no longer be opened without guardians", "classes.toml", "vital = \"ambulance-dispatch\"\n", ``, true},
+		{"less is told of others to who reads their own data", "classes.toml", `others = ["city:driver"]`, `others = ["city:driver", "city:refParking"]`, true},
 		{"data are kept for less", "classes.toml", `keep = "30d"`, `keep = "29d"`, true},
 
 		{"a permit more", "policies/parking.cedar", "", "\n@id(\"more\")\n@because(\"More.\")\n@until(\"2027-01-01\")\npermit (principal == Office::\"planner\", action == Action::\"decide\", resource);\n", false},
@@ -39,11 +41,14 @@ func TestTightens(t *testing.T) {
 		{"an office ends later", "offices.toml", "until = 2027-11-22", "until = 2027-11-23", false},
 		{"a limit goes up", "offices.toml", "acts_per_hour = 600", "acts_per_hour = 601", false},
 		{"a signer may sign more", "city.toml", `signs = ["registers"]`, `signs = ["registers", "mandates"]`, false},
+		{"others' names are told to who reads their own data", "classes.toml", `others = ["city:driver"]`, ``, false},
 		{"data are kept for longer", "classes.toml", `keep = "30d"`, `keep = "31d"`, false},
 		{"an attribute becomes public", "classes.toml", `"city:refParking", `, ``, false},
 		{"an attribute more can be looked up", "classes.toml", lookUps, lookUps + "[[class.equality]]\nattribute = \"city:refParking\"\npurposes = [\"enforce-parking\"]\n", false},
 		{"an attribute can be looked up for a purpose more", "classes.toml", `purposes = ["enforce-parking"]`, `purposes = ["enforce-parking", "plan-city"]`, false},
 		{"an attribute can be looked up for another purpose", "classes.toml", `purposes = ["enforce-parking"]`, `purposes = ["plan-city"]`, false},
+		{"a class can be opened without guardians", "classes.toml", `keep = "30d"`, "keep = \"30d\"\nvital = \"ambulance-dispatch\"", false},
+		{"a class can be opened without guardians by another office", "classes.toml", `vital = "ambulance-dispatch"`, `vital = "parking-inspector"`, false},
 		{"a class covers more", "classes.toml", `"city:synthetic"`, `"city:synthetic", "city:colour"`, false},
 		{"a purpose means something else", "purposes.toml", `dpv:RecordManagement`, `dpv:PublicBenefit`, false},
 		{"a purpose more", "purposes.toml", "", "\n[[purpose]]\nid = \"more\"\ntitle = \"More\"\ndescription = \"More.\"\ndpv = \"dpv:PublicBenefit\"\n", false},
@@ -119,7 +124,7 @@ func TestEveryFieldOfTheRegistersIsCompared(t *testing.T) {
 		{policy.Office{}, "ID Title Powers Until Limits Line"},
 		{policy.Limits{}, "Acts Subjects"},
 		{policy.ClassEntry{}, "Class Categories Line"},
-		{tribune.Class{}, "ID Title Types Attrs Personal Subject SubjectType Keep Equality"},
+		{tribune.Class{}, "ID Title Types Attrs Personal Subject SubjectType Keep Equality Others Vital"},
 		{tribune.Equality{}, "Attr Purposes"},
 		{policy.Rule{}, "ID Because Permit Floor Until File Line Text policy"}, // a forbid's Until is a day to look at it again; policy is Text, parsed
 		{policy.Trust{}, "Steward Council Floors"},                             // pinned outside

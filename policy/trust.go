@@ -21,9 +21,11 @@ const (
 	signsMandates     = "mandates"     // legal bases
 	signsAppointments = "appointments" // who holds an office
 	signsWarrants     = "warrants"     // besides mandates: those whose uses are hidden for a time
+
+	signsRepresentations = "representations" // who may act for a child or for somebody in their care
 )
 
-var everySigns = []string{signsRegisters, signsMandates, signsAppointments, signsWarrants}
+var everySigns = []string{signsRegisters, signsMandates, signsAppointments, signsWarrants, signsRepresentations}
 
 // Signer is a key the city's law knows.
 type Signer struct {

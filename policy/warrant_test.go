@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -9,6 +11,9 @@ import (
 	"tribune/policy"
 	"tribune/protocol"
 )
+
+// suspect is whom the demo's warrant names.
+var suspect = tribune.Pseudonym{0xab, 0xcd}
 
 // investigation is an investigator's act under the court's warrant, with old replaced by new in the warrant, signed by skey.
 func (d *demo) investigation(t *testing.T, old, new, skey string) (tribune.Act, tribune.Evidence) {
@@ -20,7 +25,8 @@ func (d *demo) investigation(t *testing.T, old, new, skey string) (tribune.Act, 
 		t.Fatalf("the warrant does not contain %q:\n%s", old, text)
 	}
 	doc := sign(t, strings.Replace(text, old, new, 1), skey)
-	return act, tribune.Evidence{Mandate: doc, Appointment: d.appointments[string(law.Investigator)]}
+	act.Scope.Subjects = []tribune.Pseudonym{suspect}
+	return act, tribune.Evidence{Mandate: doc, Appointment: d.appointments[string(law.Investigator)], Names: d.salts}
 }
 
 func TestOnlyACourtsWarrantHidesAUse(t *testing.T) {
@@ -35,9 +41,9 @@ func TestOnlyACourtsWarrantHidesAUse(t *testing.T) {
 		{name: "as the court issued it", skey: d.court},
 		{name: "signed by the council", skey: d.council, want: "not by its issuer"},
 		{name: "issued by the council", old: "birmingham.example/court", new: "birmingham.example/council", skey: d.council, want: "may not issue warrants"},
-		{name: "no warrant: nothing is hidden, and the policy asks for one", old: "disclose = \"" + quarter + "\"", skey: d.court, want: "no policy permits"},
+		{name: "no warrant: nothing is hidden, and the policy asks for one", old: "disclose = \"" + quarter + "\"", skey: d.court, want: "cannot be read"},
 		{name: "for a purpose that is never hidden", old: `"investigate-crime"`, new: `"enforce-parking"`, skey: d.court, want: "may not issue mandates for this purpose"},
-		{name: "two people in one act", skey: d.court, change: func(a *tribune.Act) { a.Count = 2 }, want: "allows 1 people"},
+		{name: "two people in one act", skey: d.court, change: func(a *tribune.Act) { a.Count, a.Scope.Subjects = 2, append(a.Scope.Subjects, tribune.Pseudonym{9}) }, want: "allows 1 people"},
 		{name: "a decision instead of a reading", skey: d.court, change: func(a *tribune.Act) { a.Kind, a.Scope = tribune.ActDecide, tribune.Scope{} }, want: "nothing else is done"},
 		{name: "a standing subscription", skey: d.court, change: func(a *tribune.Act) { a.Kind = tribune.ActStanding }, want: "nothing else is done"},
 		{name: "an extension in the place of a use", old: "max_subjects", new: "extends = \"warrant-2026-16\"\nmax_subjects", skey: d.court, want: "it permits no use"},
@@ -51,6 +57,98 @@ func TestOnlyACourtsWarrantHidesAUse(t *testing.T) {
 		if got.Permit != (c.want == "") || c.want != "" && !strings.Contains(strings.Join(got.Missing, "; "), c.want) {
 			t.Errorf("%s: permit %v, missing %q; want %q", c.name, got.Permit, got.Missing, c.want)
 		}
+	}
+}
+
+func TestAWarrantReachesWhomItNamesAndNobodyElse(t *testing.T) {
+	d := newDemo(t)
+	set := load(t, d.files, d.trust)
+	other := tribune.Pseudonym{7}
+	salt := d.salts[0]
+	text, _ := protocol.SplitDocument(d.mandates["warrant-2026-17"])
+	two := strings.Replace(text, "max_subjects = 1", "max_subjects = 2", 1)
+	names := regexp.MustCompile(`names = \[.*\]`)
+	named := func(text string, all ...tribune.Hash) string {
+		var words []string
+		for _, h := range all {
+			words = append(words, `"`+h.String()+`"`)
+		}
+		return names.ReplaceAllString(text, "names = ["+strings.Join(words, ", ")+"]")
+	}
+	commit := func(city, id string) tribune.Hash {
+		return protocol.WarrantName(city, tribune.MandateID(id), salt, suspect)
+	}
+	const demo = "birmingham.example"
+	lookUp := func(a *tribune.Act) { a.Scope.LookUp, a.Scope.Attrs = city+"driver", []tribune.Name{city + "driver"} }
+	for _, c := range []struct {
+		name     string
+		text     string
+		subjects []tribune.Pseudonym
+		salts    [][]byte
+		change   func(*tribune.Act)
+		want     string
+	}{
+		{name: "the person whom it names", text: text, subjects: []tribune.Pseudonym{suspect}, salts: d.salts},
+		{name: "somebody else", text: text, subjects: []tribune.Pseudonym{other}, salts: d.salts, want: "does not name everybody"},
+		{name: "somebody else, by a salt made up", text: text, subjects: []tribune.Pseudonym{other}, salts: [][]byte{protocol.NewSalt()}, want: "does not name everybody"},
+		{name: "somebody else beside the person", text: named(two, commit(demo, "warrant-2026-17"), tribune.Hash{1}), subjects: []tribune.Pseudonym{suspect, other}, salts: [][]byte{salt, salt}, want: "does not name everybody"},
+		{name: "the person, without the salt", text: text, subjects: []tribune.Pseudonym{suspect}, want: "does not name everybody"},
+		{name: "the person, by half a salt", text: text, subjects: []tribune.Pseudonym{suspect}, salts: [][]byte{salt[:16]}, want: "does not name everybody"},
+		{name: "a salt too many", text: text, subjects: []tribune.Pseudonym{suspect}, salts: [][]byte{salt, salt}, want: "does not name everybody"},
+		{name: "a warrant that names nobody", text: named(text), subjects: []tribune.Pseudonym{suspect}, salts: d.salts, want: "does not name whom it is about"},
+		{name: "one without names", text: names.ReplaceAllString(text, ""), subjects: []tribune.Pseudonym{suspect}, salts: d.salts, want: "does not name whom it is about"},
+		{name: "one without names, before anybody is named", text: names.ReplaceAllString(text, ""), want: "does not name whom it is about"},
+		{name: "a name taken from another warrant", text: named(text, commit(demo, "warrant-2026-16")), subjects: []tribune.Pseudonym{suspect}, salts: d.salts, want: "does not name everybody"},
+		{name: "a name taken from another city", text: named(text, commit("leeds.example", "warrant-2026-17")), subjects: []tribune.Pseudonym{suspect}, salts: d.salts, want: "does not name everybody"},
+		{name: "the pseudonym in clear", text: named(text, tribune.Hash{0xab, 0xcd}), subjects: []tribune.Pseudonym{suspect}, salts: d.salts, want: "does not name everybody"},
+		{name: "looked up by what is held", text: text, subjects: []tribune.Pseudonym{suspect}, salts: d.salts, change: lookUp, want: "not looked up"},
+		{name: "more people than it names", text: two, subjects: []tribune.Pseudonym{suspect, suspect}, salts: [][]byte{salt, salt}, want: "names 1 people, and the act touches 2"},
+	} {
+		act, evidence := d.investigation(t, "", "", d.court)
+		evidence.Mandate, evidence.Names = sign(t, c.text, d.court), c.salts
+		act.Scope.Subjects, act.Count = c.subjects, max(1, len(c.subjects))
+		if c.change != nil {
+			c.change(&act)
+		}
+		got := set.Decide(act, evidence)
+		if got.Permit != (c.want == "") || c.want != "" && !strings.Contains(strings.Join(got.Missing, "; "), c.want) {
+			t.Errorf("%s: permit %v, missing %q; want %q", c.name, got.Permit, got.Missing, c.want)
+		}
+	}
+	act, evidence := d.lookup()
+	evidence.Names = d.salts
+	if got := set.Decide(act, evidence); got.Permit {
+		t.Error("an ordinary mandate with salts: permitted; evidence that nothing asks for has no place in a leaf")
+	}
+}
+
+func TestNamesOfWarrantsAreHashesOnceEach(t *testing.T) {
+	d := newDemo(t)
+	text, _ := protocol.SplitDocument(d.mandates["warrant-2026-17"])
+	one := regexp.MustCompile(`names = \["(.*)"\]`)
+	h := one.FindStringSubmatch(text)[1]
+	many := ""
+	for i := range protocol.MaxNamed + 1 {
+		many += fmt.Sprintf(`"%064x", `, i+1)
+	}
+	for what, names := range map[string]string{"twice": `"` + h + `", "` + h + `"`, "zero": `"` + strings.Repeat("0", 64) + `"`, "upper case": `"` + strings.ToUpper(h) + `"`, "short": `"` + h[:62] + `"`, "a plate": `"AB12 CDE"`, "too many": many} {
+		if _, bad := policy.MandateText("warrant", one.ReplaceAllString(text, "names = ["+names+"]")); len(bad) == 0 {
+			t.Errorf("%s: taken", what)
+		}
+	}
+	other, _ := protocol.SplitDocument(d.mandates["parking-enforcement-2026"])
+	if _, bad := policy.MandateText("mandate", other+"names = [\""+h+"\"]\n"); len(bad) == 0 {
+		t.Error("a mandate that is no warrant names people")
+	}
+	m, bad := policy.MandateText("warrant", text)
+	again, err := policy.WarrantText(m)
+	if len(bad) > 0 || err != nil || again != text {
+		t.Errorf("written again it reads %q, want %q (%v, %v)", again, text, bad, err)
+	}
+	m.Basis = "a \"basis\"\nid = \"x\" \\ \x7f é"
+	again, err = policy.WarrantText(m)
+	if got, bad := policy.MandateText("warrant", again); err != nil || len(bad) > 0 || got.Basis != m.Basis || got.ID != m.ID {
+		t.Errorf("a basis with quotes: %v, %v, %q", err, bad, got.Basis)
 	}
 }
 

@@ -20,9 +20,8 @@ const (
 // on record before that. Whoever extends learns nothing here, and cannot hide a chain for ever (MaxExtension). Its zero value knows of no
 // extension; it is safe for concurrent use.
 type HiddenEnds struct {
-	// Valid reports whether an extension's warrant allows it, as the law sees it that was in force at that leaf; and which warrant that
-	// is, and how many people it may concern: the first so many chains count. nil = every warrant.
-	Valid func(leaf uint64, at time.Time, e Extension) (warrant tribune.MandateID, most int, ok bool)
+	// Valid reports whether an extension's warrant allows it, as the law sees it that was in force at that leaf. nil = every warrant.
+	Valid func(leaf uint64, at time.Time, e Extension) bool
 	// Now bounds what a leaf that is dated ahead does to extensions after it, which would all come too late. nil = nothing bounds it.
 	Now func() time.Time
 
@@ -72,36 +71,11 @@ func (h *HiddenEnds) Until(city string, id tribune.Identity) time.Time {
 	h.mu.Lock()
 	e, extended := h.until[HiddenChain(city, id)]
 	h.mu.Unlock()
-	if !extended || e.at.After(end.Add(extensionLate)) || !e.until.After(end) || !h.counts(e) {
+	if !extended || e.at.After(end.Add(extensionLate)) || !e.until.After(end) || h.Valid != nil && !h.Valid(e.leaf, e.at, e.Extension) {
 		return end
 	}
 	if bound := end.Add(MaxExtension); e.until.After(bound) {
 		return bound
 	}
 	return e.until
-}
-
-// counts reports whether an extension is one of those that its warrant allows. It looks at every extension on record.
-func (h *HiddenEnds) counts(e claimed) bool {
-	if h.Valid == nil {
-		return true
-	}
-	warrant, most, ok := h.Valid(e.leaf, e.at, e.Extension)
-	if !ok {
-		return false
-	}
-	h.mu.Lock()
-	var earlier []claimed
-	for _, other := range h.until {
-		if other.leaf < e.leaf {
-			earlier = append(earlier, other)
-		}
-	}
-	h.mu.Unlock()
-	for _, other := range earlier {
-		if of, _, ok := h.Valid(other.leaf, other.at, other.Extension); ok && of == warrant {
-			most--
-		}
-	}
-	return most > 0
 }

@@ -45,8 +45,10 @@ type PersonRequest struct {
 	Name      PersonName `json:"name"`      // one of the token's
 	Quarters  []uint32   `json:"quarters"`  // hidden chains besides the trace key
 	Recipient []byte     `json:"recipient"` // X25519 public key, made for this once
-	Token     string     `json:"token"`     // ID token whose nonce is PersonNonce(recipient)
-	Y         []byte     `json:"y"`         // the name's evaluation under NAME, 48 bytes
+	// Representation is shown by who asks for their ward: the token is then the representative's, the name the ward's.
+	Representation *RepresentationProof `json:"representation,omitempty"`
+	Token          string               `json:"token"` // ID token whose nonce is PersonNonce(recipient)
+	Y              []byte               `json:"y"`     // the name's evaluation under NAME, 48 bytes
 }
 
 // Validate checks shape and bounds.
@@ -60,6 +62,8 @@ func (r PersonRequest) Validate() error {
 		return fmt.Errorf("%w: there is no such quarter", tribune.ErrInvalid)
 	case len(r.Token) > MaxPersonToken || len(r.Quarters) > MaxQuarters || len(r.Y) != 0 && len(r.Y) != 48:
 		return fmt.Errorf("%w: the token, the number of quarters or y", tribune.ErrTooLarge)
+	case r.Representation != nil:
+		return r.Representation.Validate()
 	}
 	return nil
 }

@@ -38,7 +38,9 @@ type Extension struct {
 	Chain tribune.Hash `json:"chain"` // HiddenChain
 	Until string       `json:"until"` // like 2027-01-31: the chain opens to its subject when that day begins, UTC
 
-	// Warrant is the signed mandate that allows it. It names no person, and anybody can check it against the law.
+	// Warrant is the signed mandate that allows it, and Salt opens its name of this chain (WarrantChain): anybody can check both against
+	// the law, and neither names the person.
+	Salt    []byte `json:"salt"`
 	Warrant []byte `json:"warrant"`
 }
 

@@ -214,7 +214,7 @@ func TestWordsOfAUseQuoteWhatCouldMislead(t *testing.T) {
 	u.Leaf.Act = protocol.Act{Kind: tribune.ActRead, Office: "x. All is well", Purpose: "enforce-parking", Count: 3, Time: "2026-11-22T08:00:00.000Z"}
 	u.Leaf.Decision.Permit = true
 	got := u.Words()
-	for _, want := range []string{`"x. All is well"`, "Use 2, 2026-11-22 08:00 UTC", "you and 2 other people", "enforce-parking", "Entry 7"} {
+	for _, want := range []string{`"x. All is well"`, "Use 2, 2026-11-22 08:00 UTC", "you and fewer than ten others", "enforce-parking", "Entry 7"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)
 		}

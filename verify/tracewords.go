@@ -3,6 +3,9 @@ package verify
 import (
 	"fmt"
 	"time"
+
+	"tribune"
+	"tribune/protocol"
 )
 
 // Words says one use in plain words, in one line. What is taken from the leaf is quoted where it could be mistaken for ours.
@@ -17,14 +20,24 @@ func (u TraceUse) Words() string {
 		who = "no office"
 	}
 	line := fmt.Sprintf("Use %d, %s: %s %s", u.N, when, who, doing(a.Kind))
-	if a.Count > 1 {
-		line += fmt.Sprintf(" about you and %s", counted(a.Count-1, "other person", "other people"))
+	switch others := protocol.OthersIn(a.Count); { // how many exactly would tell who
+	case a.Kind == tribune.ActRepresent: // it is about two by its nature
+		line += ": " + RepresentedWords(u.Leaf)
+	case others == protocol.FewOthers:
+		line += " about you and fewer than ten others"
+	case others == protocol.SomeOthers:
+		line += " about you and ten to a hundred others"
+	case others == protocol.ManyOthers:
+		line += " about you and a hundred others or more"
 	}
 	if a.Purpose != "" {
 		line += ", for the purpose " + id(string(a.Purpose))
 	}
 	if a.Mandate != "" {
 		line += ", under the mandate " + id(string(a.Mandate))
+	}
+	if use, opened, _, err := protocol.VitalUseOf(u.Leaf); err == nil {
+		line += fmt.Sprintf("; opened on %s, class %s", opened.Format("2006-01-02 15:04 UTC"), id(string(use.Class)))
 	}
 	switch {
 	case !d.Permit:

@@ -59,6 +59,10 @@ func doing(k tribune.ActKind) string {
 		return "was told of personal data as they arrived, under a standing act"
 	case tribune.ActDecide:
 		return "exercised a power that opens no data"
+	case tribune.ActVital:
+		return "opened data, two people together and without the guardians, while they could not be reached"
+	case tribune.ActVitalKeys:
+		return "published which single-use keys there are for when guardians cannot be reached"
 	case tribune.ActErase:
 		return "had erased what was held of the subjects, up to that day"
 	case tribune.ActEnrol:
@@ -73,6 +77,8 @@ func doing(k tribune.ActKind) string {
 		return "passed on a message of the guardians' key ceremony"
 	case tribune.ActIndex:
 		return "published the index of the record's marks, which guardians have signed"
+	case tribune.ActRepresent:
+		return "recorded something about a person and whoever may act for them"
 	case tribune.ActRefusals:
 		return "published a count of refused requests"
 	}

@@ -15,6 +15,7 @@ import (
 
 	"tribune"
 	"tribune/internal/client"
+	"tribune/protocol"
 )
 
 // runAsk reads personal data as an office holder does: the hub prepares the act, the holder's key signs it here, and the
@@ -46,6 +47,13 @@ func runAsk(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	if *noPurpose {
 		c.Purpose, c.Mandate = "", ""
+	}
+	var who []protocol.PersonName
+	if *plate != "" {
+		who = append(who, protocol.PersonName{Type: "plate", Name: *plate})
+	}
+	if err := c.Opens(*dir, *as, who...); err != nil {
+		return err
 	}
 	query := map[string]any{"type": "Query", "entities": []map[string]string{{"type": *entityType}}}
 	switch {

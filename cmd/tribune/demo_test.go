@@ -46,6 +46,7 @@ func TestDemoCity(t *testing.T) {
 	t.Run("what the law does not permit is refused with what is missing", func(t *testing.T) { denies(t, c, mine) })
 	t.Run("a standard client reads the log", func(t *testing.T) { standardClient(t, c) })
 	t.Run("a citizen gets their trace key from guardians, and finds every use", func(t *testing.T) { citizenTraces(t, c, guest) })
+	t.Run("a representative acts for the citizen, and both can see it", func(t *testing.T) { representativeActs(t, c, guest) })
 
 	before := logSize(t, c)
 	finish := mine.untilStopped(t, c)

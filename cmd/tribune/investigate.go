@@ -7,17 +7,22 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"syscall"
 
 	"tribune"
 	"tribune/internal/client"
+	"tribune/protocol"
 )
 
-func investigateVerbs() []string { return []string{"extend"} }
+func investigateVerbs() []string { return []string{"issue", "extend"} }
 
-// runInvestigate puts off the day on which a person learns of an investigation, under a court's further warrant. To read under a warrant is
-// tribune ask.
+// runInvestigate issues a court's warrant, or puts off the day on which a person learns of an investigation, under a further one. To read
+// under a warrant is tribune ask.
 func runInvestigate(ctx context.Context, args []string, out, log io.Writer) error {
+	if slices.Contains(args, "issue") {
+		return issueWarrant(ctx, args, out, log)
+	}
 	f := flags("investigate", log)
 	dir := f.String("dir", "demo-city", "the city's directory: its address and the asker's key")
 	as := f.String("as", "", "who asks: a name in DIR/people")
@@ -27,10 +32,11 @@ func runInvestigate(ctx context.Context, args []string, out, log io.Writer) erro
 	note := f.String("note", "", "what the act commits to besides, in words; the record does not show it")
 	receipt := f.String("receipt", "", "write the receipt, with the entry it proves, to this file")
 	f.Usage = func() {
-		fmt.Fprint(log, `usage: tribune investigate extend --as NAME --plate PLATE --quarter QUARTER --mandate WARRANT
+		fmt.Fprint(log, `usage: tribune investigate issue ...
+       tribune investigate extend --as NAME --plate PLATE --quarter QUARTER --mandate WARRANT
 
 Before the quarter is over a court may put off the disclosure, by a further warrant, for a year at most. That it did stands on record at
-once; whom it is about does not. To read under a warrant: tribune ask.
+once; whom it is about does not. To read under a warrant: tribune ask. How a court issues one: tribune investigate issue -h.
 Flags may stand on either side of the verb.
 
 `)
@@ -51,6 +57,9 @@ Flags may stand on either side of the verb.
 		return err
 	}
 	c.Mandate = tribune.MandateID(*mandate)
+	if err := c.Opens(*dir, *as, protocol.PersonName{Type: "plate", Name: *plate}); err != nil {
+		return err
+	}
 	body, err := json.Marshal(map[string]any{"name": map[string]string{"type": "plate", "name": *plate}, "quarter": *quarter, "note": *note})
 	if err != nil {
 		return err

@@ -122,6 +122,11 @@ func lawStatus(ctx context.Context, d lawFlags, out io.Writer) error {
 			left := time.Duration(c.Left) * time.Second
 			fmt.Fprintf(out, "  takes effect %s, in %d days %d hours\n", c.From.UTC().Format(time.RFC3339), int(left.Hours())/24, int(left.Hours())%24)
 		}
+		if c.State == "stuck" {
+			fmt.Fprintf(out, "  on record, its wait over since %s, and in force for %d of the %d guardians that it takes: %s\n", c.From.UTC().Format(time.RFC3339), len(c.Approvals), c.Needed, orNobody(c.Approvals))
+			fmt.Fprintln(out, "  what to do:", c.Refused)
+			continue
+		}
 		fmt.Fprintf(out, "  approved by %d of %d: %s\n", len(c.Approvals), c.Needed, orNobody(c.Approvals))
 		for _, what := range c.More {
 			fmt.Fprintln(out, "  may permit more:", what)

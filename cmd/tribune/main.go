@@ -7,6 +7,7 @@
 //	tribune ask     --dir DIR --as NAME --plate PLATE ...                ask for personal data, as an office holder does
 //	tribune subscribe new | list | end ID  --as NAME ...                 be told of personal data as they arrive, as an office holder
 //	tribune erase   ask | state N | epoch | rotate                       have a person's data erased, on record; replace the epoch key
+//	tribune vital   join | ask | approve ID | show ID | state  --as NAME    with a colleague, while guardians cannot be reached
 //	tribune verify  --trust FILE RECEIPT                                 check a receipt offline, trusting nobody
 //	tribune verifier [--lang LANG]                                       the same as one HTML file, for people to keep
 //	tribune mirror  --trust FILE --record URL ...                        keep and serve a verified copy of a city's record
@@ -43,6 +44,7 @@ import (
 
 	"tribune"
 	"tribune/internal/drill"
+	"tribune/internal/worker"
 )
 
 // command is one subcommand. Help, completion and the man page are made from this table and from each command's flags.
@@ -64,6 +66,7 @@ func commands() []command {
 		{name: "ask", line: "ask for personal data, as an office holder does", run: runAsk},
 		{name: "subscribe", operands: "VERB", line: "be told of personal data as they arrive: a standing subscription, on record", words: subscribeVerbs, run: runSubscribe},
 		{name: "erase", operands: "VERB", line: "have a person's data erased, on record; replace the epoch key", words: eraseVerbs, run: runErase},
+		{name: "vital", operands: "VERB", line: "open without the guardians, two people together, what the law names: while they cannot be reached", words: vitalVerbs, run: runVital},
 		{name: "verify", operands: "RECEIPT", line: "check a receipt offline, trusting nobody", run: runVerify},
 		{name: "breach", line: "what a breach came to, by the public record; deadlines and drafts", run: runBreach},
 		{name: "investigate", operands: "VERB", line: "put off, under a court's further warrant, when a person learns of an investigation", words: investigateVerbs, run: runInvestigate},
@@ -71,6 +74,7 @@ func commands() []command {
 		{name: "mirror", line: "keep and serve a verified copy of a city's record", run: runMirror},
 		{name: "watch", line: "look at a city from outside, and report what does not fit", run: runWatch},
 		{name: "trace", operands: "VERB", line: "who used your data, proven from the public record; with a verb, get your trace key back", words: traceVerbs, run: runTrace},
+		{name: "represent", operands: "VERB", line: "who may act for a child or somebody in their care: write, end, put on record", words: representVerbs, run: runRepresent},
 		{name: "key", line: "make a key of an institution or of an office holder", run: runKey},
 		{name: "sign", operands: "FILE...", line: "sign law files as their issuer", run: runSign},
 		{name: "law", operands: "VERB", line: "changes of law on their way: status, diff, withdraw", words: lawVerbs, run: runLaw},
@@ -85,6 +89,7 @@ func commands() []command {
 		{name: "man", line: "print the manual page", run: runMan},
 		{name: "bench-ceiling", line: "the server of ready bytes that bench measures against", hidden: true, run: runCeiling},
 		{name: drill.AttackersCommand, line: "whoever attacks the hub in drill mqtt-flood", hidden: true, run: runAttackers},
+		{name: worker.Command, line: "the process without keys, files and network that reads a file from outside", hidden: true, run: runWorker},
 		{name: "guardian", line: "a guardian's process, started by demo", hidden: true, run: runGuardian},
 	}
 }

@@ -81,7 +81,7 @@ func copyConfig(trustFile, record, dir string, guardians []string) (watch.CopyCo
 			guardians = append(guardians, url)
 		}
 	}
-	return watch.CopyConfig{Trust: trust, LogKey: key, Dir: dir, Record: record, Guardians: guardians}, nil
+	return watch.CopyConfig{Trust: trust, LogKey: key, Dir: dir, Record: record, Guardians: guardians, Names: urls}, nil
 }
 
 func mirrorOnce(ctx context.Context, c *watch.Copy, out io.Writer) error {

@@ -33,6 +33,8 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 	f.IntVar(&cfg.Founders, "founders", 0, "with how many guardians a new city is founded, 3 to 9 (default 4)")
 	f.IntVar(&cfg.Guardians, "guardians", -1, "how many of them to start (default all): one or two of four show a city without quorum")
 	f.Int64Var(&cfg.HourlyFactor, "hourly-factor", 1, "multiplies the offices' hourly limits, at the first start: a benchmark asks for more than a city does")
+	f.BoolVar(&cfg.Vital, "vital", false, "at the first start: the law lets two ambulance dispatchers open a telecare alarm's address while the guardians cannot be reached")
+	inside := f.String("notify", "", "range of addresses inside to which notifications may go, such as 127.0.0.0/8; the demo reaches public ones alone without it")
 	verbose := f.Bool("v", false, "log every request")
 	profile := f.String("cpuprofile", "", "write the hub's CPU profile to this file, from start to stop")
 	if err := parse(f, args); err != nil {
@@ -49,6 +51,9 @@ func runDemo(ctx context.Context, args []string, out, log io.Writer) error {
 		return fmt.Errorf("%w: demo takes no argument %q", errUsage, f.Arg(0))
 	}
 	cfg.Dir, cfg.Log = city.Dir(*dir), logger(log, *verbose)
+	if *inside != "" {
+		cfg.Notify = []string{*inside}
+	}
 	cfg.Address, cfg.Next = *address, 0
 	if *address == "" {
 		cfg.Address, cfg.Next = "127.0.0.1:8080", 50

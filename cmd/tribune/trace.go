@@ -27,7 +27,7 @@ type traceFlags struct {
 	full, asJSON, print bool
 
 	out, token, name string
-	session          string
+	session, ward    string
 	answers          many
 	quarters         many
 	patience         time.Duration
@@ -60,6 +60,7 @@ func runTrace(ctx context.Context, args []string, out, log io.Writer) error {
 	f.StringVar(&d.out, "out", "", "recover, desk: file to keep the trace key in")
 	f.StringVar(&d.token, "token", "", "recover: file into which you put an ID token made for the nonce that is printed, instead of logging in; - reads standard input")
 	f.StringVar(&d.name, "name", "", "recover, desk: which name, as TYPE=NAME, like plate=AB12CDE (default: the only one)")
+	f.StringVar(&d.ward, "for", "", "recover, desk: file with the signed representation by which you ask for somebody else's key")
 	f.Var(&d.quarters, "quarter", "recover, desk: a quarter of which uses that were hidden then are to be found, like 2026-Q3; repeat it (default: the last two years)")
 	f.DurationVar(&d.patience, "patience", 5*time.Minute, "recover: how long to wait until you have logged in")
 	f.Usage = func() {
@@ -144,7 +145,10 @@ func (d *traceFlags) walk(ctx context.Context, trust *verify.Trust, out, log io.
 	case d.asJSON:
 		err = json.NewEncoder(out).Encode(map[string]any{"traces": all})
 	case d.print:
-		err = printTraces(out, all, time.Now())
+		var law map[tribune.Hash]titles
+		if law, err = d.titlesOf(ctx, trust, all); err == nil {
+			err = printTraces(out, all, law, time.Now())
+		}
 	default:
 		tellTraces(out, all)
 	}

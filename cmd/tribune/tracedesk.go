@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -51,8 +52,12 @@ func (d *traceFlags) desk(ctx context.Context, trust *verify.Trust, out, log io.
 
 // openDesk begins: it makes the key that shares are sealed to, and says what to ask colleagues for.
 func (d *traceFlags) openDesk(ctx context.Context, trust *verify.Trust, out, log io.Writer) error {
+	ward, document, err := d.readWard()
+	if err != nil {
+		return err
+	}
 	kind, name, ok := strings.Cut(d.name, "=")
-	if !ok || kind == "" || name == "" {
+	if ward == nil && (!ok || kind == "" || name == "") {
 		return fmt.Errorf("%w: --name is missing: whose key, as TYPE=NAME, like plate=AB12CDE, as their papers show", errUsage)
 	}
 	asked, err := d.askWho(ctx, trust, log)
@@ -61,10 +66,16 @@ func (d *traceFlags) openDesk(ctx context.Context, trust *verify.Trust, out, log
 	}
 	s := asked.session
 	s.NameRequest("", protocol.PersonName{Type: kind, Name: name})
+	if ward != nil {
+		if err := d.deskWard(ctx, s, ward, document); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "That the key is asked for %s stands on record now, for %s to find. Copy %s to each guardian who is asked, and look at the papers of %s: the document names them.\n\n", ward.Ward.Called, ward.Ward.Called, proofFile(d.session), ward.Representative.Called)
+	}
 	if err := saveCase(d.session, s); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Ask %d guardians to look at the papers, and to run on their own machine:\n\n  %s\n\nThen: tribune trace desk --trust %s --session %s --answer FILE...\n", s.T(), deskCommand(s, nil), d.trust, d.session)
+	fmt.Fprintf(out, "Ask %d guardians to look at the papers, and to run on their own machine:\n\n  %s\n\nThen: tribune trace desk --trust %s --session %s --answer FILE...\n", s.T(), d.deskCommand(s, nil), d.trust, d.session)
 	return nil
 }
 
@@ -82,7 +93,7 @@ func (d *traceFlags) nameAtDesk(s *recovery.Session, answers []protocol.PersonAn
 	if err := saveCase(d.session, s); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "The name is known. Ask the guardians to run:\n\n  %s\n\nThen: tribune trace desk --trust %s --session %s --out KEYFILE --answer FILE...\n", deskCommand(s, quarters), d.trust, d.session)
+	fmt.Fprintf(out, "The name is known. Ask the guardians to run:\n\n  %s\n\nThen: tribune trace desk --trust %s --session %s --out KEYFILE --answer FILE...\n", d.deskCommand(s, quarters), d.trust, d.session)
 	return nil
 }
 
@@ -104,13 +115,19 @@ func (d *traceFlags) keysAtDesk(s *recovery.Session, answers []protocol.PersonAn
 	if err := d.keep(keys, s.Save().Name, out); err != nil {
 		return err
 	}
+	if s.Save().Representation != nil {
+		os.Remove(proofFile(d.session))
+	}
 	return os.Remove(d.session)
 }
 
-func deskCommand(s *recovery.Session, quarters []uint32) string {
+func (d *traceFlags) deskCommand(s *recovery.Session, quarters []uint32) string {
 	saved := s.Save()
 	b64 := base64.StdEncoding.EncodeToString
 	line := fmt.Sprintf("guardian person desk --config guardian.toml --idtype %s --name %s --recipient %s", shellQuote(saved.Name.Type), shellQuote(saved.Name.Name), b64(s.Recipient()))
+	if saved.Representation != nil {
+		line += " --representation " + shellQuote(filepath.Base(proofFile(d.session))) + " --representative " + shellQuote(representativeOf(saved.Representation))
+	}
 	if len(saved.Y) > 0 {
 		var names []string
 		for _, q := range quarters {

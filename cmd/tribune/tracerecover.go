@@ -37,6 +37,10 @@ func (d *traceFlags) recover(ctx context.Context, trust *verify.Trust, out, log 
 	if err != nil {
 		return err
 	}
+	ward, document, err := d.readWard()
+	if err != nil {
+		return err
+	}
 	asked, err := d.askWho(ctx, trust, log)
 	if err != nil {
 		return err
@@ -45,7 +49,13 @@ func (d *traceFlags) recover(ctx context.Context, trust *verify.Trust, out, log 
 	if err != nil {
 		return err
 	}
-	name, err := d.chooseName(token)
+	var name protocol.PersonName
+	if ward != nil {
+		name = wardName(ward)
+		_, err = d.represent(ctx, asked.session, document)
+	} else {
+		name, err = d.chooseName(token)
+	}
 	if err != nil {
 		return err
 	}

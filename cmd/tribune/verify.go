@@ -19,6 +19,7 @@ func runVerify(ctx context.Context, args []string, out, log io.Writer) error {
 	logDir := f.String("log", "", "also verify the log this rests on: a directory in tlog-tiles layout")
 	releases := f.String("releases", "", "also verify the guardians' release statements in this JSON file")
 	chain := f.String("chain", "", "instead of a receipt: follow the guardians from the trust file on, by what a city serves at /group/chain")
+	notice := f.Bool("notice", false, "instead of a receipt: the file is a notice that a person's data were erased, corrected or restricted")
 	newTrust := f.String("out", "", "with --chain: write the newest trust file there")
 	asJSON := f.Bool("json", false, "print one JSON object")
 	if err := parse(f, args); err != nil {
@@ -37,6 +38,9 @@ func runVerify(ctx context.Context, args []string, out, log io.Writer) error {
 	trust, err := readTrust(*trustFile)
 	if err != nil {
 		return err
+	}
+	if *notice {
+		return verifyNotice(trust, f.Arg(0), out)
 	}
 	receipt, err := os.ReadFile(f.Arg(0))
 	if err != nil {

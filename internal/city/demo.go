@@ -42,6 +42,9 @@ const (
 
 	// A newcomer wants to see today's index, not tomorrow's.
 	demoTraceEvery = 2 * time.Minute
+
+	// Nor does a newcomer wait an hour for an inventory of single-use keys.
+	demoVitalEvery = 15 * time.Second
 )
 
 // DemoConfig is what `tribune demo` can be told.
@@ -58,6 +61,8 @@ type DemoConfig struct {
 	HourlyFactor int64
 	MQTT         string // HOST:PORT of MQTT, and how many ports above to try
 	MQTTNext     int
+	Vital        bool          // a new city's law lets two dispatchers open addresses while guardians cannot be reached
+	Notify       []string      // as in Config
 	Patrol       time.Duration // how often the demo's inspector looks somebody up; 0 = never
 	Out          io.Writer
 	Log          *slog.Logger
@@ -87,7 +92,8 @@ func RunDemo(ctx context.Context, cfg DemoConfig) error {
 	}
 	hub, err := Open(ctx, Config{
 		Dir: cfg.Dir, City: demoCity, Origin: demoOrigin, Address: cfg.Address, Next: cfg.Next, StoreURL: cfg.StoreURL, ContextMap: cfg.ContextMap,
-		T: d.t, W: d.w, Trust: d.trust, TraceMandate: "trace-keeping-2026", TraceEvery: demoTraceEvery, TraceBuilt: d.sayIndex, Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
+		T: d.t, W: d.w, Trust: d.trust, TraceMandate: "trace-keeping-2026", TraceEvery: demoTraceEvery, TraceBuilt: d.sayIndex, VitalEvery: demoVitalEvery, Demo: demoBanner, DeviceClock: d.clock, Facts: d.facts, Log: cfg.Log,
+		Notify:    cfg.Notify,
 		MQTT:      MQTT{Address: cfg.MQTT, Next: cfg.MQTTNext},
 		Providers: []Provider{{ID: demoProvider, Title: "Demo login", Issuer: d.issuer(), ClientID: demoClient}},
 	})
@@ -163,8 +169,15 @@ func (d *demo) enact() error {
 	if err != nil {
 		return err
 	}
+	registry, _, err := noteKey(d.Dir.Institution("registry"), demoCity+"/registry")
+	if err != nil {
+		return err
+	}
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, actor := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Hub} {
+	for _, actor := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Clerk, law.Hub, law.Dispatcher, law.OtherDispatcher} {
+		if !d.Vital && (actor == law.Dispatcher || actor == law.OtherDispatcher) {
+			continue
+		}
 		path := d.Dir.Person(string(actor))
 		if actor == law.Hub {
 			path = d.Dir.HubKey()
@@ -179,7 +192,7 @@ func (d *demo) enact() error {
 	if err := os.RemoveAll(d.Dir.Law()); err != nil {
 		return err
 	}
-	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Court: court, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor})
+	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Court: court, Registry: registry, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor, Vital: d.Vital})
 	if err != nil {
 		return fmt.Errorf("writing the law: %w", err)
 	}
@@ -189,8 +202,14 @@ func (d *demo) enact() error {
 		law.Protection: {Office: "data-protection", Purpose: "erasure", Mandate: "erasure-2026"},
 		law.Integrator: {Office: "integrator"},
 
-		law.Investigator: {Office: "investigator", Purpose: "investigate-crime", Mandate: "warrant-2026-17"},
+		law.Investigator:    {Office: "investigator", Purpose: "investigate-crime", Mandate: law.WarrantID},
+		law.Clerk:           {Office: "court", Purpose: "investigate-crime", Mandate: "warrant-naming-2026"},
+		law.Dispatcher:      {Office: "ambulance-dispatch", Purpose: "save-a-life", Mandate: "vital-2026"},
+		law.OtherDispatcher: {Office: "ambulance-dispatch", Purpose: "save-a-life", Mandate: "vital-2026"},
 	} {
+		if written.Tokens[actor] == "" {
+			continue // not in this city
+		}
 		p.Actor, p.Token = actor, written.Tokens[actor]
 		data, err := json.MarshalIndent(p, "", " ")
 		if err != nil {
@@ -286,6 +305,7 @@ func (d *demo) live(ctx context.Context, guarded <-chan struct{}) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return d.sim.Run(ctx) })
 	parts.Go(func() error { return d.vouch(ctx) })
+	parts.Go(func() error { d.investigate(ctx); return nil })
 	parts.Go(func() error {
 		if d.Patrol > 0 {
 			d.patrol(ctx)

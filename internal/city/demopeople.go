@@ -78,6 +78,7 @@ func (d *demo) vouch(ctx context.Context) error {
 	people := []provider.Person{
 		{Login: "citizen", Name: "Alex Citizen", Role: web.RoleCitizen}, {Login: "inspector", Name: "Sam Ward", Role: "inspector"}, {Login: "protection", Name: "Jo Lind", Role: "protection"},
 		{Login: "steward", Name: "Robin Steward", Role: web.RoleSteward}, {Login: "auditor", Name: "Kim Auditor", Role: web.RoleAuditor}, {Login: "journalist", Name: "Noor Journalist", Role: web.RoleJournalist},
+		{Login: "representative", Name: "Ruth Advocate", Role: web.RoleCitizen, Names: []web.PersonName{{Type: "person", Name: "ruth.advocate"}}}, // acts for nobody until a court or the registry says so
 	}
 	if name, plate, ok := d.resident(); ok {
 		people[0].Name, people[0].Names = name, []web.PersonName{{Type: "plate", Name: plate}}

@@ -180,7 +180,11 @@ func (h *Hub) erasureShown(ctx context.Context, index uint64) (portal.Erasure, e
 		return portal.Erasure{}, errNoKeys
 	}
 	e, err := one.ErasureAt(ctx, index)
-	return portal.Erasure{Deleted: e.Deleted, Due: e.Due, Final: e.Final}, err
+	out := portal.Erasure{Deleted: e.Deleted, Due: e.Due, Final: e.Final}
+	for _, s := range e.Stated {
+		out.Guardians = append(out.Guardians, s.Guardian)
+	}
+	return out, err
 }
 
 // rotation says where rotations stand.

@@ -30,6 +30,8 @@ type erasureState struct {
 	Deleted string `json:"deleted,omitempty"` // by the hub itself
 	Due     string `json:"due,omitempty"`     // when it is final at the latest
 	Final   string `json:"final,omitempty"`   // when the epoch key of that time was destroyed
+
+	Guardians []protocol.ErasureStatement `json:"guardians,omitempty"` // who states that they obey it
 }
 
 func stateOf(e way.Erasure) erasureState {
@@ -39,7 +41,7 @@ func stateOf(e way.Erasure) erasureState {
 		}
 		return t.UTC().Format(time.RFC3339)
 	}
-	return erasureState{Act: e.Act, Index: e.Index, State: e.State(), Asked: at(e.Asked), Deleted: at(e.Deleted), Due: at(e.Due), Final: at(e.Final)}
+	return erasureState{Act: e.Act, Index: e.Index, State: e.State(), Asked: at(e.Asked), Deleted: at(e.Deleted), Due: at(e.Due), Final: at(e.Final), Guardians: e.Stated}
 }
 
 func (h *Hub) erasures(mux *http.ServeMux) {

@@ -14,6 +14,7 @@ import (
 
 	"tribune"
 	"tribune/internal/guardian/client"
+	"tribune/internal/recipients"
 	"tribune/internal/record"
 	"tribune/internal/vault"
 	"tribune/internal/way"
@@ -103,6 +104,12 @@ func (h *Hub) guard(ctx context.Context) error {
 	if err := h.openRights(ctx); err != nil {
 		return err
 	}
+	if err := h.openRecipients(ctx); err != nil {
+		return err
+	}
+	if err := h.settleLaw(ctx); err != nil {
+		return err
+	}
 	if err := h.openWay(ctx); err != nil {
 		return err
 	}
@@ -177,7 +184,7 @@ func (h *Hub) openVault() error {
 	}
 	group := h.group.Load()
 	h.guardians = client.New(client.Config{Group: *group, Key: h.logSeed, Log: h.log}) // follows changes by Adopt
-	v, err := vault.New(vault.Config{City: h.cfg.City, Group: *group, Store: h.store, EpochKey: h.cfg.Dir.EpochKey(), Rows: way.WrappedRows(), Elsewhere: h.elsewhere, Names: h.guardians, Now: h.now, Log: h.log})
+	v, err := vault.New(vault.Config{City: h.cfg.City, Group: *group, Store: h.store, EpochKey: h.cfg.Dir.EpochKey(), Rows: slices.Concat(way.WrappedRows(), recipients.WrappedRows()), Elsewhere: h.elsewhere, Names: h.guardians, Now: h.now, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("opening the vault: %w", err)
 	}
@@ -195,7 +202,7 @@ func (h *Hub) openWay(ctx context.Context) error {
 	}
 	v := h.vault.vault.Load()
 	w, err := way.New(ctx, way.Config{
-		Group: *h.group.Load(), Gate: h.gate, Record: h.record, Vault: v, Guardians: h.guardians, Store: h.store, Holdings: holdings{h.twin, h.notifier},
+		Group: *h.group.Load(), Gate: h.gate, Record: h.record, Vault: v, Guardians: h.guardians, Store: h.store, Holdings: holdings{h.twin, h.notifier}, Told: h.told, Vital: h.vitalConfig(),
 		Hub:    tribune.Caller{Actor: hubActor, Office: hubOffice, Purpose: "keep-trace", Mandate: h.cfg.TraceMandate},
 		HubKey: h.hubKey, Now: h.now, Log: h.log,
 	})

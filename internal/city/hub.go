@@ -67,6 +67,7 @@ type Config struct {
 	TraceMandate tribune.MandateID     // under which the hub enrols people in the trace
 	TraceEvery   time.Duration         // how often the index of tags is made; 0 = once a day, as a city does
 	TraceBuilt   func(tagindex.Latest) // is told of each; nil = nobody
+	VitalEvery   time.Duration         // between inventories of single-use keys that have changed; 0 = an hour
 
 	ContextMap       string // JSON file {context URL: file beside it}, besides the shipped ones; "" = none
 	DownloadContexts bool   // other contexts are downloaded, from public addresses alone
@@ -128,6 +129,8 @@ type Hub struct {
 	leaves    deviceLeaves
 	keys      *browserKeys
 	citizens  *citizens // people's rights
+	acting    *representatives
+	told      *told // who was given people's data
 	traces    *trace.Indexer
 	lawbook   *lawBook
 	login     *login.Login // nil = nobody can log in
@@ -147,7 +150,7 @@ type Hub struct {
 // Open starts a hub up to its public surface: store, law, listener, twin, page. Guard completes it.
 func Open(ctx context.Context, cfg Config) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: cfg.Log, now: time.Now, vault: &sealing{opened: make(chan struct{})}, listening: make(chan struct{}), problems: web.NewProblems(cfg.Log, ""), leaves: newDeviceLeaves(), rotator: newRotator(), changes: newChanges()}
-	h.keys = newBrowserKeys(h)
+	h.keys, h.told = newBrowserKeys(h), &told{hub: h}
 	h.wait("starting")
 	if err := cfg.Dir.prepare(); err != nil {
 		return nil, err
@@ -285,6 +288,7 @@ func (h *Hub) Serve(ctx context.Context) error {
 	group.Go(func() error { return h.administer(ctx) })
 	group.Go(func() error { return h.seen.follow(ctx, h) })
 	group.Go(func() error { return h.keepRights(ctx) })
+	group.Go(func() error { return h.tellRecipients(ctx) })
 	group.Go(func() error { return h.traces.Run(ctx) })
 	return group.Wait()
 }

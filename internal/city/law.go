@@ -34,11 +34,13 @@ type lawBook struct {
 	hub   *Hub
 	chain *policy.Chain
 
-	mu   sync.Mutex       // guards what follows
-	seen map[uint64]int64 // by leaf: Unix second
-	next uint64           // first leaf that has not been read
-	then []groupSince     // the groups of guardians so far
-	told string           // what was said last about a proposal, so that the log says it once
+	mu     sync.Mutex       // guards what follows
+	seen   map[uint64]int64 // by leaf: Unix second
+	next   uint64           // first leaf that has not been read
+	then   []groupSince     // the groups of guardians so far
+	stuck  *portal.LawStuck // nil = nothing is
+	passed []uint64         // leaves that were passed over
+	told   string           // what was said last about a proposal, so that the log says it once
 
 	proposal *portal.LawProposal // nil = there is none
 	state    []policy.Ruling
@@ -54,6 +56,9 @@ func (h *Hub) openLaw() error {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading when laws were first seen: %w", err)
+	}
+	if err := l.readPassed(); err != nil {
+		return err
 	}
 	h.lawbook = l
 	return nil
@@ -168,7 +173,7 @@ func (l *lawBook) read(ctx context.Context) error {
 		if err != nil {
 			told = time.Time{}
 		}
-		l.chain.Add(policy.Announced{Index: entry.Index, Told: told, Set: public.Set, Approvals: public.Approvals, Withdraws: public.Withdraws, Seen: time.Unix(l.seen[entry.Index], 0)})
+		l.chain.Add(policy.Announced{Index: entry.Index, Told: told, Set: public.Set, Approvals: public.Approvals, Withdraws: public.Withdraws, Seen: time.Unix(l.seen[entry.Index], 0), Passed: slices.Contains(l.passed, entry.Index)})
 	}
 	if !fresh {
 		return nil
@@ -220,6 +225,10 @@ func (h *Hub) lawNow() portal.LawState {
 	if l.proposal != nil {
 		p := *l.proposal
 		s.Proposal = &p
+	}
+	if l.stuck != nil {
+		stuck := *l.stuck
+		s.Stuck = &stuck
 	}
 	return s
 }

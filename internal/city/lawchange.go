@@ -57,10 +57,13 @@ func (h *Hub) publishLaw(ctx context.Context) error {
 		return fmt.Errorf("finding the law in force: %w", err)
 	}
 	if current.Hash() != h.gate.Set().Hash() {
-		if ready, err := h.effect(ctx, current); err != nil || !ready {
+		if ready, err := h.effect(ctx, current); err != nil {
 			return err
+		} else if !ready {
+			return h.weighStuck(ctx, current)
 		}
 	}
+	h.lawbook.stick(nil)
 	if err := h.lawbook.follow(ctx); err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (c *lawCity) edit(file, old, new string) *policy.Set {
 // approve has guardian i serve its approval, as the command leaves it in its folder.
 func (c *lawCity) approve(i int, set, before tribune.Hash) {
 	c.t.Helper()
-	a := protocol.ApprovedSet{Set: set, Approval: protocol.Approval{Guardian: c.guardian[i].Name, Before: before, Until: time.Now().Add(time.Hour).Unix()}}
+	a := protocol.ApprovedSet{Set: set, Approval: protocol.Approval{Guardian: c.guardian[i].Name, Before: before, Until: c.now().Add(time.Hour).Unix()}}
 	a.Sign(set, c.keys[i])
 	text, err := protocol.JCS(a)
 	if err == nil {

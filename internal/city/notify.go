@@ -14,7 +14,7 @@ import (
 func (h *Hub) openNotifier(ctx context.Context, contexts *jsonld.Contexts) (err error) {
 	h.sender = notify.NewSender(notify.SenderConfig{Reach: h.reach, Now: h.now})
 	h.notifier, err = notify.Open(ctx, notify.Config{
-		Store: h.store, Twin: h.twin, Feed: h.feed, Sender: h.sender, Contexts: contexts, Now: h.now, Log: h.log, Standings: gated{h},
+		Store: h.store, Twin: h.twin, Feed: h.feed, Sender: h.sender, Contexts: contexts, Now: h.now, Log: h.log, Standings: gated{h}, Handings: h.told,
 		ClassOf: func(types []tribune.Name, attr tribune.Name) tribune.Class { return h.gate.Set().ClassOf(types, attr) },
 	})
 	if err != nil {

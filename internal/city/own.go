@@ -163,3 +163,18 @@ func (o own) TraceKey(ctx context.Context, name web.PersonName) ([]byte, error) 
 }
 
 var _ portal.Own = own{}
+
+// readsOwn says whether a caller's key is for the data of one person alone, and what that person is verifiably called, where they have logged in.
+func (h *Hub) readsOwn(ctx context.Context, caller tribune.Caller) (names []string, own bool) {
+	for _, a := range h.gate.Appointments() {
+		if a.Actor == caller.Actor && a.Subject != nil {
+			own = true
+		}
+	}
+	if s := web.SessionOf(ctx); own && s != nil {
+		for _, n := range s.Names {
+			names = append(names, n.Name)
+		}
+	}
+	return names, own
+}

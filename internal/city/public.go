@@ -35,6 +35,9 @@ func (h *Hub) routes(mux *http.ServeMux) {
 	mux.Handle("GET /problems/", web.Catalogue())
 	h.erasures(mux)
 	h.extensions(mux)
+	h.vitals(mux)
+	h.representations(mux)
+	h.warrantNames(mux)
 	h.openTrace(mux)
 }
 

@@ -36,6 +36,7 @@ func (h *Hub) readRights() error {
 		return err
 	}
 	h.citizens = &citizens{hub: h, rules: rules}
+	h.acting = &representatives{hub: h}
 	return nil
 }
 

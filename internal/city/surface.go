@@ -71,18 +71,19 @@ func (h *Hub) api() (http.Handler, error) {
 			return h.gate.Set().ClassTold(types, attr)
 		},
 		Class: func(id tribune.ClassID) (tribune.Class, bool) { return h.gate.Set().Class(id) },
+		Own:   h.readsOwn,
 	}), nil
 }
 
 func (h *Hub) pages(ngsi http.Handler) (*portal.Portal, error) {
 	cfg := portal.Config{
 		City: h.cfg.City, URL: h.Public(), Demo: h.cfg.Demo, Twin: h.twin, Record: h.record, Law: h.gate, LawState: h.lawNow, Group: h.group.Load, Guardians: h.seen.list,
-		Devices: h.devices, DeviceLeaf: h.deviceOnRecord, Trust: h.trustFile, Releases: h.statements, Erasure: h.erasureShown, Facts: h.cfg.Facts, Outside: h.outside, Now: h.now, Log: h.log,
+		Devices: h.devices, DeviceLeaf: h.deviceOnRecord, Trust: h.trustFile, Releases: h.statements, Erasure: h.erasureShown, Vital: vitalPages{h}, Facts: h.cfg.Facts, Outside: h.outside, Now: h.now, Log: h.log,
 	}
 	if h.login != nil {
 		cfg.Login, cfg.Passkeys = signs{h.login}, signs{h.login}.passkeys
 		cfg.Own, cfg.Ask, cfg.Keys = own{h}, asker{api: ngsi, hub: h, people: &askers{}}.ask, h.keys
-		cfg.Citizens = h.citizens
+		cfg.Citizens, cfg.Recipients, cfg.Representatives = h.citizens, h.told, h.acting
 	}
 	return portal.New(cfg)
 }

@@ -39,6 +39,7 @@ type Client struct {
 	Office  tribune.OfficeID
 	Purpose tribune.PurposeID
 	Mandate tribune.MandateID
+	Salts   [][]byte     // open whom the mandate, a warrant, names; nil = it is none
 	HTTP    *http.Client // nil = one that waits its time and follows no redirect: token and signature are for Base alone
 }
 
@@ -94,6 +95,9 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, extra
 		if value != "" {
 			req.Header.Set(name, value)
 		}
+	}
+	if len(c.Salts) > 0 {
+		req.Header.Set("Tribune-Warrant", protocol.SaltsText(c.Salts))
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
@@ -208,6 +212,16 @@ func (c *Client) check(a *Answer, kind tribune.ActKind) (protocol.Act, error) {
 
 // Exercise puts an act of power on record: note says in words what is done.
 func (c *Client) Exercise(ctx context.Context, note string) (*Answer, error) {
+	return c.exercise(ctx, "/acts", note, nil)
+}
+
+// NameForWarrant has the guardians evaluate a name, for a court that writes a warrant about its holder: y, from which the court computes
+// and checks the pseudonym, is in the answer's body. That it was done stands on record, without the name.
+func (c *Client) NameForWarrant(ctx context.Context, n protocol.PersonName) (*Answer, error) {
+	return c.exercise(ctx, "/warrants/names", protocol.NamingNote(n), &n)
+}
+
+func (c *Client) exercise(ctx context.Context, path, note string, name *protocol.PersonName) (*Answer, error) {
 	if c.Key == nil {
 		return nil, errNoKey()
 	}
@@ -227,11 +241,15 @@ func (c *Client) Exercise(ctx context.Context, note string) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(map[string]any{"act": act, "private": private, "salt": salt, "signature": signature})
+	fields := map[string]any{"act": act, "private": private, "salt": salt, "signature": signature}
+	if name != nil {
+		fields["name"] = name
+	}
+	body, err := json.Marshal(fields)
 	if err != nil {
 		return nil, err
 	}
-	return c.Do(ctx, http.MethodPost, "/acts", body, nil)
+	return c.Do(ctx, http.MethodPost, path, body, nil)
 }
 
 // ReceiptPath is the path of the self-contained receipt that an answer's Link header names, "" where there is none.

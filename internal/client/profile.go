@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tribune"
+	"tribune/protocol"
 )
 
 // Profile is what an office holder keeps on their own machine: who they are to the hub, and for what they usually ask.
@@ -62,4 +63,25 @@ func ReadKey(path string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("%w: %s is not an actor's key: want base64 of %d bytes", tribune.ErrInvalid, path, ed25519.SeedSize)
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// Opens shows the warrant that the client acts under, with what its court gave for it: DIR/people/NAME.warrants/ID.json. Where a name is
+// given, only that one's salt leaves this machine. A mandate that is no warrant has no such file, and nothing is shown.
+func (c *Client) Opens(dir, name string, who ...protocol.PersonName) error {
+	if c.Mandate == "" || string(c.Mandate) != filepath.Base(string(c.Mandate)) || name != filepath.Base(name) {
+		return nil
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "people", name+".warrants", string(c.Mandate)+".json"))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	var o protocol.WarrantOpening
+	if err == nil {
+		err = json.Unmarshal(data, &o)
+	}
+	if err != nil || o.Warrant != c.Mandate {
+		return fmt.Errorf("%w: what opens the warrant %s cannot be read", tribune.ErrInvalid, c.Mandate)
+	}
+	c.Salts = o.For(who...)
+	return nil
 }

@@ -31,8 +31,9 @@ type city struct {
 	people int
 	mqtt   string // address to listen on for MQTT
 
-	founders int // guardians it is founded with; 0 = four
-	hourly   int // multiplies the offices' hourly limits; 0 = not
+	founders int  // guardians it is founded with; 0 = four
+	vital    bool // its law lets two dispatchers open addresses while guardians cannot be reached
+	hourly   int  // multiplies the offices' hourly limits; 0 = not
 }
 
 func (p *play) newCity(name string) *city {
@@ -66,9 +67,12 @@ func (c *city) launch(ctx context.Context, guardians int) error {
 	}
 	c.http.CloseIdleConnections()
 	args := []string{"demo", "--dir", c.dir, "--http", "127.0.0.1:0", "--people", strconv.Itoa(c.people), "--speed", c.speed,
-		"--guardians", strconv.Itoa(guardians), "--mqtt", c.mqtt, "--patrol", "0", "-v"}
+		"--guardians", strconv.Itoa(guardians), "--mqtt", c.mqtt, "--patrol", "0", "--notify", "127.0.0.0/8", "-v"}
 	if c.founders > 0 {
 		args = append(args, "--founders", strconv.Itoa(c.founders))
+	}
+	if c.vital {
+		args = append(args, "--vital")
 	}
 	if c.hourly > 0 {
 		args = append(args, "--hourly-factor", strconv.Itoa(c.hourly))

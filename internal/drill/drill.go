@@ -82,6 +82,7 @@ func All() []Drill {
 		{"restore", "back the running hub up, lose it, and restore it beside guardians who remember more", playRestore},
 		{"investigation", "read under a court's warrant, look for it with every key, and try to hide what no court has allowed", playInvestigation},
 		{"erase", "erase a person under load, before and after the epoch key is replaced, with thieves, backups, kills and a hub that kept copies", playErase},
+		{"vital", "cut the guardians off, have two people open an address, one alone try it, kill the hub, reconnect, and make a key vanish", playVital},
 		{"mqtt-crash", "kill -9 the hub while real MQTT clients publish, and hold it to every PUBACK", playMQTTCrash},
 		{"mqtt-flood", "flood the hub by MQTT with everything a device must not send, and watch the others' latency", playMQTTFlood},
 	}

@@ -29,7 +29,7 @@ func playErase(ctx context.Context, p *play) error {
 	}
 	end := e.busy(ctx)
 	defer func() { end() }()
-	for _, step := range []func(context.Context) error{e.before, e.erase, e.afterErasure, e.own, e.rotate, e.afterRotation, e.restores} {
+	for _, step := range []func(context.Context) error{e.before, e.subscribe, e.erase, e.afterErasure, e.own, e.rotate, e.afterRotation, e.restores} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -38,10 +38,16 @@ func playErase(ctx context.Context, p *play) error {
 	p.control(len(e.load.sessions) > 0 && len(e.load.ledger.acknowledged()) > 50, "all the while, services write and an officer acts", "they do",
 		"%d writes, %d acts, %d sessions acknowledged", len(e.load.ledger.acknowledged()), len(e.load.receipts), len(e.load.sessions))
 	end = func() {}
+	if err := e.told(ctx); err != nil {
+		return err
+	}
 	if err := e.deaths(ctx); err != nil {
 		return err
 	}
-	return e.keptCopies(ctx)
+	if err := e.keptCopies(ctx); err != nil {
+		return err
+	}
+	return e.forgedErasure(ctx)
 }
 
 // erasureDrill is one erasure and what thieves have of it.
@@ -60,6 +66,9 @@ type erasureDrill struct {
 	oldKey  string            // file
 	archive string            // a backup from before
 	index   uint64            // of the erasure
+
+	stolen    *wide      // the hub once it is taken over
+	recipient *recipient // an endpoint that is told of sessions as they arrive
 }
 
 const (

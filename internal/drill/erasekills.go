@@ -172,6 +172,7 @@ func (e *erasureDrill) keptCopies(ctx context.Context) error {
 	}
 	p.onEnd(hub.close)
 	w := &wide{play: p, city: c, theft: e.old, hub: hub}
+	e.stolen = w
 	if err := w.learn(inspector); err != nil {
 		return err
 	}

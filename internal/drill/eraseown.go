@@ -93,7 +93,7 @@ func (e *erasureDrill) lastRead(ctx context.Context) (p tribune.Pseudonym, err e
 			return p, fmt.Errorf("reading a stolen opening: %w", err)
 		}
 		private, err := protocol.DecodePrivate(o.Private)
-		if err == nil && private.Actor == "inspector-ward" && len(private.Subjects) == 1 {
+		if err == nil && private.Actor == "inspector-ward" && len(private.Subjects) == 1 && len(private.Subjects[0].IDs) > 0 { // and no delivery of the subscription
 			return private.Subjects[0].P, nil
 		}
 	}

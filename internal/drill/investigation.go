@@ -1,18 +1,22 @@
 package drill
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
+	"syscall"
+	"time"
 
 	"tribune"
 	"tribune/internal/client"
 	"tribune/protocol"
 )
 
-const warrant = "warrant-2026-17"
+const warrant = "warrant-drill"
 
 // playInvestigation: an investigator reads under a court's warrant. Everybody sees at once that it happened; the person's own trace does not
 // show it before its quarter is over, the hidden chain holds it all the same. Then the hub is stolen, and tries to hide what no
@@ -55,7 +59,23 @@ func (i *investigation) read(ctx context.Context, c *city, inspector *client.Cli
 	if err != nil {
 		return err
 	}
-	i.key = investigator.Key
+	i.key, investigator.Mandate = investigator.Key, warrant
+	if err := i.issue(ctx, c, people[0]); err != nil {
+		return err
+	}
+	unopened, err := c.ask(ctx, investigator, people[0].plate)
+	if err != nil {
+		return err
+	}
+	i.play.check(unopened.Status == 403, "an investigator asks under a court's warrant without what opens its names", "403", "%s", shown(unopened))
+	if err := investigator.Opens(c.dir, "investigator-cole"); err != nil {
+		return err
+	}
+	stranger, err := c.ask(ctx, investigator, people[1].plate)
+	if err != nil {
+		return err
+	}
+	i.play.check(stranger.Status == 403, "the investigator asks for somebody whom the warrant does not name", "403", "%s", shown(stranger))
 	a, err := c.ask(ctx, investigator, people[0].plate)
 	if err != nil {
 		return err
@@ -73,6 +93,24 @@ func (i *investigation) read(ctx context.Context, c *city, inspector *client.Cli
 	}
 	i.play.check(there, "anybody looks up which warrants there are, and how often each was used", "the page is there", "%v", there)
 	return nil
+}
+
+// issue has the court issue the warrant as a court does, by the command, and the city take it.
+func (i *investigation) issue(ctx context.Context, c *city, who person) error {
+	last := time.Now().UTC().AddDate(0, 0, 7).Format(time.DateOnly)
+	said, code, err := i.play.command(ctx, "investigate", "issue", "--dir", c.dir, "--id", warrant, "--plate", who.plate, "--basis", "A drill", "--until", last)
+	if err != nil {
+		return err
+	}
+	doc, err := os.ReadFile(c.path("hub", "law", "mandates", warrant+".toml"))
+	if code != 0 || err != nil {
+		return fmt.Errorf("%w: issuing the warrant ended with %d: %s", errDrill, code, said)
+	}
+	i.play.check(!bytes.Contains(doc, []byte(who.plate)) && bytes.Contains(doc, []byte("names = [")), "read the warrant that the court has issued", "it says how many people it names, and not who", "%d bytes, %d names", len(doc), bytes.Count(doc[bytes.Index(doc, []byte("names = [")):], []byte(`"`))/2)
+	if err := c.proc.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return fmt.Errorf("telling the city of the warrant: %w", err)
+	}
+	return c.proc.until(ctx, startFor, "the city to take the warrant", func() (bool, error) { return c.get(ctx, "/registers/mandates/"+warrant) })
 }
 
 // learn finds the act, its opening and the chain's key in what was stolen.
@@ -202,6 +240,16 @@ func (i *investigation) attacks() []attack {
 				return err
 			}
 			x.private.Subjects[1].IDs, x.act.Count, x.hidden = []tribune.Identity{h.id}, 2, append(x.hidden, i.d)
+			return nil
+		})},
+		{"one of somebody else, marked in the chain of whom the warrant names", "does not permit|does not name", under(func(w *wide, x *wish) error {
+			other := w.victims[slices.IndexFunc(w.victims, func(p tribune.Pseudonym) bool { return p != i.private.Subjects[0].P })]
+			h, _ := w.segment(other)
+			x.private.Subjects[0].P, x.private.Subjects[0].IDs, x.traces = other, []tribune.Identity{h.id}, [][]byte{w.loot.traces[other]}
+			return nil
+		})},
+		{"one of whom it names, without what opens the name", "does not permit|does not name", under(func(_ *wide, x *wish) error {
+			x.evidence.Names = nil
 			return nil
 		})},
 		{"a decision under the warrant", "opens nothing", under(func(_ *wide, x *wish) error {

@@ -44,7 +44,11 @@ type keeper struct {
 
 // serveCity founds a city with n guardians and serves it.
 func (p *play) serveCity(ctx context.Context, name string, n int) (*served, []person, error) {
-	c := p.newCity(name)
+	return p.serve(ctx, p.newCity(name), n)
+}
+
+// serve founds a city that is not founded yet, and serves it.
+func (p *play) serve(ctx context.Context, c *city, n int) (*served, []person, error) {
 	c.people, c.founders, c.hourly = min(c.people, 60), n, 1000
 	if err := c.start(ctx); err != nil {
 		return nil, nil, err

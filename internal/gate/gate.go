@@ -156,6 +156,7 @@ func (g *Gate) Weigh(ctx context.Context, act tribune.Act) (tribune.Decision, tr
 		evidence.Appointment = appointment.Document
 		evidence.AppointmentSalt, evidence.AppointmentIndex = appointment.Salt, appointment.Index
 	}
+	evidence.Names = set.Naming(evidence.Mandate, act.Caller.Salts, act.Scope.Subjects)
 	stopped := hear(citizens, act, &evidence)
 	d := set.Decide(act, evidence)
 	if stopped != "" && !hidden(set, evidence.Mandate) {

@@ -75,7 +75,7 @@ func (g *Guardian) inTime(_ context.Context, h *hearing) error {
 func (g *Guardian) openedAsCommitted(_ context.Context, h *hearing) error {
 	a := h.v.Leaf.Act
 	switch {
-	case a.Kind != tribune.ActRead && a.Kind != tribune.ActEnrol:
+	case a.Kind != tribune.ActRead && a.Kind != tribune.ActEnrol && a.Kind != tribune.ActRepresent:
 		return refuse("an act of this kind opens nothing")
 	case !h.v.Leaf.Decision.Permit:
 		return refuse("the leaf says that the act was denied")

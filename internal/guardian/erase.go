@@ -12,15 +12,56 @@ import (
 // the person's trace key: then every identity of theirs up to the day of the last erasure is refused, whoever asks and by whatever act.
 // An enrolment opens none of them, so whoever comes back is traced and opened again from the next day on.
 //
-// Memory: some 60 bytes an erased subject. The lock is the index's.
+// A leaf alone refuses for protocol.ErasureGrace: whether it is lawful must be shown (eraseproof.go), else a hub that was taken over could have
+// anybody refused for ever.
+//
+// Memory: some 200 bytes an erasure. The lock is the index's.
 type erasures struct {
-	days   map[tribune.Tag]uint32
-	newest uint32 // the latest day of any act on record so far
+	days   map[tribune.Tag][]erasedDay
+	leaves map[uint64]*erasureLeaf
+	kept   map[uint64]keptErasure // as read back from disk, until their leaves are
+	newest uint32                 // the latest day of any act on record so far
+	dirty  bool                   // leaves have changes that are not on disk
+}
+
+// erasedDay is one leaf's word: this tag's subject is erased up to that day.
+type erasedDay struct {
+	leaf uint64
+	day  uint32
+}
+
+// verdict is what a guardian thinks of an erasure on record.
+type verdict string
+
+const (
+	pending verdict = ""       // nobody has shown it; obeyed for ErasureGrace
+	proven  verdict = "proven" // obeyed
+	forged  verdict = "forged" // what the leaf itself commits to does not carry it; not obeyed
+)
+
+// erasureLeaf is one erasure on record.
+type erasureLeaf struct {
+	keptErasure
+	act protocol.Act
+}
+
+// keptErasure is what is on disk of it.
+type keptErasure struct {
+	Hash    tribune.Hash `json:"hash"` // of the leaf
+	Seen    int64        `json:"seen"` // Unix second at which we first held it
+	Verdict verdict      `json:"verdict,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
+	At      int64        `json:"at,omitempty"` // of the verdict
+}
+
+// obeyed reports whether an erasure refuses anybody.
+func (l *erasureLeaf) obeyed(now time.Time) bool {
+	return l.Verdict == proven || l.Verdict == pending && now.Before(time.Unix(l.Seen, 0).Add(protocol.ErasureGrace))
 }
 
 // add takes each leaf in order. An erasure counts for the day of its own act, or for the latest day that any leaf before it names, if that
 // is later: who dates one back leaves nothing open. The clock bounds what a leaf from the future could do to those after it.
-func (e *erasures) add(l protocol.Leaf, now time.Time) {
+func (e *erasures) add(i uint64, l protocol.Leaf, now time.Time) {
 	at, err := l.Act.When()
 	if err != nil || at.Unix() < 0 {
 		return
@@ -39,35 +80,73 @@ func (e *erasures) add(l protocol.Leaf, now time.Time) {
 		return // on record, and no erasure: the person it was promised to sees that, too
 	}
 	if e.days == nil {
-		e.days = map[tribune.Tag]uint32{}
+		e.days, e.leaves = map[tribune.Tag][]erasedDay{}, map[uint64]*erasureLeaf{}
 	}
 	for _, tag := range public.Erased {
-		e.days[tag] = max(e.days[tag], day, e.newest)
+		e.days[tag] = append(e.days[tag], erasedDay{i, max(day, e.newest)})
 	}
+	e.note(i, l, now)
+}
+
+// note keeps when a leaf was first held. Where a crash lost the moment, now is later than it was: it is obeyed longer, never shorter.
+func (e *erasures) note(i uint64, l protocol.Leaf, now time.Time) {
+	raw, err := l.Encode()
+	if err != nil {
+		return
+	}
+	one := &erasureLeaf{keptErasure{Hash: protocol.LeafHash(raw), Seen: now.Unix()}, l.Act}
+	if k, ok := e.kept[i]; ok && k.Hash == one.Hash {
+		one.keptErasure = k
+	} else {
+		e.dirty = true
+	}
+	e.leaves[i] = one
 }
 
 // until is the last day that is erased for the subject whose trace key is k; ok is false where none is. Numbers that were left out are
 // passed over, protocol.ErasedAhead of them.
-func (e *erasures) until(k []byte) (day uint32, ok bool) {
+func (e *erasures) until(k []byte, now time.Time) (day uint32, ok bool) {
 	if len(e.days) == 0 {
 		return 0, false
 	}
 	for m, absent := uint64(1), 0; absent <= protocol.ErasedAhead; m++ {
-		d, erased := e.days[protocol.ErasedTag(k, m)]
-		if !erased {
+		all := e.days[protocol.ErasedTag(k, m)]
+		if len(all) == 0 {
 			absent++
 			continue
 		}
-		day, ok, absent = max(day, d), true, 0
+		absent = 0
+		for _, d := range all {
+			if l := e.leaves[d.leaf]; l == nil || l.obeyed(now) {
+				day, ok = max(day, d.day), true
+			}
+		}
 	}
 	return day, ok
+}
+
+// before is how many acts of erasure an office has done for a purpose in the hour of one of them, up to that one, and about how many people.
+func (e *erasures) before(i uint64) (acts, subjects int64) {
+	one := e.leaves[i]
+	at, err := one.act.When()
+	if err != nil {
+		return 0, 0
+	}
+	for j, l := range e.leaves {
+		then, err := l.act.When()
+		if err == nil && j <= i && l.act.Office == one.act.Office && l.act.Purpose == one.act.Purpose && hourOf(then) == hourOf(at) {
+			acts++
+			subjects += int64(l.act.Count)
+		}
+	}
+	return acts, subjects
 }
 
 // unerased refuses identities of days that are erased for the subject whose trace key is k. Where the erasure stands in the record does not
 // matter, before or after the act: what is mirrored counts.
 func (x *index) unerased(k []byte, ids []tribune.Identity) error {
 	x.mu.RLock()
-	day, ok := x.erased.until(k)
+	day, ok := x.erased.until(k, x.now())
 	x.mu.RUnlock()
 	if !ok {
 		return nil

@@ -128,14 +128,14 @@ func TestErasureReachesToItsOwnDay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var e erasures
-			for _, l := range c.leaves {
-				e.add(l, at(day+10))
+			for i, l := range c.leaves {
+				e.add(uint64(i), l, at(day+10))
 			}
-			got, ok := e.until(k)
+			got, ok := e.until(k, at(day+10))
 			if got != c.want || ok != (c.want != 0) {
 				t.Errorf("got %d, %v, want %d", got, ok, c.want)
 			}
-			x := &index{erased: e}
+			x := &index{erased: e, now: func() time.Time { return at(day + 10) }}
 			later := []tribune.Identity{session(tribune.Pseudonym{1}, day+1, tribune.WholeDay)}
 			if err := x.unerased(k, later); err != nil {
 				t.Errorf("the day after: %v", err)

@@ -21,7 +21,7 @@ func TestErasureDatedAheadErasesNoFuture(t *testing.T) {
 		"dated back": {now.AddDate(-1, 0, 0), today},
 	} {
 		var e erasures
-		e.add(protocol.Leaf{Act: protocol.Act{Kind: tribune.ActRead, Time: protocol.Time(now)}}, now)
+		e.add(0, protocol.Leaf{Act: protocol.Act{Kind: tribune.ActRead, Time: protocol.Time(now)}}, now)
 		public, err := protocol.JCS(protocol.NewErasure(c.at, []tribune.Tag{protocol.ErasedTag(k, 1)}))
 		if err != nil {
 			t.Fatal(err)
@@ -31,8 +31,8 @@ func TestErasureDatedAheadErasesNoFuture(t *testing.T) {
 		for _, later := range []time.Time{now, now.AddDate(0, 0, 30)} { // as it comes, and read back after a restart
 			again := e
 			again.days = nil
-			again.add(l, later)
-			if day, ok := again.until(k); !ok || day != c.want {
+			again.add(1, l, later)
+			if day, ok := again.until(k, later); !ok || day != c.want {
 				t.Errorf("%s, read on %s: until day %d, %v; want %d", what, later.Format(time.DateOnly), day, ok, c.want)
 			}
 		}

@@ -16,7 +16,7 @@
 //
 // Its folder holds: guardian.key, shares.json (ceremony.seed before; of a change ceremony-EPOCH.seed and shares.next.CHANGE.json until a group is in force),
 // accepted.json (changes its operator has accepted), groups.json (which of them took force), mirror/, law/ (policy sets it has seen, by hash),
-// laws.json (when it first saw them), laws-passed.json (which nobody showed it in time), law-state.json (what came of them), approvals/, desk/ (requests of its own
+// laws.json (when it first saw them), laws-passed.json (which nobody showed it in time), erasures.json (which erasures it was shown to be lawful), law-state.json (what came of them), approvals/, desk/ (requests of its own
 // clerks, for a moment) and, where its operator wrote one, veto.toml. Nothing else, and no hub's secret.
 //
 //	POST /add-checkpoint    C2SP tlog-witness            POST /release   protocol.Request -> protocol.Answer (hub only)
@@ -24,6 +24,8 @@
 //	GET  /tile/...          the mirror, tlog-tiles       GET  /outbox    ceremony packets      GET /status
 //	GET  /trace/...         the daily index, tagindex    POST /index     sign it (hub only)
 //	GET  /person            whose logins count           POST /person/...  people recover their own keys
+//	POST /erasure           protocol.Request -> protocol.ErasureAnswer (hub only)
+//	GET  /erasures          which erasures nobody has shown it to be lawful; /erasures/HASH its statement about one
 //	GET  /law, /law/HASH    which set decides for it      GET  /approvals changes of law that it approved
 package guardian
 
@@ -62,6 +64,7 @@ type Guardian struct {
 	names      *nameDesk
 	releases   *releaseDesk
 	vetoes     *vetoList
+	erasing    sync.Mutex // one write of erasures.json at a time
 
 	cosigning chan struct{} // seats for add-checkpoint
 	work      chan struct{} // wakes Run: there are ceremony packets or laws to handle
@@ -115,11 +118,20 @@ func (g *Guardian) open() (err error) {
 	g.clock = newClock(cfg, g.roster, g.self.name)
 	g.traces, g.names, g.releases = newTraceCache(), newNameDesk(cfg), newReleaseDesk()
 	g.vetoes = &vetoList{path: filepath.Join(cfg.Dir, vetoFile)}
+	fresh, err := g.openErasures()
+	if err != nil {
+		return err
+	}
 	g.mirror, err = mirror.Open(mirror.Config{
 		Dir: filepath.Join(cfg.Dir, "mirror"), Log: g.resolved.log, Fetch: mirror.HTTP(cfg.Hub+"/log", cfg.HTTP), Leaf: g.leaf,
 	})
 	if err != nil {
 		return err
+	}
+	if fresh {
+		if err := g.beginErasures(); err != nil {
+			return err
+		}
 	}
 	if err := g.signHeld(); err != nil {
 		return err
@@ -145,6 +157,7 @@ func (g *Guardian) Run(ctx context.Context) error {
 	group.Go(func() error { return g.clock.run(ctx) })
 	group.Go(func() error { return g.follow(ctx) })
 	group.Go(func() error { return g.serveDesk(ctx) })
+	group.Go(func() error { return g.followErasures(ctx) })
 	group.Go(func() error {
 		for {
 			select {
@@ -157,6 +170,9 @@ func (g *Guardian) Run(ctx context.Context) error {
 			}
 			if err := g.law.settle(ctx); err != nil {
 				return fmt.Errorf("law: %w", err)
+			}
+			if err := g.keepErasures(); err != nil {
+				return err
 			}
 		}
 	})
@@ -176,6 +192,10 @@ func (g *Guardian) Handler() http.Handler {
 	mux.HandleFunc("POST /add-checkpoint", g.addCheckpoint)
 	g.mirrorRoutes(mux)
 	mux.HandleFunc("POST /release", g.hubOnly(maxReleaseBody, g.release))
+	mux.HandleFunc("POST /erasure", g.hubOnly(maxReleaseBody, g.proveErasure))
+	mux.HandleFunc("GET /erasures", g.listErasures)
+	mux.HandleFunc("GET /erasures/{hash}", g.erasureStated)
+	mux.HandleFunc("POST /vital", g.hubOnly(maxReleaseBody, g.checkVital))
 	mux.HandleFunc("POST /name", g.hubOnly(maxNameBody, g.name))
 	mux.HandleFunc("POST /index", g.hubOnly(maxIndexBody, g.signIndex))
 	tagindex.Routes(mux, g.traceIndex)

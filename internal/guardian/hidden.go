@@ -53,12 +53,12 @@ func enrolsHidden(id tribune.Identity, p tribune.Pseudonym, onLog time.Time) boo
 }
 
 // extends asks the law that was in force at its leaf about an extension. Where that law cannot be read the chain opens.
-func (g *Guardian) extends(leaf uint64, at time.Time, e protocol.Extension) (warrant tribune.MandateID, most int, ok bool) {
+func (g *Guardian) extends(leaf uint64, at time.Time, e protocol.Extension) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	set, err := g.law.inForce(ctx, leaf, at)
 	if err != nil {
-		return "", 0, false
+		return false
 	}
 	return set.Extends(e, at)
 }

@@ -1,6 +1,7 @@
 package guardian
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,6 +15,9 @@ import (
 	"tribune/policy"
 	"tribune/protocol"
 )
+
+// suspect is whom the demo's warrant names.
+var suspect = tribune.Pseudonym{1}
 
 // hiddenOf is the identity of the hidden chain of the demo's warrant.
 func (w *world) hiddenOf(p tribune.Pseudonym) tribune.Identity {
@@ -31,8 +35,7 @@ func TestUnderAWarrantUsesAreMarkedInTheHiddenChainAndNowhereElse(t *testing.T) 
 	w.found()
 	anna, ben := tribune.Pseudonym{1}, tribune.Pseudonym{2}
 	traces := w.enrol(anna, ben)
-	chain := w.enrolment([]protocol.Subject{{P: anna, IDs: []tribune.Identity{w.hiddenOf(anna)}}})
-	hidden := w.open(chain, w.build(chain))[0]
+	hidden := w.hiddenChain(anna)
 	if err := ibe.VerifyKey(w.group.Seal.Key, w.hiddenOf(anna).Bytes(testCity), hidden); err != nil {
 		t.Fatalf("enrolment gave a key of the hidden chain that does not verify: %v", err)
 	}
@@ -42,7 +45,10 @@ func TestUnderAWarrantUsesAreMarkedInTheHiddenChainAndNowhereElse(t *testing.T) 
 		ap := w.appoint[law.Investigator]
 		c.caller = tribune.Caller{Actor: law.Investigator, Office: "investigator", Purpose: "investigate-crime", Mandate: "warrant-2026-17"}
 		c.priv.Actor = law.Investigator
-		c.evidence = tribune.Evidence{Mandate: w.doc("mandates/warrant-2026-17.toml"), Appointment: ap.doc, AppointmentSalt: ap.salt, AppointmentIndex: ap.index}
+		c.spoilLeaf = func(l *protocol.Leaf) { // by a hub that says so, whatever the law says
+			l.Decision = tribune.Decision{Permit: true, Policies: []string{"investigator-reads-under-warrant"}, Missing: []string{}, Set: w.set.Hash()}
+		}
+		c.evidence = tribune.Evidence{Mandate: w.doc("mandates/warrant-2026-17.toml"), Appointment: ap.doc, AppointmentSalt: ap.salt, AppointmentIndex: ap.index, Names: w.salts}
 		return c
 	}
 	under := func(c *act, d []byte) *act { // marks the use with another key
@@ -53,15 +59,35 @@ func TestUnderAWarrantUsesAreMarkedInTheHiddenChainAndNowhereElse(t *testing.T) 
 		c.tags = []tribune.Tag{protocol.UseTag(k, c.priv.Subjects[0].N)}
 		return c
 	}
+	hiddenBen := w.hiddenChain(ben)
+	changed := func(c *act, change func(*act)) *act {
+		change(c)
+		return c
+	}
 	for _, c := range []struct {
 		name   string
 		act    func() *act
 		hidden [][]byte
 		want   string
 	}{
+		{"about somebody whom the warrant does not name", func() *act { return under(reading(ben, 1), hiddenBen) }, [][]byte{hiddenBen}, "does not name everybody"},
+		{"about somebody else, in the name of whom it names", func() *act {
+			return changed(under(reading(anna, 1), hidden), func(c *act) { c.priv.Subjects[0].IDs[0].Pseudonym = ben })
+		}, [][]byte{hidden}, "another subject"},
+		{"that says of nobody whom it touches", func() *act {
+			return changed(under(reading(anna, 1), hidden), func(c *act) {
+				c.priv.Subjects, c.evidence.Names, c.spoilAct = []protocol.Subject{}, nil, func(a *protocol.Act) { a.Count = 1 }
+			})
+		}, nil, "subjects"},
+		{"without what opens the warrant's name", func() *act {
+			return changed(under(reading(anna, 1), hidden), func(c *act) { c.evidence.Names = nil })
+		}, [][]byte{hidden}, "does not name everybody"},
+		{"under a warrant that names nobody", func() *act {
+			return changed(under(reading(anna, 1), hidden), func(c *act) { c.evidence.Mandate = w.unnamed() })
+		}, [][]byte{hidden}, "does not name whom it is about"},
 		{"marked in the trace, which would tip the person off or nobody", func() *act { return reading(anna, 1) }, [][]byte{hidden}, "is not that of use 1"},
 		{"without a key of the chain", func() *act { return under(reading(anna, 1), hidden) }, nil, "0 keys of hidden chains for 1 subjects"},
-		{"under a key that is nobody's", func() *act { return under(reading(ben, 1), hidden) }, [][]byte{hidden}, "does not belong to its subject"},
+		{"under somebody else's chain", func() *act { return under(reading(anna, 1), hiddenBen) }, [][]byte{hiddenBen}, "does not belong to its subject"},
 		{"under the trace key in the chain's place", func() *act { return reading(anna, 1) }, [][]byte{traces[anna]}, "does not belong to its subject"},
 		{"by an inspector, who has no warrant", func() *act {
 			return under(w.reading([]protocol.Subject{{P: anna, N: 1, IDs: []tribune.Identity{session(anna, yesterday, tribune.WholeDay)}}}, traces), hidden)
@@ -114,12 +140,21 @@ func TestOnlyComingQuartersHiddenChainsAreEnrolled(t *testing.T) {
 	}
 }
 
-// furtherWarrant is the demo's warrant changed into one that extends it, disclosed in a quarter, signed by skey.
-func (w *world) furtherWarrant(quarter, extends, skey string) []byte {
+// hiddenChain enrols a person's hidden chain, and returns D.
+func (w *world) hiddenChain(p tribune.Pseudonym) []byte {
 	w.t.Helper()
+	chain := w.enrolment([]protocol.Subject{{P: p, IDs: []tribune.Identity{w.hiddenOf(p)}}})
+	return w.open(chain, w.build(chain))[0]
+}
+
+// unnamed is the demo's warrant without names, signed by the court.
+func (w *world) unnamed() []byte {
 	text, _ := protocol.SplitDocument(w.doc("mandates/warrant-2026-17.toml"))
-	text = strings.Replace(text, `id = "warrant-2026-17"`, `id = "warrant-2026-18"`+"\n"+extends, 1)
-	text = regexp.MustCompile(`disclose = .*`).ReplaceAllString(text, `disclose = "`+quarter+`"`)
+	return w.signAs(w.court, regexp.MustCompile(`names = .*`).ReplaceAllString(text, ""))
+}
+
+func (w *world) signAs(skey, text string) []byte {
+	w.t.Helper()
 	signer, err := note.NewSigner(skey)
 	if err != nil {
 		w.t.Fatal(err)
@@ -131,6 +166,20 @@ func (w *world) furtherWarrant(quarter, extends, skey string) []byte {
 	return doc
 }
 
+// furtherSalt opens the name of the chain in furtherWarrant.
+var furtherSalt = bytes.Repeat([]byte{7}, protocol.SaltSize)
+
+// furtherWarrant is the demo's warrant changed into one that extends it for a person's chain, disclosed in a quarter, signed by skey.
+func (w *world) furtherWarrant(quarter, extends, skey string, p tribune.Pseudonym) []byte {
+	w.t.Helper()
+	text, _ := protocol.SplitDocument(w.doc("mandates/warrant-2026-17.toml"))
+	text = strings.Replace(text, `id = "warrant-2026-17"`, `id = "warrant-2026-18"`+"\n"+extends, 1)
+	text = regexp.MustCompile(`disclose = .*`).ReplaceAllString(text, `disclose = "`+quarter+`"`)
+	name := protocol.WarrantChain(testCity, "warrant-2026-18", furtherSalt, protocol.HiddenChain(testCity, w.hiddenOf(p)))
+	text = regexp.MustCompile(`names = .*`).ReplaceAllString(text, `names = ["`+name.String()+`"]`)
+	return w.signAs(skey, text)
+}
+
 // A hub may publish what it likes: an extension counts for what its warrant allows, by the court's signature.
 func TestExtensionCountsForWhatTheCourtHasSigned(t *testing.T) {
 	w := newWorld(t)
@@ -138,22 +187,27 @@ func TestExtensionCountsForWhatTheCourtHasSigned(t *testing.T) {
 	q := w.hiddenOf(tribune.Pseudonym{}).Quarter
 	end, later := protocol.QuarterEnd(q), protocol.QuarterEnd(q+1)
 	extends := `extends = "warrant-2026-17"`
+	next := protocol.Quarter(q + 1)
+	person := func(i int) tribune.Pseudonym { return tribune.Pseudonym{byte(i + 1)} }
 	for i, c := range []struct {
 		name    string
 		warrant []byte
+		salt    []byte
 		until   time.Time
 		opens   time.Time
 	}{
-		{"longer than the court has signed", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later.AddDate(0, 0, 1), end},
-		{"as the court has signed it", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later, later},
-		{"once more, for somebody else, by a warrant about one person", w.furtherWarrant(protocol.Quarter(q+1), extends, w.court), later, end},
-		{"signed by the council", w.furtherWarrant(protocol.Quarter(q+1), extends, w.council), later, end},
-		{"the first warrant, which extends nothing", w.doc("mandates/warrant-2026-17.toml"), later, end},
-		{"a warrant for uses", w.furtherWarrant(protocol.Quarter(q+1), "", w.court), later, end},
-		{"no warrant", nil, later, end},
+		{"longer than the court has signed", w.furtherWarrant(next, extends, w.court, person(0)), furtherSalt, later.AddDate(0, 0, 1), end},
+		{"as the court has signed it", w.furtherWarrant(next, extends, w.court, person(1)), furtherSalt, later, later},
+		{"for somebody whom the warrant does not name", w.furtherWarrant(next, extends, w.court, person(1)), furtherSalt, later, end},
+		{"for whom it names, by another salt", w.furtherWarrant(next, extends, w.court, person(3)), protocol.NewSalt(), later, end},
+		{"for whom it names, without the salt", w.furtherWarrant(next, extends, w.court, person(4)), nil, later, end},
+		{"signed by the council", w.furtherWarrant(next, extends, w.council, person(5)), furtherSalt, later, end},
+		{"the first warrant, which extends nothing", w.doc("mandates/warrant-2026-17.toml"), w.salts[0], later, end},
+		{"a warrant for uses", w.furtherWarrant(next, "", w.court, person(7)), furtherSalt, later, end},
+		{"no warrant", nil, furtherSalt, later, end},
 	} {
-		id := w.hiddenOf(tribune.Pseudonym{byte(i + 1)})
-		public, err := protocol.JCS(protocol.Extension{Chain: protocol.HiddenChain(testCity, id), Until: c.until.Format(time.DateOnly), Warrant: c.warrant})
+		id := w.hiddenOf(person(i))
+		public, err := protocol.JCS(protocol.Extension{Chain: protocol.HiddenChain(testCity, id), Until: c.until.Format(time.DateOnly), Salt: c.salt, Warrant: c.warrant})
 		if err != nil {
 			t.Fatal(err)
 		}

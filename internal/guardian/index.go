@@ -19,8 +19,11 @@ type index struct {
 	again  []protocol.IndexEntry  // later ones: for the daily index, which reports them
 	counts *actCounts
 	erased erasures
-	heads  []seenHead
-	now    func() time.Time
+
+	represented representations
+
+	heads []seenHead
+	now   func() time.Time
 }
 
 // seenHead says when we first held a tree of that size; a zero time: before this start.
@@ -48,6 +51,7 @@ func (g *Guardian) leaf(i uint64, raw []byte, live bool) {
 		g.ceremony.Leaf(i, l.Public)
 	case tribune.ActLaw:
 		g.law.leaf(i, l)
+	case tribune.ActErase: // when it was first seen must rest
 	case tribune.ActIndex:
 		g.traceIndex.leaf(i, l)
 		return
@@ -60,7 +64,8 @@ func (g *Guardian) leaf(i uint64, raw []byte, live bool) {
 func (x *index) add(i uint64, l protocol.Leaf) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.erased.add(l, x.now())
+	x.erased.add(i, l, x.now())
+	x.represented.add(i, l)
 	for _, t := range l.Tags {
 		if first, used := x.tags[t]; !used {
 			x.tags[t] = i

@@ -194,6 +194,12 @@ func (g *Guardian) answerPerson(ctx context.Context, path string, req protocol.P
 	if err := g.persons.admit(path, req, c); err != nil {
 		return protocol.PersonAnswer{}, err
 	}
+	if req.Representation != nil {
+		mine := func(p protocol.RepresentParty) bool { return slices.ContainsFunc(c.Names, p.Is) }
+		if _, err := g.representing(ctx, req, askFor, mine); err != nil {
+			return protocol.PersonAnswer{}, err
+		}
+	}
 	return answer(keys, req)
 }
 
@@ -225,6 +231,9 @@ func (g *Guardian) keyShares(keys ceremony.Keys, req protocol.PersonRequest) (pr
 		return protocol.PersonAnswer{}, err
 	}
 	p := protocol.PseudonymOf(req.Name.Type, req.Y)
+	if err := sameWard(req, p); err != nil {
+		return protocol.PersonAnswer{}, err
+	}
 	open := slices.DeleteFunc(slices.Clone(req.Quarters), func(q uint32) bool {
 		return g.cfg.Now().Before(g.hidden.Until(g.cfg.City, tribune.Identity{Kind: tribune.IdentityHidden, Pseudonym: p, Quarter: q}))
 	})

@@ -33,7 +33,8 @@ const (
 
 // deskRequest is what the clerk asks for.
 type deskRequest struct {
-	Path string `json:"path"` // of the round
+	Path   string               `json:"path"`             // of the round
+	Papers *protocol.PersonName `json:"papers,omitempty"` // of a representative, who asks for their ward: their own name, as their papers show it
 	protocol.PersonRequest
 }
 
@@ -58,7 +59,7 @@ func (g *Guardian) serveDesk(ctx context.Context) error {
 		}
 		for _, file := range waiting[:min(len(waiting), deskAtOnce)] {
 			var result deskResult
-			if a, err := g.atDesk(file, limit); err != nil {
+			if a, err := g.atDesk(ctx, file, limit); err != nil {
 				result.Error = err.Error()
 			} else {
 				result.Answer = &a
@@ -72,7 +73,7 @@ func (g *Guardian) serveDesk(ctx context.Context) error {
 	}
 }
 
-func (g *Guardian) atDesk(file string, limit *rate.Limiter) (protocol.PersonAnswer, error) {
+func (g *Guardian) atDesk(ctx context.Context, file string, limit *rate.Limiter) (protocol.PersonAnswer, error) {
 	var req deskRequest
 	info, err := os.Stat(file)
 	if err == nil && info.Size() > protocol.MaxPersonRequest {
@@ -97,6 +98,14 @@ func (g *Guardian) atDesk(file string, limit *rate.Limiter) (protocol.PersonAnsw
 		return protocol.PersonAnswer{}, refuse("this guardian holds no share yet: %s", g.ceremony.State())
 	case !limit.AllowN(g.cfg.Now(), 1):
 		return protocol.PersonAnswer{}, fmt.Errorf("%w: the desk helps one person a minute", tribune.ErrBusy)
+	}
+	if req.Representation != nil {
+		shown := func(p protocol.RepresentParty) bool { return req.Papers != nil && p.Is(*req.Papers) }
+		if _, err := g.representing(ctx, req.PersonRequest, deskAskFor, shown); err != nil {
+			return protocol.PersonAnswer{}, err
+		}
+	}
+	switch {
 	case req.Path == protocol.PersonNamePath:
 		return g.nameShare(keys, req.PersonRequest)
 	case req.Path == protocol.PersonKeysPath:

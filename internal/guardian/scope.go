@@ -38,6 +38,9 @@ func (g *Guardian) withinScope(_ context.Context, h *hearing) error {
 			}
 		}
 	}
+	if h.v.Leaf.Act.Kind == tribune.ActRepresent && ids == 0 {
+		return g.representsBoth(h) // what is asked for is our word that its marks are right
+	}
 	if ids == 0 {
 		return refuse("the act opens nothing")
 	}

@@ -41,6 +41,7 @@ type world struct {
 	steward string
 	council string
 	court   string
+	salts   [][]byte // open whom its warrant names: suspect alone
 	trust   policy.Trust
 	set     *policy.Set
 	sets    sync.Map // hash -> files, what the hub serves at /law
@@ -163,7 +164,7 @@ func (w *world) restart(i int) {
 func (w *world) writeLaw() {
 	w.t.Helper()
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Protection} {
 		pub, priv, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			w.t.Fatal(err)
@@ -181,11 +182,15 @@ func (w *world) writeLaw() {
 	if w.court, _, err = protocol.NewKey(testCity + "/court"); err != nil {
 		w.t.Fatal(err)
 	}
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Keys: keys, Now: time.Now()})
+	registry, _, err := protocol.NewKey(testCity + "/registry")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.trust = written.Trust
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Registry: registry, Keys: keys, Now: time.Now(), Named: []tribune.Pseudonym{suspect}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.trust, w.salts = written.Trust, written.Salts
 	files, err := policy.ReadFiles(w.docs)
 	if err != nil {
 		w.t.Fatal(err)
@@ -273,7 +278,7 @@ func (w *world) found() {
 	w.t.Helper()
 	w.ceremony()
 	w.publishLaw(w.set)
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Protection} {
 		ap := appointed{doc: w.doc("appointments/" + string(a) + ".toml"), salt: protocol.NewSalt()}
 		com, err := protocol.Commitment(ap.salt, ap.doc)
 		if err != nil {

@@ -20,6 +20,26 @@ type LawState struct {
 	Reigns   []policy.Reign
 	Needed   int // approvals for a loosening
 	Proposal *LawProposal
+	Stuck    *LawStuck // nil = nothing is
+}
+
+// LawStuck is a set that counts by the record and the hub's clock, and that too few guardians go by.
+type LawStuck struct {
+	Set       *policy.Set
+	Leaf      uint64
+	Since     time.Time // it should have been in force
+	Guardians []string  // who go by it
+	Needed    int
+	Never     bool // so many go by another law that it cannot come
+}
+
+// Hint is what the steward can do.
+func (s LawStuck) Hint() string {
+	how := "wait for the guardians, or put the old files back, or: tribune law withdraw --key FILE " + s.Set.Hash().String()
+	if s.Never {
+		how = "it will not come, the guardians have passed it over. Put the old files back, or: tribune law withdraw --key FILE " + s.Set.Hash().String()
+	}
+	return how
 }
 
 // LawProposal is a set that is neither in force nor announced.
@@ -33,7 +53,7 @@ type LawProposal struct {
 
 // change is a change of law on its way.
 type change struct {
-	State     string // "proposed" | "refused" | "announced"
+	State     string // "proposed" | "refused" | "announced" | "stuck"
 	Set       tribune.Hash
 	Before    tribune.Hash // in force now
 	Leaf      uint64       // where announced
@@ -74,6 +94,10 @@ func (p *Portal) changes(s LawState) (out []change) {
 			c.Shown, c.More = true, policy.Loosens(current, set)
 		}
 		out = append(out, c)
+	}
+	if o := s.Stuck; o != nil {
+		out = append(out, change{State: "stuck", Set: o.Set.Hash(), Before: current.Hash(), Leaf: o.Leaf, Since: o.Since, From: o.Since, Guardians: o.Guardians, Needed: o.Needed,
+			More: policy.Loosens(current, o.Set), Refused: "By the record it is in force, and too few guardians go by it: " + o.Hint(), Shown: true})
 	}
 	if o := s.Proposal; o != nil {
 		c := change{State: "proposed", Set: o.Set.Hash(), Before: current.Hash(), Since: o.Since, Needed: s.Needed, More: o.Loosens, Refused: o.Refused, Shown: true}

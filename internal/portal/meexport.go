@@ -221,10 +221,17 @@ func (part archivePart) tables() (files []archiveFile, err error) {
 		Until    string          `json:"until,omitempty"`
 	}
 	type used struct {
-		N     uint64        `json:"n"`
-		Index uint64        `json:"index"`
-		Tag   tribune.Tag   `json:"tag"`
-		Leaf  protocol.Leaf `json:"leaf"`
+		N           uint64            `json:"n"`
+		Index       uint64            `json:"index"`
+		Tag         tribune.Tag       `json:"tag"` // theirs; the others' of the same entry are the others'
+		Act         string            `json:"act"`
+		Kind        tribune.ActKind   `json:"kind"`
+		Time        string            `json:"time"`
+		Office      tribune.OfficeID  `json:"office"`
+		Purpose     tribune.PurposeID `json:"purpose"`
+		Mandate     tribune.MandateID `json:"mandate"`
+		Decision    tribune.Decision  `json:"decision"`
+		OtherPeople protocol.Others   `json:"otherPeople"`
 	}
 	holdings := struct {
 		Name  web.PersonName `json:"name"`
@@ -241,7 +248,7 @@ func (part archivePart) tables() (files []archiveFile, err error) {
 	}
 	for _, u := range part.uses {
 		l := u.Leaf.Act
-		uses = append(uses, used{u.N, u.Index, u.Tag, u.Leaf})
+		uses = append(uses, used{u.N, u.Index, u.Tag, l.ID, l.Kind, l.Time, l.Office, l.Purpose, l.Mandate, u.Leaf.Decision, protocol.OthersIn(l.Count)})
 		useRows = append(useRows, []string{strconv.FormatUint(u.N, 10), strconv.FormatUint(u.Index, 10), l.Time, string(l.Office), string(l.Purpose),
 			string(l.Mandate), strconv.FormatBool(u.Leaf.Decision.Permit), strings.Join(u.Leaf.Decision.Policies, " "), u.Tag.String()})
 	}
@@ -278,7 +285,7 @@ func (a *archive) readme() string {
 		w.T("Your data at %s, %s", a.p.cfg.City, w.Time(a.p.cfg.Now())), "",
 		w.T("Each folder is about one name of yours:"),
 		w.T("holdings: what is held, by class, how much, from when, and when it will have been deleted."),
-		w.T("uses: every use of your data on the public record, with its whole entry."),
+		w.T("uses: every use of your data on the public record. Of other people in the same entry it says no more than roughly how many they are."),
 		w.T("receipts: the proof of each use. Check one anywhere, offline: tribune verify --trust trust.txt RECEIPT"),
 		w.T("trust.txt: the keys of the log and its guardians, as this city gives them. Get the same file from a guardian, or from someone you trust, and compare."),
 	)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/protocol"
 )
 
 // meUse is one use of a person's data, told so that the person understands it: who, why, by which law, when, with what outcome.
@@ -30,8 +31,13 @@ type meUse struct {
 
 	Asking whyPiece // asking the office why
 
+	Opened time.Time // without the guardians; zero = with them
+	Reason string    // that the two gave who did it
+
 	Standing    uint64 // entry of the subscription under which it happened
 	HasStanding bool
+
+	For string // whose uses a representative looks at; "" = one's own
 }
 
 // compare orders by time on record: the index is the log's own order.
@@ -60,19 +66,32 @@ func (p *Portal) tell(ctx context.Context, w *words, u *meUse) {
 	for _, id := range d.Policies {
 		u.Rules = append(u.Rules, p.ruleIn(&d.Set, id))
 	}
+	if a.Kind == tribune.ActVital {
+		p.vitalTold(ctx, u)
+	}
 	if a.Kind == tribune.ActDelivery {
 		u.Standing, u.HasStanding = p.standingEntry(ctx, standingOf(u.Leaf))
 	}
 	u.What, u.Outcome = useDeed(w, u), useOutcome(w, u)
+	if a.Kind == tribune.ActRepresent {
+		p.represented(w, u)
+	}
+	if u.For != "" {
+		forWard(w, u)
+	}
 }
 
 func useDeed(w *words, u *meUse) string {
-	others := u.Leaf.Act.Count - 1
+	others := protocol.OthersIn(u.Leaf.Act.Count) // how many exactly would tell who
 	switch {
 	case u.Self && u.Leaf.Act.Kind == tribune.ActRead:
 		return w.T("You looked at your own data.")
-	case u.Leaf.Act.Kind == tribune.ActRead && others > 0:
-		return w.N(others, "%[2]s looked up data about you and %[1]s other person.", "%[2]s looked up data about you and %[1]s others.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActRead && others == protocol.FewOthers:
+		return w.T("%s looked up data about you and fewer than ten others.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActRead && others == protocol.SomeOthers:
+		return w.T("%s looked up data about you and ten to a hundred others.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActRead && others == protocol.ManyOthers:
+		return w.T("%s looked up data about you and a hundred others or more.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActRead:
 		return w.T("%s looked up data about you.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActDelivery:
@@ -81,6 +100,8 @@ func useDeed(w *words, u *meUse) string {
 		return w.T("You had erased what was held about you.")
 	case u.Leaf.Act.Kind == tribune.ActErase:
 		return w.T("%s had erased what was held about you.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActVital:
+		return w.T("Two people of “%s” opened data about you while the guardians could not be reached.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActDecide:
 		return w.T("%s used a power that concerns you.", u.Who)
 	}
@@ -93,6 +114,8 @@ func useOutcome(w *words, u *meUse) string {
 		return w.T("Nothing was opened.")
 	case u.Leaf.Act.Kind == tribune.ActErase:
 		return w.T("Since then guardians open nothing that was held about you up to that day. It is final once the key of that time is destroyed, 30 days later at the latest.")
+	case u.Leaf.Act.Kind == tribune.ActVital:
+		return w.T("They saw it for 15 minutes at most. It was put on record, with your mark, once the guardians were back.")
 	case u.Leaf.Act.Kind == tribune.ActDelivery:
 		return w.T("Nothing that rests here was opened. What arrived about you on that day was sent to this office before it was sealed; one day is one use.")
 	case u.Self:

@@ -167,6 +167,12 @@ type Config struct {
 	Ask        Ask
 	Keys       Keys
 	Citizens   Citizens
+
+	Vital VitalSource // opening without guardians; nil = this hub does not say
+
+	Representatives Representatives // nil = nobody acts for anybody here
+
+	Recipients Recipients
 	Outside    func() []Outside // what the city does outside the platform, by its own word; nil = it publishes no list
 	Facts      func() []Fact    // how the shown data came about
 	Now        func() time.Time
@@ -190,6 +196,7 @@ type Portal struct {
 	book   book // the record in memory
 	shelf  shelf
 	past   groupPast
+	read   caseReads
 
 	started time.Time // from when on messages of devices are counted
 }
@@ -217,6 +224,8 @@ func (p *Portal) routes() {
 	p.recordRoutes()
 	p.ownRoutes()
 	p.rightsRoutes()
+	p.wardRoutes()
+	p.recipientRoutes()
 	p.verifierRoutes()
 	p.guardianRoutes()
 }

@@ -12,6 +12,8 @@ type Erasure struct {
 	Deleted time.Time // by the hub; zero = it is under way
 	Due     time.Time // when it is final at the latest; zero where Deleted or Final says more
 	Final   time.Time // when the epoch key of that time was destroyed; zero = it lives
+
+	Guardians []string // who state that they were shown by whose mandate and signature it stands there, and refuse
 }
 
 // erasedShown is an erasure on its entry's page.

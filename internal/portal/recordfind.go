@@ -36,7 +36,7 @@ type search struct {
 
 // bookkeeping are the kinds of act that are bookkeeping of the hub: there are many, and each only prepares what people do.
 func bookkeeping(k tribune.ActKind) bool {
-	return k == tribune.ActEnrol || k == tribune.ActCeremony || k == tribune.ActAppoint || k == tribune.ActDevice || k == tribune.ActIndex
+	return k == tribune.ActEnrol || k == tribune.ActCeremony || k == tribune.ActAppoint || k == tribune.ActDevice || k == tribune.ActIndex || k == tribune.ActVitalKeys
 }
 
 // readSearch refuses what it does not understand: a filter that is silently ignored answers another question.

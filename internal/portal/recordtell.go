@@ -87,6 +87,10 @@ func (n naming) kind(k tribune.ActKind) string {
 		return w.T("Exercise a power")
 	case tribune.ActErase:
 		return w.T("Erase a person’s data")
+	case tribune.ActVital:
+		return w.T("Opened without the guardians")
+	case tribune.ActVitalKeys:
+		return w.T("Inventory of single-use keys")
 	case tribune.ActEnrol:
 		return w.T("Make trace keys for people")
 	case tribune.ActLaw:
@@ -101,6 +105,8 @@ func (n naming) kind(k tribune.ActKind) string {
 		return w.T("Count of further refusals")
 	case tribune.ActIndex:
 		return w.T("Index of the marks")
+	case tribune.ActRepresent:
+		return w.T("Act for somebody else")
 	}
 	return string(k)
 }
@@ -159,6 +165,10 @@ func (n naming) deed(e entry) string {
 		return w.N(e.Count, "had the data of %s person erased, up to that day", "had the data of %s people erased, up to that day")
 	case e.Kind == tribune.ActEnrol && e.Permit:
 		return w.N(e.Count, "made the private mark by which %s person finds the uses of their data", "made the private marks by which %s people find the uses of their data")
+	case e.Kind == tribune.ActVital:
+		return w.N(e.Count, "opened the data of %s person without the guardians, by two people, while they could not be reached", "opened the data of %s people without the guardians, by two people, while they could not be reached")
+	case e.Kind == tribune.ActVitalKeys:
+		return w.T("published which single-use keys there are for when the guardians cannot be reached")
 	case e.Kind == tribune.ActLaw:
 		return w.T("published the law of the platform")
 	case e.Kind == tribune.ActAppoint:
@@ -169,6 +179,8 @@ func (n naming) deed(e entry) string {
 		return w.T("passed on a message of the guardians’ key ceremony")
 	case e.Kind == tribune.ActIndex:
 		return w.T("published the index by which people find the uses of their data; guardians have signed it")
+	case e.Kind == tribune.ActRepresent && e.Permit:
+		return w.T("put on record what concerns a person and whoever may act for them")
 	case e.Kind == tribune.ActRefusals:
 		return w.T("published how many further requests were refused in a day")
 	case !e.Permit:

@@ -42,6 +42,7 @@ func (p *Portal) rightsRoutes() {
 	p.page("GET /desk/cases/{id}", p.showDeskCase)
 	p.page("POST /desk/cases/{id}", p.answerCase)
 	p.page("POST /desk/cases/{id}/take", p.takeCase)
+	p.page("POST /desk/cases/{id}/read", p.readCase)
 	p.page("GET /desk/breach", p.showBreach)
 	p.trackerRoutes()
 }
@@ -241,7 +242,9 @@ type shownCase struct {
 	Last, FirstLast                  time.Time
 	Overdue, Closed, WasLate         bool
 	History                          []shownEvent
+	Told                             []shownNotice // for the person alone
 	Authority, Court                 rights.Place
+	ByBasis                          string // as what somebody acts for the person
 }
 
 // shown is a case in words; asked is how its first event is called: the person reads "your", the office does not.
@@ -252,6 +255,9 @@ func (p *Portal) shown(w *words, c *rights.Case, asked string) shownCase {
 		Case: c, Title: caseTitle(w, c.Kind), Who: n.office(string(c.Office)), Stands: caseState(w, c.State()), Basis: w.T(period.Basis),
 		Clock: countdown(w, rules, c.Due, now, !c.State().Closed()), NameTitle: nameType(w, c.NameType), Last: rules.LastDay(c.Due), FirstLast: rules.LastDay(c.First),
 		Overdue: c.Overdue(now), Closed: c.State().Closed(), WasLate: c.State().Closed() && c.Late(now), Authority: rules.Authority, Court: rules.Court,
+	}
+	if c.By != nil {
+		s.ByBasis = basisTitle(w, c.By.Basis)
 	}
 	if c.Class != "" {
 		s.ClassTitle = n.class(string(c.Class))

@@ -60,6 +60,20 @@ func TestPersonAsksAndTheOfficeAnswers(t *testing.T) {
 	if body = c.do(&lind, "GET", "/desk/cases", nil).Body.String(); !strings.Contains(body, id) {
 		t.Error("the desk does not list it")
 	}
+	if body = c.do(&lind, "GET", desk, nil).Body.String(); strings.Contains(body, "my car") || strings.Contains(body, aPlate) || strings.Contains(body, "articles 12(3) and 16") && strings.Contains(body, "Parking sessions") {
+		t.Errorf("a login alone reads the request: %s", body)
+	}
+	if w := c.do(&lind, "POST", desk, url.Values{"csrf": {lind.CSRF}, "state": {"refused"}, "text": {"Unread."}, "key": {pub}}); w.Code != http.StatusSeeOther {
+		t.Errorf("answered unread: %d", w.Code)
+	}
+	c.reads(t, f, &lind, id, private, pub)
+	if body = c.do(&lind, "GET", desk, nil).Body.String(); !strings.Contains(body, "my car") {
+		t.Error("after the act the request cannot be read")
+	}
+	if body = c.do(&ada, "GET", at, nil).Body.String(); !strings.Contains(body, "When the office has read it") || !strings.Contains(body, "/record/entries/3") {
+		t.Error("the person does not see that it was read")
+	}
+	f.decided = 0
 	answer := url.Values{"csrf": {lind.CSRF}, "state": {"refused"}, "text": {"The picture shows it."}, "key": {pub}}
 	w := c.do(&lind, "POST", desk, answer)
 	act := regexp.MustCompile(`name="act" value="([0-9a-f]{32})"`).FindStringSubmatch(w.Body.String())
@@ -95,6 +109,8 @@ func TestAnswerIsNotChangedAfterItsAct(t *testing.T) {
 	f := c.withRights(t)
 	private, pub := c.key(t, &lind, 9)
 	id := strings.TrimPrefix(c.sent(t, &ada, "/me/cases", url.Values{"kind": {"access"}, "of": {"0"}}), "/me/cases/")
+	c.reads(t, f, &lind, id, private, pub)
+	f.decided = 0
 	answer := url.Values{"csrf": {lind.CSRF}, "state": {"answered"}, "text": {"Granted."}, "key": {pub}}
 	w := c.do(&lind, "POST", "/desk/cases/"+id, answer)
 	act := regexp.MustCompile(`name="act" value="([0-9a-f]{32})"`).FindStringSubmatch(w.Body.String())

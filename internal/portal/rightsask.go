@@ -41,7 +41,7 @@ func (p *Portal) useOf(r *http.Request, s *web.Session) (Use, web.PersonName, er
 
 // why is the state of asking about one use. An answer to a case is itself a use; it can be asked about, too.
 func (p *Portal) why(w *words, s *web.Session, u Use) whyPiece {
-	piece := whyPiece{Tag: u.Tag.String(), CSRF: s.CSRF, Offers: p.cfg.Citizens != nil && u.Leaf.Act.Office != dataSubject && u.Leaf.Decision.Permit}
+	piece := whyPiece{Tag: u.Tag.String(), CSRF: s.CSRF, Offers: p.cfg.Citizens != nil && u.Leaf.Act.Office != dataSubject && u.Leaf.Act.Kind != tribune.ActRepresent && u.Leaf.Decision.Permit}
 	if !piece.Offers {
 		return piece
 	}

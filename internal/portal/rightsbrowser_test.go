@@ -108,6 +108,11 @@ func TestOfficeAnswersInTheBrowser(t *testing.T) {
 	says(t, p, ".keys", "in this browser")
 	p.Go(t, c.server.URL+"/desk/cases")
 	p.Follow(t, "tbody a")
+	says(t, p, "#read", "Read it")
+	shot(t, p, "deskcase-unread")
+	p.Follow(t, "form.asking button")
+	says(t, p, "#sign-panel", "This is what you sign")
+	p.Follow(t, "#sign-now")
 	browser.Eval[bool](t, p, `(() => { document.querySelector("input[value=answered]").checked = true; document.querySelector("#text").value = "We checked whether it had paid."; return true })()`)
 	p.Follow(t, "form.asking button")
 	says(t, p, "#sign-panel", "This is what you sign")
@@ -118,8 +123,8 @@ func TestOfficeAnswersInTheBrowser(t *testing.T) {
 	ask.Follow(t, "tbody a")
 	says(t, ask, ".timeline", "We checked whether it had paid.")
 	shot(t, ask, "case-answered")
-	if f.decided != 1 {
-		t.Errorf("%d acts on record, want 1", f.decided)
+	if f.decided != 2 {
+		t.Errorf("%d acts on record, want 2: reading and answering", f.decided)
 	}
 	p.Clean(t)
 	ask.Clean(t)
@@ -129,6 +134,7 @@ func TestOfficeAnswersInTheBrowser(t *testing.T) {
 func TestRightsPagesCanBeReadByEveryone(t *testing.T) {
 	c := newWatchedCity(t)
 	c.withRights(t)
+	c.cfg.Recipients = fakeRecipients{}
 	b := browser.Start(t)
 	c.key(t, &ada, 1)
 	c.key(t, &ward, 3)
@@ -144,6 +150,7 @@ func TestRightsPagesCanBeReadByEveryone(t *testing.T) {
 		for _, page := range []struct{ name, as, path string }{
 			{"rights", "nobody", "/rights"}, {"cases", "ada", "/me/cases"}, {"case", "ada", at}, {"consents", "ada", "/me/consents"},
 			{"deskcases", "ward", "/desk/cases"}, {"deskcase", "ward", strings.Replace(why, "/me/", "/desk/", 1)}, {"mewhy", "ada", "/me"},
+			{"recipients", "ada", "/me/recipients"}, {"notices", "ward", "/desk/notices"},
 			{"breach", "ward", "/desk/breach?kind=hub&from=2020-01-01T00:00&until=2099-01-01T00:00&aware=2026-11-22T08:00"},
 		} {
 			t.Run(page.name+"-"+who.name, func(t *testing.T) {

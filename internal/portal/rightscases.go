@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,6 +23,8 @@ type casesPage struct {
 	Remedy  rights.Place
 	Lacks   string // what was sent lacks, "" = nothing was sent
 	Text    string // as it was sent
+
+	Recipients bool // recipients are told here
 }
 
 type caseChoice struct {
@@ -48,7 +51,8 @@ func (p *Portal) showCases(r *http.Request) (view, error) {
 // casesView is the page, its form filled with what was sent; lacks says what that lacks.
 func (p *Portal) casesView(r *http.Request, s *web.Session, room *rights.Room, sent url.Values, lacks string) view {
 	w, rules := wordsOf(r), p.cfg.Citizens.Rules()
-	d := casesPage{Cases: p.lines(w, room.List(p.cfg.Citizens.Owner(s))), Remedy: rules.Authority, Lacks: lacks, Text: sent.Get("text")}
+	theirs, _ := p.forWards(r, s, room)
+	d := casesPage{Cases: p.lines(w, append(room.List(p.cfg.Citizens.Owner(s)), theirs...)), Remedy: rules.Authority, Lacks: lacks, Text: sent.Get("text"), Recipients: p.cfg.Recipients != nil}
 	for _, k := range rights.Kinds() {
 		if k == rights.Why {
 			continue // asked at the use
@@ -177,10 +181,23 @@ func (p *Portal) showCase(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	c, err := room.Of(r.Context(), p.cfg.Citizens.Owner(s), r.PathValue("id"))
+	if errors.Is(err, tribune.ErrNotFound) {
+		_, find := p.forWards(r, s, room)
+		if other, e := find(r.PathValue("id")); e == nil {
+			c, err = other, nil
+		}
+	}
 	if err != nil {
 		return view{}, err
 	}
 	w := wordsOf(r)
-	shown := p.shown(w, c, w.T("Your request"))
+	asked := w.T("Your request")
+	if c.By != nil {
+		asked = w.T("Request of a representative")
+	}
+	shown := p.shown(w, c, asked)
+	if shown.Told, err = p.toldOfCase(r, w, s, c); err != nil {
+		return view{}, err
+	}
 	return view{Name: "case", Title: shown.Title, Data: shown, Private: true}, nil
 }

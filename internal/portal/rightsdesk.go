@@ -31,7 +31,9 @@ type deskCase struct {
 	Answer     string
 	Extendable bool
 	Act        *ownAct
+	Reading    bool // the act is that of reading it
 	Expired    bool
+	Unread     bool // this officer has not read it by an act: nothing of its content is here
 }
 
 // ShellName is the person's name as one word of a command line.
@@ -95,8 +97,11 @@ func (p *Portal) deskCase(r *http.Request, s *web.Session) (*deskCase, *rights.R
 	if err != nil {
 		return nil, nil, err
 	}
-	w := wordsOf(r)
-	d := &deskCase{shownCase: p.shown(w, c, w.T("The person’s request")), Office: p.naming(w).office(string(s.Office)), Extendable: c.Extendable(p.cfg.Now())}
+	w, unread := wordsOf(r), !p.read.may(s, c.ID, p.cfg.Now())
+	if unread {
+		c = c.Outside()
+	}
+	d := &deskCase{Unread: unread, shownCase: p.shown(w, c, w.T("The person’s request")), Office: p.naming(w).office(string(s.Office)), Extendable: c.Extendable(p.cfg.Now())}
 	if all := p.inForce(s.Office, func(m tribune.Mandate) bool { return m.Purpose == room.Rules().Purpose }); len(all) > 0 {
 		d.Mandate = all[0]
 	}
@@ -141,6 +146,9 @@ func (p *Portal) answerCase(r *http.Request) (view, error) {
 	d, room, err := p.deskCase(r, s)
 	if err != nil {
 		return view{}, err
+	}
+	if d.Unread { // nobody answers what they have not read
+		return view{}, redirect(place("desk", "cases", d.ID))
 	}
 	f := r.PostForm
 	d.State, d.Answer, d.Key = f.Get("state"), strings.ReplaceAll(strings.TrimSpace(f.Get("text")), "\r\n", "\n"), f.Get("key")

@@ -63,12 +63,14 @@ type Case struct {
 	Name     string            `json:"name"`     // which, for the office that must answer
 	Office   tribune.OfficeID  `json:"office"`   // that must answer
 	Class    tribune.ClassID   `json:"class,omitempty"`
-	Purpose  tribune.PurposeID `json:"purpose,omitempty"` // of an objection
-	Leaf     uint64            `json:"leaf,omitempty"`    // of a question why: the use's entry
-	Events   []Event           `json:"events"`            // oldest first; the first is the person's
-	Due      time.Time         `json:"due"`               // exclusive: in time is before it
-	First    time.Time         `json:"first"`             // the end as it was before an extension
-	InForce  bool              `json:"inForce,omitempty"` // a granted restriction or objection stops uses
+	Purpose  tribune.PurposeID `json:"purpose,omitempty"`  // of an objection
+	Leaf     uint64            `json:"leaf,omitempty"`     // of a question why: the use's entry
+	Events   []Event           `json:"events"`             // oldest first; the first is the person's
+	Due      time.Time         `json:"due"`                // exclusive: in time is before it
+	First    time.Time         `json:"first"`              // the end as it was before an extension
+	InForce  bool              `json:"inForce,omitempty"`  // a granted restriction or objection stops uses
+	Readings []Reading         `json:"readings,omitempty"` // by the office: the newest, oldest first
+	By       *By               `json:"by,omitempty"`       // who acts for the person; nil = the person themselves
 }
 
 // State is where it stands now.
@@ -126,12 +128,17 @@ type head struct {
 	due     time.Time
 	closed  time.Time // zero = open
 	more    bool      // it was extended
+	by      *tribune.Hash
 	inForce bool
 }
 
 func headOf(c *Case) *head {
-	return &head{
+	h := &head{
 		owner: c.Owner, subject: c.Subject, office: c.Office, kind: c.Kind, class: c.Class, purpose: c.Purpose, leaf: c.Leaf, state: c.State(),
 		filed: c.Filed(), due: c.Due, closed: c.closedAt(), more: !c.Due.Equal(c.First), inForce: c.InForce,
 	}
+	if c.By != nil {
+		h.by = &c.By.Mark
+	}
+	return h
 }

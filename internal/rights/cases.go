@@ -22,6 +22,7 @@ type Filing struct {
 	Purpose  tribune.PurposeID
 	Leaf     uint64
 	Text     string
+	By       *By // who acts for the person; Owner is then theirs
 }
 
 // errNoCase is the same for somebody else's case and for one that never was.
@@ -65,7 +66,7 @@ func (r *Room) File(ctx context.Context, f Filing) (*Case, error) {
 	due := r.cfg.Rules.Due(now, period.Months)
 	c := &Case{
 		ID: protocol.NewID(), Kind: f.Kind, Owner: f.Owner, Subject: f.Subject, NameType: f.NameType, Name: f.Name, Office: f.Office,
-		Class: f.Class, Purpose: f.Purpose, Leaf: f.Leaf, Events: []Event{{At: now, State: Received, Text: f.Text}}, Due: due.UTC(), First: due.UTC(),
+		Class: f.Class, Purpose: f.Purpose, Leaf: f.Leaf, Events: []Event{{At: now, State: Received, Text: f.Text}}, Due: due.UTC(), First: due.UTC(), By: f.By,
 	}
 	if err := r.write(ctx, rowCase, c.ID, c, true); err != nil {
 		return nil, err
@@ -139,7 +140,7 @@ func (r *Room) load(ctx context.Context, id string, may func(*head) bool) (*Case
 func (r *Room) Of(ctx context.Context, owner tribune.Hash, id string) (*Case, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.load(ctx, id, func(h *head) bool { return h.owner == owner })
+	return r.load(ctx, id, func(h *head) bool { return r.theirs(h, owner) })
 }
 
 // For is a case that an office must answer, or has.
@@ -162,13 +163,14 @@ type Line struct {
 	Open   bool
 	Soon   bool // due soon
 	Late   bool // overdue now, or answered too late
+	By     bool // a representative filed it
 }
 
 func (r *Room) line(id string, h *head, now time.Time) Line {
 	open := h.closed.IsZero()
 	return Line{
 		ID: id, Kind: h.kind, State: h.state, Office: h.office, Class: h.class, Leaf: h.leaf, Filed: h.filed, Due: h.due, Open: open,
-		Soon: open && now.Before(h.due) && r.cfg.Rules.DaysLeft(h.due, now) <= r.cfg.Rules.RemindDays, Late: h.late(now),
+		Soon: open && now.Before(h.due) && r.cfg.Rules.DaysLeft(h.due, now) <= r.cfg.Rules.RemindDays, Late: h.late(now), By: h.by != nil,
 	}
 }
 
@@ -181,7 +183,7 @@ func (h *head) late(now time.Time) bool {
 
 // List is every case of a person: what waits first, by when it is due, then the closed ones, the newest first.
 func (r *Room) List(owner tribune.Hash) []Line {
-	return r.list(func(h *head) bool { return h.owner == owner })
+	return r.list(func(h *head) bool { return r.theirs(h, owner) })
 }
 
 // Desk is every case of an office, in the same order.
@@ -237,5 +239,9 @@ func (r *Room) Sweep(ctx context.Context) (n int, err error) {
 		n++
 	}
 	m, err := r.sweepConsents(ctx, now)
-	return n + m, err
+	if err != nil {
+		return n + m, err
+	}
+	over, err := r.sweepRepresentations(ctx, now)
+	return n + m + over, err
 }

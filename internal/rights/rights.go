@@ -72,16 +72,22 @@ type Room struct {
 	consents map[string]*ConsentRecord
 	given    map[tribune.Pseudonym][]string // ids of the signed ones, in force or not: every act asks for its subjects'
 	stops    map[tribune.Pseudonym][]stop
+
+	representations map[tribune.Hash]*Representation
+	deeds           map[uint64]tribune.Hash // which of them an entry of the record is about
 }
 
 // Open reads what rests. One row that cannot be read stops it: a case that nobody sees is a deadline that nobody keeps.
 func Open(ctx context.Context, cfg Config) (*Room, error) {
-	r := &Room{cfg: cfg, cases: map[string]*head{}, consents: map[string]*ConsentRecord{}, given: map[tribune.Pseudonym][]string{}, stops: map[tribune.Pseudonym][]stop{}}
+	r := &Room{cfg: cfg, cases: map[string]*head{}, consents: map[string]*ConsentRecord{}, given: map[tribune.Pseudonym][]string{}, stops: map[tribune.Pseudonym][]stop{}, representations: map[tribune.Hash]*Representation{}, deeds: map[uint64]tribune.Hash{}}
 	if err := r.readCases(ctx); err != nil {
 		return nil, fmt.Errorf("reading people's cases: %w", err)
 	}
 	if err := r.readConsents(ctx); err != nil {
 		return nil, fmt.Errorf("reading people's consents: %w", err)
+	}
+	if err := r.readRepresentations(ctx); err != nil {
+		return nil, fmt.Errorf("reading who acts for whom: %w", err)
 	}
 	return r, nil
 }
@@ -155,7 +161,7 @@ func (r *Room) scan(ctx context.Context, kind string, each func(id string, wrapp
 func (r *Room) Rewrap(ctx context.Context, again func(label string, wrapped []byte) ([]byte, error)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, kind := range []string{rowCase, rowConsent} {
+	for _, kind := range []string{rowCase, rowConsent, rowRepresentation} {
 		err := r.scan(ctx, kind, func(id string, wrapped []byte) error {
 			fresh, err := again(label(kind, id), wrapped)
 			if err != nil || fresh == nil {

@@ -116,7 +116,8 @@ func (v *Vault) Erase(ctx context.Context, p tribune.Pseudonym) (rows int, err e
 			}
 		}
 	}
-	return rows, nil
+	n, err := v.eraseVital(ctx, p)
+	return rows + n, err
 }
 
 func (v *Vault) deleteBelow(ctx context.Context, prefix []byte) (n int, err error) {

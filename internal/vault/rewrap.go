@@ -15,7 +15,7 @@ import (
 func (v *Vault) rewrap(ctx context.Context) (n int, err error) {
 	var prefixes [][]byte
 	for partition := range v.store.Partitions() {
-		for _, kind := range [...]string{"h", "t"} {
+		for _, kind := range [...]string{"h", "t", "v", "q"} {
 			prefixes = append(prefixes, store.Key("vault", tribune.Place{Partition: partition}, kind))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tribune"
 	"tribune/protocol"
@@ -52,11 +53,15 @@ func (v *Vault) Seal(ctx context.Context, at tribune.Place, class tribune.Class,
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("sealing: %w", err)
 		}
+		vital, kept, err := v.vitalWrites(at, class, p, items, sealed)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("sealing: %w", err)
+		}
 		writes := s.writes()
 		if len(writes) > 0 {
 			v.handed.out(s, v.now())
 		}
-		return sealed, writes, func() { v.committed(s, len(writes) > 0) }, nil
+		return sealed, append(slices.Clip(writes), vital...), func() { v.committed(s, len(writes) > 0); kept() }, nil
 	}
 }
 

@@ -40,6 +40,7 @@
 //	epoch                                                             protocol.EpochMark of the epoch key; of two while one follows the other
 //	rotation, destroyed | epoch u64                                   how far that is, and when a key was destroyed (rotate.go)
 //	n | pseudonym                                                     day u32: nothing of an erased subject is taken on it (erase.go)
+//	v, q, x | ...                                                     single-use keys for vital interest (vital.go)
 //
 // # The end
 //
@@ -130,6 +131,7 @@ type Vault struct {
 	handed    handed
 	counts    rotationCounts
 	barred    atomic.Pointer[map[tribune.Pseudonym]uint32] // who was erased today
+	vital     vitals
 
 	stop  chan struct{}
 	once  sync.Once
@@ -193,7 +195,10 @@ func (v *Vault) openEpochs() error {
 	if err := v.completeEpoch(ctx, r); err != nil {
 		return err
 	}
-	return v.readBars(ctx)
+	if err := v.readBars(ctx); err != nil {
+		return err
+	}
+	return v.readVital(ctx)
 }
 
 // Close forgets every open data key.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,12 +24,13 @@ import (
 
 // CopyConfig says what is copied, from where, trusting whom.
 type CopyConfig struct {
-	Trust     *verify.Trust // the operator's own choice
-	LogKey    string        // the log's note verifier key, as the trust file writes it
-	Dir       string        // of the copy; created where missing, one process at a time
-	Record    string        // base URL of the hub, or of a mirror that speaks like one
-	Guardians []string      // base URLs of guardians: followed where the hub is away
-	HTTP      *http.Client  // nil = one of our own, which follows no redirects
+	Trust     *verify.Trust     // the operator's own choice
+	LogKey    string            // the log's note verifier key, as the trust file writes it
+	Dir       string            // of the copy; created where missing, one process at a time
+	Record    string            // base URL of the hub, or of a mirror that speaks like one
+	Guardians []string          // base URLs of guardians: followed where the hub is away
+	Names     map[string]string // of the trust file's guardians, their URLs: who leaves is asked no more; nil = all are asked for ever
+	HTTP      *http.Client      // nil = one of our own, which follows no redirects
 	Now       func() time.Time
 }
 
@@ -42,6 +45,7 @@ type Copy struct {
 	unlock    func() error
 	shelf     shelf
 	mandates  *mandates // Follow's and a Watcher's own
+	members   *members
 
 	mu    sync.Mutex // guards the rest
 	state Status
@@ -70,7 +74,8 @@ func OpenCopy(cfg CopyConfig) (*Copy, error) {
 	if err != nil || log.Name() != cfg.Trust.Origin() {
 		return nil, fmt.Errorf("%w: the log's key in the trust file cannot be read", tribune.ErrInvalid)
 	}
-	c := &Copy{cfg: cfg, get: overHTTP(cfg.client())}
+	c := &Copy{cfg: cfg, members: newMembers(cfg.Trust)}
+	c.get = overHTTP(c.client())
 	c.hub, c.mandates = newHub(cfg.Record, c.get), newMandates(c)
 	for _, g := range cfg.Guardians {
 		c.guardians = append(c.guardians, newGuardian(g, c.get))
@@ -85,6 +90,9 @@ func OpenCopy(cfg CopyConfig) (*Copy, error) {
 		Dir: filepath.Join(cfg.Dir, recordDir), Log: log, Keep: true, Leaf: func(uint64, []byte, bool) {},
 		Fetch: func(ctx context.Context, path string) ([]byte, error) { return fetchOf(ctx)(path) },
 	})
+	if err == nil {
+		err = c.recall()
+	}
 	if err == nil {
 		err = c.check()
 	}
@@ -107,13 +115,40 @@ func (c *Copy) check() error {
 	if head.Size == 0 {
 		return nil
 	}
-	cp, err := c.cfg.Trust.Checkpoint(head.Note)
+	cp, err := c.kept(head.Note)
 	if err != nil {
 		return tribune.Hint(fmt.Errorf("the copy in %s is not of what this trust file trusts: %w", c.cfg.Dir, err), "Choose another --dir for another city or another trust file.")
 	}
 	c.state.Cosigned = cosigned(cp)
 	return nil
 }
+
+// also follows a guardian at a further address.
+func (c *Copy) also(url string) {
+	url = strings.TrimSuffix(url, "/")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.guardians) < maxSources && !slices.ContainsFunc(c.guardians, func(s *source) bool { return s.base == url+"/" }) {
+		c.guardians = append(slices.Clip(c.guardians), newGuardian(url, c.get))
+	}
+}
+
+// forget asks a guardian no more: it has left, and may be switched off.
+func (c *Copy) forget(url string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.guardians = slices.DeleteFunc(slices.Clone(c.guardians), func(s *source) bool { return s.base == strings.TrimSuffix(url, "/")+"/" })
+}
+
+// peers are the guardians that are asked.
+func (c *Copy) peers() []*source {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.guardians
+}
+
+// maxSources bounds how many guardians are asked in a round.
+const maxSources = 64
 
 // Close lets another process have the folder.
 func (c *Copy) Close() error { return c.unlock() }
@@ -124,7 +159,7 @@ func (c *Copy) head() *verify.Checkpoint {
 	if h.Size == 0 {
 		return nil
 	}
-	cp, err := c.cfg.Trust.Checkpoint(h.Note)
+	cp, err := c.kept(h.Note)
 	if err != nil {
 		return nil // it verified when it became the head
 	}

@@ -9,17 +9,18 @@ import (
 )
 
 // sources are those to follow the record from: the hub first, then whoever has mirrored it.
-func (c *Copy) sources() []*source { return append([]*source{c.hub}, c.guardians...) }
+func (c *Copy) sources() []*source { return append([]*source{c.hub}, c.peers()...) }
 
 // Follow asks everybody once and makes the copy hold the furthest tree under the quorum. It is what `tribune mirror` does; a
 // Watcher looks closer. moved reports whether the copy has grown.
 func (c *Copy) Follow(ctx context.Context) (moved bool, err error) {
+	c.followMembers(ctx, chainEvery)
 	var seen []sighting
 	for _, s := range c.sources() {
 		raw, aerr := s.checkpoint(ctx)
 		var cp *verify.Checkpoint
 		if aerr == nil {
-			cp, aerr = c.cfg.Trust.OpenCheckpoint(raw)
+			cp, aerr = c.open(ctx, raw)
 		}
 		if aerr != nil {
 			if err == nil { // the hub's comes first and says most
@@ -30,11 +31,16 @@ func (c *Copy) Follow(ctx context.Context) (moved bool, err error) {
 		seen = append(seen, sighting{from: s.name, src: s, cp: cp})
 	}
 	c.note(seen, c.cfg.Now())
-	best, ok := merge(c.cfg.Trust, seen)
+	best, ok := c.best(seen)
 	if !ok {
 		if len(seen) > 0 {
-			err = c.cfg.Trust.Quorum(seen[0].cp)
+			err = c.quorum(ctx, seen[0].cp)
 		}
+		if err == nil { // the guardians have changed just now
+			best, ok = c.best(seen)
+		}
+	}
+	if !ok {
 		c.settled(nil, err)
 		return false, err
 	}

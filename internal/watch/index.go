@@ -96,7 +96,7 @@ func (r *reading) checkIndex(ctx context.Context) error {
 	}
 	signed := 0
 	for name, sig := range public.Signatures {
-		if key, ok := r.w.trust.GuardianKey(name); ok && public.Verify(r.w.trust.Origin(), key, sig) == nil {
+		if key, ok := r.w.Copy.guardianKey(name); ok && public.Verify(r.w.trust.Origin(), key, sig) == nil {
 			signed++
 		}
 	}

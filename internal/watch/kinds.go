@@ -41,7 +41,16 @@ const (
 	Volume       Kind = "volume"
 	BadRelease   Kind = "release"
 	BadIndex     Kind = "index"
+	VitalMissing Kind = "vital-missing"
+	BadVital     Kind = "vital"
+	VitalLate    Kind = "vital-late"
+	VitalSilent  Kind = "vital-silent"
 	Flood        Kind = "flood"
+
+	VitalUsed       Kind = "vital-used"
+	ForgedErasure   Kind = "erasure"
+	BadChange       Kind = "change"
+	EmergencyChange Kind = "emergency-change"
 
 	Membership  Kind = "membership"
 	LawChange   Kind = "law-change"
@@ -80,6 +89,12 @@ var kinds = [...]about{
 	{Withheld, Alarm, true, "Signed, but not shown",
 		"There is a checkpoint with the guardians' co-signatures, and nobody serves the entries below it. They cannot be read or checked by anybody outside.",
 		"Ask hub and guardians for the entries. Guardians should not co-sign what they do not serve."},
+	{BadChange, Alarm, false, "A change of guardians that does not hold",
+		"Guardians may change only with the acceptances of those before them, on record, link after link. What is shown here as such a change does not verify from your trust file, or there are two for one share epoch. The group that was followed before stays the one that counts.",
+		"Ask the guardians that you know which group they serve. Publish the two chains if both verify."},
+	{EmergencyChange, Alarm, false, "Guardians changed without a quorum",
+		"So few guardians were left that the group before could publish nothing any more, and those who were left have made a new one. Nobody but they can say that the others were lost.",
+		"Ask those who are called lost whether they are, and those who have accepted why. Then mark this as explained."},
 	{Unreadable, Alarm, false, "An entry that cannot be read",
 		"An entry of the record is not in the one form that the protocol knows. It says nothing that can be checked, and the guardians release nothing for it.",
 		"Ask the city what it put there, and why."},
@@ -116,6 +131,21 @@ var kinds = [...]about{
 	{BadIndex, Alarm, false, "An index that does not fit the record",
 		"The daily index by which people find the uses of their data is not what the record gives, or too few guardians have signed it. Who searches by it may be told of fewer uses than there are.",
 		"Publish. People should search the whole record (full download) until an index fits again."},
+	{VitalMissing, Alarm, false, "A single-use key is gone, and nobody says why",
+		"For some data there are keys that open them without the guardians, each once. Their inventory is on record. A key is gone from it, or was exchanged, and no entry explains it: somebody may have opened what it was for and kept silent.",
+		"Publish. Ask the city which key it was, who held it, and what was opened. Only the city knows whom it was about; ask it to tell that person."},
+	{BadVital, Alarm, false, "Opened without the guardians, and not as the law lets it",
+		"An entry says that data were opened without the guardians. The law of then did not let that office open that class of data, or a key was used that was gone already.",
+		"Publish. Ask the office, and the council that appointed the two who did it."},
+	{VitalLate, Alarm, false, "Opened without the guardians, and told too late",
+		"What is opened while guardians cannot be reached must be on record within 24 hours of their return. This entry came later.",
+		"Ask the city why it kept silent. The person concerned can complain."},
+	{VitalSilent, Warning, true, "No inventory of single-use keys for two days",
+		"There are keys that open data without the guardians, and the hub has stopped saying which. Without an inventory nobody sees whether one was used.",
+		"Ask the city why its hub has stopped, and count the keys again once it goes on."},
+	{ForgedErasure, Alarm, false, "An erasure that guardians do not obey",
+		"An entry says that a person was erased, and a guardian was not shown by whose mandate and signature, or was shown that there is none. Whoever controls the hub tried to keep somebody's data from ever being opened.",
+		"Ask the city who asked for that erasure. Who is concerned finds the entry among the uses of their data."},
 	{LawUnshown, Warning, true, "A law that is not shown",
 		"An entry publishes a law by its hash, and the hub does not show its text, or shows one that does not verify. Decisions under it cannot be replayed.",
 		"Ask the city for the files. If it has none, treat what was decided under that law as undecided."},
@@ -140,6 +170,9 @@ var kinds = [...]about{
 	{Flood, Warning, false, "More incidents than are kept one by one",
 		"There were so many incidents of one kind that further ones are only counted.",
 		"Read the first ones. Somebody may want you to overlook one among many."},
+	{VitalUsed, Notice, false, "Data were opened without the guardians",
+		"Two people of an office opened data about one person while the guardians could not be reached, as the law lets them. The person finds it among the uses of their data.",
+		"Were the guardians really out of reach then? Compare with what you saw at that time."},
 	{Membership, Notice, false, "The guardians' roster is on record",
 		"The guardians have published who they are, how many shares open and how many co-signatures publish.",
 		"Compare names and keys with your trust file, and with what the institutions say themselves."},

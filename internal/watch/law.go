@@ -2,8 +2,10 @@ package watch
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -22,18 +24,23 @@ const (
 	// seenSlack is taken off the moment at which a watcher first saw a leaf: it may have looked a round later.
 	seenSlack = 15 * time.Minute
 	maxSets   = 16 // kept parsed; a city has one and sometimes a next one
+	// maxUnshown bounds what is remembered of sets that nobody shows.
+	maxUnshown = 1 << 12
 )
 
-// laws is which policy set was in force where, as far as it can be told from outside. It is the guardians' rule, by other clocks:
-// where theirs may differ from ours, what follows is what cannot be called wrong.
+// laws is which policy set was in force where, as far as it can be told from outside: policy.Chain, the rule that hub and guardians have,
+// by other clocks. Where theirs may differ from ours, what follows is what cannot be called wrong.
 type laws struct {
 	copy *Copy
 	pins policy.Trust // zero: those of the first law on record
-	key  func(name string) ([]byte, bool)
+	now  func() time.Time
 
-	leaves []*lawLeaf
-	t      int // approvals that a looser law needs; 0 = no roster seen yet
-	sets   map[tribune.Hash]*policy.Set
+	chain   *policy.Chain
+	leaves  []*lawLeaf
+	t       int // approvals that a looser law needs, by the roster on record; 0 = none seen yet
+	sets    map[tribune.Hash]*policy.Set
+	unshown map[tribune.Hash]time.Time // sets that nobody shows, since when; the watcher's state
+	eras    int                        // groups of guardians that were known when the chain judged
 }
 
 // lawLeaf is one published set and what it does.
@@ -41,12 +48,14 @@ type lawLeaf struct {
 	index  uint64
 	public protocol.LawPublic
 	at     time.Time // the leaf's own time, or, where the watcher saw it come, no earlier than that
-	before *lawLeaf  // in force when it came
 	judged bool
-	dead   string    // why it never counts; "" = it does
-	loose  bool      // it permits more
-	from   time.Time // counts from then on
-	ended  time.Time // withdrawn then, before it counted; zero = not
+	ruling policy.Ruling // once judged
+}
+
+func newLaws(c *Copy, pins policy.Trust, unshown map[tribune.Hash]time.Time, now func() time.Time) *laws {
+	l := &laws{copy: c, pins: pins, now: now, sets: map[tribune.Hash]*policy.Set{}, unshown: unshown}
+	l.chain = policy.NewChain(policy.ChainConfig{Approvers: l.approvers, Load: l.load, Now: now})
+	return l
 }
 
 func (l *laws) first() *lawLeaf {
@@ -71,79 +80,89 @@ func (l *laws) add(index uint64, leaf protocol.Leaf, seen time.Time) *lawLeaf {
 	}
 	n := &lawLeaf{index: index, public: public, at: at}
 	l.leaves = append(l.leaves, n)
+	l.chain.Add(policy.Announced{Index: index, Set: public.Set, Approvals: public.Approvals, Withdraws: public.Withdraws, Seen: at})
 	return n
 }
 
-// judge settles what a law leaf does. An error: the text is not to be had yet.
-func (l *laws) judge(ctx context.Context, n *lawLeaf) error {
-	if n.judged {
-		return nil
-	}
-	n.from = n.at
-	set, err := l.set(ctx, n.public.Set)
-	switch {
-	case errors.Is(err, errVoid):
-		n.judged, n.dead = true, "it does not verify"
-		return nil
-	case err != nil:
-		return err
-	}
-	n.before = l.inForce(n.index, n.at)
-	if n.before == nil || n.before.public.Set == n.public.Set {
-		n.judged = true
-		if n.public.Withdraws != (tribune.Hash{}) {
-			l.withdraw(n)
+// approvers are the guardians whose word counts in the leaf at index: those of the group that was closed last before it or, where no chain
+// of groups is shown, of the trust file.
+func (l *laws) approvers(index uint64) (map[string]ed25519.PublicKey, int) {
+	keys := map[string]ed25519.PublicKey{}
+	if g := l.copy.members.groupAt(index); g != nil {
+		for _, m := range g.Guardians {
+			if _, key, err := protocol.PublicOf(m.Key); err == nil {
+				keys[m.Name] = key
+			}
 		}
-		return nil
+		return keys, g.T
 	}
-	old, err := l.set(ctx, n.before.public.Set)
+	for _, name := range l.copy.trust().Guardians() {
+		if key, ok := l.copy.trust().GuardianKey(name); ok {
+			keys[name] = key
+		}
+	}
+	if l.t == 0 {
+		return keys, len(keys) + 1 // nobody can say how many it takes
+	}
+	return keys, l.t
+}
+
+// load gets a set for the chain. Guardians pass over what nobody has shown for 72 hours: so do we, by our own clock, which starts when we
+// have asked for it ourselves.
+func (l *laws) load(ctx context.Context, hash tribune.Hash) (*policy.Set, error) {
+	set, err := l.set(ctx, hash)
+	switch {
+	case err == nil:
+		delete(l.unshown, hash)
+		return set, nil
+	case errors.Is(err, errVoid):
+		return nil, nil
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tribune.ErrInvalid): // nobody can be asked
+		return nil, err
+	}
+	since, known := l.unshown[hash]
+	if !known && len(l.unshown) < maxUnshown {
+		since, l.unshown[hash] = l.now(), l.now()
+	}
+	if known && l.now().Sub(since) >= protocol.LooseningWait {
+		return nil, policy.ErrUnshown
+	}
+	return nil, err
+}
+
+// judge settles what a law leaf does. An error: its text, or that of one before it, is not to be had yet.
+func (l *laws) judge(ctx context.Context, n *lawLeaf) error {
+	if eras := len(l.copy.members.trusts()); eras != l.eras {
+		l.eras = eras
+		l.chain.Anew() // by groups that were not known then
+	}
+	all, err := l.chain.Until(ctx, n.index+1)
 	if err != nil {
 		return err
 	}
-	n.judged = true
-	if tight, _ := policy.Tightens(old, set); tight {
-		return nil
-	}
-	n.loose, n.from = true, n.at.Add(protocol.LooseningWait)
-	if yes := l.approved(n, old.Hash()); l.t == 0 || yes < l.t {
-		n.dead = fmt.Sprintf("%d guardians have approved of it, and %d are needed", yes, l.t)
-	}
+	n.judged, n.ruling = true, all[len(all)-1]
 	return nil
 }
 
-// withdraw ends an announced set that does not count yet.
-func (l *laws) withdraw(by *lawLeaf) {
-	for _, n := range l.leaves {
-		if n.index < by.index && n.public.Set == by.public.Withdraws && n.from.After(by.at) && n.ended.IsZero() {
-			n.ended = by.at
-		}
+// why says why a set never counts.
+func (l *laws) why(ctx context.Context, n *lawLeaf) string {
+	set, err := l.load(ctx, n.public.Set)
+	if err == nil && set == nil {
+		return "it does not verify"
 	}
-}
-
-// approved counts the guardians of the trust file that approved.
-func (l *laws) approved(n *lawLeaf, before tribune.Hash) int {
-	yes := map[string]bool{}
-	for _, a := range n.public.Approvals {
-		key, ok := l.key(a.Guardian)
-		if ok && a.Counts(n.public.Set, before, key, n.at) {
-			yes[a.Guardian] = true
-		}
+	before, berr := l.chain.At(ctx, n.index, n.at)
+	if err != nil || berr != nil || before == nil {
+		return "nobody has shown it"
 	}
-	return len(yes)
-}
-
-// inForce is the law that decides at a place of the record, at a time; nil before the first.
-func (l *laws) inForce(index uint64, at time.Time) (now *lawLeaf) {
-	for _, n := range l.leaves {
-		if n.index < index && n.judged && n.dead == "" && n.ended.IsZero() && !n.from.After(at) {
-			now = n
-		}
+	keys, t := l.approvers(n.index)
+	if yes := policy.Approved(n.public.Set, before.Set, n.public.Approvals, keys, n.at); yes < t {
+		return fmt.Sprintf("%d guardians have approved of it, and %d are needed", yes, t)
 	}
-	return now
+	return "its approvals were used up before"
 }
 
 // check says what is wrong with the law under which a leaf was decided.
-func (l *laws) check(index uint64, leaf protocol.Leaf) *finding {
+func (l *laws) check(ctx context.Context, index uint64, leaf protocol.Leaf) *finding {
 	set := leaf.Decision.Set
 	if set == (tribune.Hash{}) {
 		return nil // judge says so where it matters
@@ -164,14 +183,13 @@ func (l *laws) check(index uint64, leaf protocol.Leaf) *finding {
 	if len(named) == 0 {
 		return &finding{LawUnknown, fmt.Sprintf("Leaf %d was decided under the policy set %s, which is not on record before it.", index, set)}
 	}
-	now := l.inForce(index, at)
-	if now == nil || now.public.Set == set || leaf.Act.Kind == tribune.ActLaw {
-		return nil
-	}
-	if slices.ContainsFunc(named, func(n *lawLeaf) bool { return !n.judged }) || l.unjudged(index) {
+	if l.unjudged(index) || leaf.Act.Kind == tribune.ActLaw {
 		return nil // LawUnshown says so
 	}
-	return l.outOfTime(index, set, at, named)
+	if now, err := l.chain.At(ctx, index, at); err != nil || now == nil || now.Set == set {
+		return nil
+	}
+	return l.outOfTime(ctx, index, set, at, named)
 }
 
 // unjudged: a law before this place whose text is not to be had may be the one in force.
@@ -179,23 +197,24 @@ func (l *laws) unjudged(index uint64) bool {
 	return slices.ContainsFunc(l.leaves, func(n *lawLeaf) bool { return n.index < index && !n.judged })
 }
 
-func (l *laws) outOfTime(index uint64, set tribune.Hash, at time.Time, named []*lawLeaf) *finding {
+func (l *laws) outOfTime(ctx context.Context, index uint64, set tribune.Hash, at time.Time, named []*lawLeaf) *finding {
 	var why string
 	for _, n := range named {
-		switch {
-		case n.dead != "":
-			why = fmt.Sprintf("Leaf %d was decided under the policy set %s of leaf %d, which never came into force: %s.", index, set, n.index, n.dead)
-		case !n.ended.IsZero():
-			why = fmt.Sprintf("Leaf %d was decided under the policy set %s of leaf %d, which was withdrawn.", index, set, n.index)
-		case n.from.After(at):
-			if n.from.Sub(at) <= seenSlack {
+		r := n.ruling
+		switch by := l.ended(n, index); {
+		case r.Never:
+			why = fmt.Sprintf("Leaf %d was decided under the policy set %s of leaf %d, which never came into force: %s.", index, set, n.index, l.why(ctx, n))
+		case by != nil:
+			why = fmt.Sprintf("Leaf %d was decided under the policy set %s of leaf %d, which leaf %d had withdrawn.", index, set, n.index, by.index)
+		case r.Wait && r.From.After(at):
+			if r.From.Sub(at) <= seenSlack {
 				return nil
 			}
 			why = fmt.Sprintf("Leaf %d was decided at %s under the policy set %s of leaf %d, which permits more than the law before it and cannot be in force before %s.",
-				index, at.Format(time.RFC3339), set, n.index, n.from.Format(time.RFC3339))
+				index, at.Format(time.RFC3339), set, n.index, r.From.Format(time.RFC3339))
 		default: // it was in force; since when not?
-			if gone := l.replaced(n, index, at); gone != nil && at.Sub(gone.from) > grace(gone) {
-				return &finding{LawStale, fmt.Sprintf("Leaf %d was decided at %s under the policy set %s, which that of leaf %d had replaced.", index, at.Format(time.RFC3339), set, gone.index)}
+			if gone := l.replaced(n, index, at); gone != nil && at.Sub(gone.From) > grace(gone) {
+				return &finding{LawStale, fmt.Sprintf("Leaf %d was decided at %s under the policy set %s, which that of leaf %d had replaced.", index, at.Format(time.RFC3339), set, gone.Index)}
 			}
 			return nil
 		}
@@ -203,18 +222,31 @@ func (l *laws) outOfTime(index uint64, set tribune.Hash, at time.Time, named []*
 	return &finding{LawEarly, why}
 }
 
-// replaced is the first law that came into force after n.
-func (l *laws) replaced(n *lawLeaf, index uint64, at time.Time) *lawLeaf {
+// ended is the leaf by which a set that waited was withdrawn: one that counted before the wait was over.
+func (l *laws) ended(n *lawLeaf, index uint64) *lawLeaf {
+	if !n.ruling.Wait {
+		return nil
+	}
 	for _, o := range l.leaves {
-		if o.index > n.index && o.index < index && o.judged && o.dead == "" && o.ended.IsZero() && !o.from.After(at) && o.public.Set != n.public.Set {
+		if o.index > n.index && o.index < index && o.judged && !o.ruling.Never && o.ruling.From.Before(n.ruling.From) {
 			return o
 		}
 	}
 	return nil
 }
 
-func grace(n *lawLeaf) time.Duration {
-	if n.loose {
+// replaced is the first law that came into force after n.
+func (l *laws) replaced(n *lawLeaf, index uint64, at time.Time) *policy.Ruling {
+	for _, o := range l.leaves {
+		if o.index > n.index && o.index < index && o.judged && !o.ruling.Never && !o.ruling.From.After(at) && o.public.Set != n.public.Set && l.ended(o, index) == nil {
+			return &o.ruling
+		}
+	}
+	return nil
+}
+
+func grace(r *policy.Ruling) time.Duration {
+	if r.Wait {
 		return looseGrace
 	}
 	return tightGrace

@@ -9,7 +9,6 @@ import (
 	"github.com/transparency-dev/tessera/api/layout"
 
 	"tribune"
-	"tribune/policy"
 	"tribune/protocol"
 	"tribune/verify"
 )
@@ -34,6 +33,7 @@ type reading struct {
 	last      time.Time // of the leaf before
 	unchecked []uint64
 	dropped   uint64
+	vitals    vitals
 	releases  []uint64            // leaves whose statements are to be looked at
 	hourFrom  map[useKey]uint64   // the first leaf of the newest hour
 	index     *protocol.IndexLeaf // the newest, not yet held against the record
@@ -46,7 +46,7 @@ func newReading(w *Watcher) *reading {
 	if pins.Steward == "" {
 		pins = w.state.Pins
 	}
-	r.laws = &laws{copy: w.Copy, pins: pins, sets: map[tribune.Hash]*policy.Set{}, key: func(name string) ([]byte, bool) { return w.trust.GuardianKey(name) }}
+	r.laws = newLaws(w.Copy, pins, w.state.Unshown, w.cfg.Now)
 	return r
 }
 
@@ -71,6 +71,7 @@ func (w *Watcher) leaves(ctx context.Context, before *verify.Checkpoint) error {
 		}
 	}
 	w.read.settle(ctx)
+	w.read.vitalSettle(ctx)
 	if err := w.read.checkIndex(ctx); err != nil {
 		return err
 	}
@@ -120,6 +121,7 @@ func (r *reading) leaf(ctx context.Context, index uint64, raw []byte, when span)
 		r.delivery(index, l)
 	}
 	r.duplicates(index, l)
+	r.vital(ctx, index, l)
 	if !r.check(ctx, index, l, false) {
 		r.later(index)
 	}

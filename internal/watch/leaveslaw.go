@@ -24,7 +24,7 @@ func (r *reading) check(ctx context.Context, index uint64, l protocol.Leaf, agai
 	if err != nil {
 		return false
 	}
-	if f := r.laws.check(index, l); f != nil {
+	if f := r.laws.check(ctx, index, l); f != nil {
 		r.say(index, f.kind, f.text, nil)
 	}
 	if set != nil && l.Decision.Permit && handled[l.Act.Kind].power {
@@ -133,10 +133,10 @@ func (r *reading) law(ctx context.Context, n *lawLeaf) {
 	r.w.over("law " + subject)
 	r.w.Book.settle(LawUnshown, fmt.Sprintf("leaf %d", n.index))
 	switch {
-	case n.dead != "":
-		r.say(n.index, LawPending, fmt.Sprintf("Leaf %d publishes the policy set %s, which does not come into force: %s.", n.index, n.public.Set, n.dead), nil)
-	case n.loose:
-		r.say(n.index, LawPending, fmt.Sprintf("Leaf %d publishes the policy set %s, which permits more than the law before it. It cannot be in force before %s.", n.index, n.public.Set, n.from.Format(time.RFC3339)), nil)
+	case n.ruling.Never:
+		r.say(n.index, LawPending, fmt.Sprintf("Leaf %d publishes the policy set %s, which does not come into force: %s.", n.index, n.public.Set, r.laws.why(ctx, n)), nil)
+	case n.ruling.Wait:
+		r.say(n.index, LawPending, fmt.Sprintf("Leaf %d publishes the policy set %s, which permits more than the law before it. It cannot be in force before %s.", n.index, n.public.Set, n.ruling.From.Format(time.RFC3339)), nil)
 	default:
 		r.say(n.index, LawChange, fmt.Sprintf("Leaf %d publishes the policy set %s, in force at once.", n.index, n.public.Set), nil)
 	}
@@ -169,7 +169,7 @@ func (r *reading) ceremony(index uint64, l protocol.Leaf) {
 	names := ""
 	for _, m := range g.Guardians {
 		names += " " + m.Name
-		pinned, ok := r.w.trust.GuardianKey(m.Name)
+		pinned, ok := r.w.Copy.guardianKey(m.Name)
 		if _, key, err := protocol.PublicOf(m.Key); ok && err == nil && pinned.Equal(key) { // a name alone anybody can write
 			known++
 		}

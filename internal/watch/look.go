@@ -36,13 +36,13 @@ func (w *Watcher) look(ctx context.Context) *looked {
 	}
 	if hub != nil {
 		l.all = append(l.all, *hub)
-		if err := w.trust.Quorum(hub.cp); err != nil {
+		if err := w.Copy.quorum(ctx, hub.cp); err != nil {
 			w.report(NoQuorum, "hub", "The hub shows a checkpoint without the quorum: "+err.Error()+".", w.shown(*hub))
 		} else {
 			w.Book.settle(NoQuorum, "hub")
 		}
 	}
-	for _, g := range w.Copy.guardians {
+	for _, g := range w.Copy.peers() {
 		s, err := w.ask(ctx, g)
 		if err != nil {
 			l.away[g] = err
@@ -62,7 +62,7 @@ func (w *Watcher) ask(ctx context.Context, src *source) (*sighting, error) {
 	if err != nil {
 		return nil, err
 	}
-	cp, err := w.trust.OpenCheckpoint(raw)
+	cp, err := w.Copy.open(ctx, raw)
 	if err != nil {
 		w.report(Unverifiable, src.base, fmt.Sprintf("What %s shows as its checkpoint does not verify: %v.", src.name, err), func() *Evidence {
 			return &Evidence{Version: 1, Checkpoints: []Seen{{From: src.name, At: w.cfg.Now(), Note: string(raw)}}}
@@ -79,7 +79,7 @@ func (w *Watcher) gossip(ctx context.Context) (all []sighting) {
 		if p, err := verify.ParseProof(raw); err == nil {
 			raw = p.Checkpoint // a receipt holds the checkpoint that its owner was shown
 		}
-		if cp, err := w.trust.OpenCheckpoint(raw); err == nil && len(all) < maxGossip {
+		if cp, err := w.Copy.open(ctx, raw); err == nil && len(all) < maxGossip {
 			all = append(all, sighting{from: from, src: src, at: w.cfg.Now(), cp: cp})
 		}
 	}
@@ -88,6 +88,11 @@ func (w *Watcher) gossip(ctx context.Context) (all []sighting) {
 			src := newGuardian(strings.TrimSuffix(strings.TrimSuffix(g, "/"), "/checkpoint"), w.Copy.get)
 			if raw, err := src.checkpoint(ctx); err == nil {
 				take(g, raw, src)
+			}
+			if raw, err := w.Copy.get(ctx, src.base+"group/chain", maxChainBody); err == nil {
+				if links, err := parseChain(raw); err == nil {
+					w.Copy.adopt(links, g, false, w.cfg.Now())
+				}
 			}
 			continue
 		}
@@ -131,7 +136,7 @@ func readBounded(path string, limit int) ([]byte, error) {
 // follow makes the copy hold the furthest tree that carries the quorum.
 func (w *Watcher) follow(ctx context.Context, l *looked) error {
 	w.Copy.note(l.all, w.cfg.Now())
-	best, ok := merge(w.trust, l.all)
+	best, ok := w.Copy.best(l.all)
 	if !ok {
 		return nil
 	}

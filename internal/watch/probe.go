@@ -13,7 +13,7 @@ import (
 
 // probe looks whether each guardian serves what it signs: one bundle a round, anywhere in what it has signed.
 func (w *Watcher) probe(ctx context.Context, l *looked) {
-	for _, g := range w.Copy.guardians {
+	for _, g := range w.Copy.peers() {
 		if l.split[g] {
 			continue // it is said already what it shows
 		}
@@ -27,6 +27,7 @@ func (w *Watcher) probe(ctx context.Context, l *looked) {
 			return
 		}
 		if served {
+			w.erasures(ctx, g, name)
 			w.over("away " + g.base)
 			w.Book.settle(NotServing, g.base)
 			w.Book.settle(Away, g.base)

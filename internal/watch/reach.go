@@ -8,26 +8,24 @@ import (
 	"tribune/internal/web/pinned"
 )
 
-// client speaks to guardians under the keys of the trust file, which no certificate authority knows, and to everyone else as a browser
-// does. Any guardian's key counts at any guardian's address: what they answer is signed besides.
-func (cfg CopyConfig) client() *http.Client {
-	if cfg.HTTP != nil {
-		return cfg.HTTP
+// client speaks to guardians under the keys of the groups that the copy has followed, which no certificate authority knows, and to
+// everyone else as a browser does. Any guardian's key counts at any guardian's address: what they answer is signed besides.
+func (c *Copy) client() *http.Client {
+	if c.cfg.HTTP != nil {
+		return c.cfg.HTTP
 	}
-	var keys []ed25519.PublicKey
-	for _, name := range cfg.Trust.Guardians() {
-		if key, ok := cfg.Trust.GuardianKey(name); ok {
-			keys = append(keys, key)
-		}
-	}
-	guardians := map[string]bool{}
-	for _, at := range cfg.Guardians {
-		if u, err := url.Parse(at); err == nil && u.Scheme == "https" {
-			guardians[pinned.Address(u)] = true
-		}
-	}
-	pins := func(address string) []ed25519.PublicKey {
-		if guardians[address] {
+	pins := func(address string) (keys []ed25519.PublicKey) {
+		for _, s := range c.peers() {
+			if u, err := url.Parse(s.base); err != nil || u.Scheme != "https" || pinned.Address(u) != address {
+				continue
+			}
+			for _, t := range c.members.trusts() {
+				for _, name := range t.Guardians() {
+					if key, ok := t.GuardianKey(name); ok {
+						keys = append(keys, key)
+					}
+				}
+			}
 			return keys
 		}
 		return nil

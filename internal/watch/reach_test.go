@@ -51,7 +51,12 @@ func TestGuardiansAreReachedUnderTheKeysOfTheTrustFile(t *testing.T) {
 		go s.ServeTLS(ln, "", "")
 		defer s.Close()
 		at := "https://" + ln.Addr().String()
-		resp, err := CopyConfig{Trust: trust, Guardians: []string{at + "/"}}.client().Get(at)
+		c, err := OpenCopy(CopyConfig{Trust: trust, LogKey: logKey, Dir: t.TempDir(), Record: "http://127.0.0.1:1", Guardians: []string{at + "/"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		resp, err := c.client().Get(at)
 		if err == nil {
 			resp.Body.Close()
 		}

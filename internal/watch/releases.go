@@ -58,7 +58,7 @@ func (w *Watcher) statements(index uint64, leaf protocol.Leaf, raw []byte) {
 	v := &verify.Verified{Index: index, LeafHash: hash, Leaf: leaf}
 	var good []protocol.Statement
 	for _, s := range list {
-		switch err := w.trust.Statement(v, s); {
+		switch err := w.Copy.statement(v, s); {
 		case err != nil:
 			w.release(index, s, nil, fmt.Sprintf("The hub shows a release statement for leaf %d that does not fit: %v.", index, err))
 		case opensNothing(leaf) != "":

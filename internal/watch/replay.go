@@ -36,7 +36,10 @@ var handled = map[tribune.ActKind]handling{
 	tribune.ActErase:     {tagged: true, opens: true},
 	tribune.ActIndex:     {free: true},
 	tribune.ActExtension: {tagged: true},
+	tribune.ActRepresent: {tagged: true, opens: true, power: true}, // what guardians release for it is their word that its marks are right
 	tribune.ActCeremony:  {free: true},
+	tribune.ActVital:     {tagged: true, free: true}, // says what was decided before, in its public part
+	tribune.ActVitalKeys: {free: true},
 	tribune.ActRefusals:  {free: true},
 }
 
@@ -197,6 +200,8 @@ func (j *judging) mandate(set *policy.Set, doc []byte) {
 		j.say(BadMandate, "The mandate %s was not in force at the time of the act, %s.", m.ID, a.Time)
 	case a.Count > m.MaxSubjects:
 		j.say(BadMandate, "The mandate %s allows %d people in one act, and this one touched %d.", m.ID, m.MaxSubjects, a.Count)
+	case m.Disclose != 0 && a.Kind == tribune.ActRead && a.Count > len(m.Names):
+		j.say(BadMandate, "The warrant %s names %d people, and this act touched %d.", m.ID, len(m.Names), a.Count)
 	}
 }
 

@@ -68,6 +68,7 @@ func (c *Copy) Routes(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /law/{hash}", open(http.HandlerFunc(c.serveLaw)))
 	mux.Handle("GET /mandates/{id}", open(http.HandlerFunc(c.serveMandate)))
+	mux.Handle("GET /group/chain", open(http.HandlerFunc(c.serveChain)))
 	tagindex.Routes(mux, c)
 	mux.Handle("GET /status", open(http.HandlerFunc(c.serveStatus)))
 }

@@ -22,11 +22,13 @@ type state struct {
 	Pins    policy.Trust         `json:"pins"`    // whose law counts, trusted on first use
 	Laws    map[uint64]time.Time `json:"laws"`    // law leaves that came while we watched: no older than this
 
+	Unshown map[tribune.Hash]time.Time `json:"unshown,omitempty"` // laws on record that nobody shows, since when
+
 	saved []byte
 }
 
 func (s *state) load(dir string) error {
-	s.Laws = map[uint64]time.Time{}
+	s.Laws, s.Unshown = map[uint64]time.Time{}, map[tribune.Hash]time.Time{}
 	raw, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -39,6 +41,9 @@ func (s *state) load(dir string) error {
 	}
 	if s.Laws == nil {
 		s.Laws = map[uint64]time.Time{}
+	}
+	if s.Unshown == nil {
+		s.Unshown = map[tribune.Hash]time.Time{}
 	}
 	s.saved = raw
 	return nil

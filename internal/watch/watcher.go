@@ -47,7 +47,7 @@ const maxAhead = 2 * time.Minute
 // Watcher makes rounds. Book and Copy may be used at any time, Run and Once by one at a time.
 type Watcher struct {
 	cfg   Config
-	trust *verify.Trust
+	trust *verify.Trust     // the operator's; Copy knows who followed
 	names map[string]string // URL of a guardian to its name, where the trust file says
 	Copy  *Copy
 	Book  *Book
@@ -121,7 +121,7 @@ func (w *Watcher) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.Copy, err = OpenCopy(CopyConfig{
-		Trust: w.trust, LogKey: key, Dir: cfg.Mirror, Record: cfg.Record, Guardians: distinct(guardians), HTTP: cfg.HTTP, Now: cfg.Now,
+		Trust: w.trust, LogKey: key, Dir: cfg.Mirror, Record: cfg.Record, Guardians: distinct(guardians), Names: urls, HTTP: cfg.HTTP, Now: cfg.Now,
 	})
 	if err != nil {
 		return err
@@ -206,7 +206,9 @@ func (w *Watcher) Once(ctx context.Context) error {
 // round looks at everything once. Its errors are the watcher's own: a folder that cannot be written, a copy that is damaged.
 func (w *Watcher) round(ctx context.Context) error {
 	before := w.Copy.head()
+	w.Copy.followMembers(ctx, chainEvery)
 	seen := w.look(ctx)
+	w.changes()
 	if err := w.follow(ctx, seen); err != nil {
 		return err
 	}
@@ -228,6 +230,13 @@ func (w *Watcher) round(ctx context.Context) error {
 		return err
 	}
 	return w.tell(ctx)
+}
+
+// changes tells of changes of guardians.
+func (w *Watcher) changes() {
+	for _, f := range w.Copy.members.take() {
+		w.report(f.kind, f.text, f.text, nil)
+	}
 }
 
 // lasting reports whether something has been so for long enough to be more than a hiccup.

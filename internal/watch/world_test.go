@@ -45,6 +45,8 @@ type world struct {
 	book      *ledger
 	logSkey   string
 	hub       *peer
+	group     protocol.Group
+	chain     [][]byte // receipts of closings, as the hub shows them; nil = 404
 	guardians []*peer
 	trust     string
 	files     map[string][]byte
@@ -82,6 +84,7 @@ func newWorld(t testing.TB) *world {
 	w.hub = &peer{name: "hub"}
 	w.serve(w.hub, "/log/")
 	w.writeLaw()
+	w.group = group
 	w.add(w.ceremony(group))
 	w.add(w.publish(w.set))
 	w.cosign(4)
@@ -108,6 +111,12 @@ func (w *world) serve(p *peer, prefix string) {
 			}
 		case p == w.hub && strings.HasPrefix(r.URL.Path, "/record/releases/"):
 			raw, _ = json.Marshal(append([]protocol.Statement{}, w.released[r.URL.Path[len("/record/releases/"):]]...))
+		case p == w.hub && r.URL.Path == "/group/chain" && w.chain != nil:
+			body := chainBody{}
+			for _, l := range w.chain {
+				body.Links = append(body.Links, chainLink{l})
+			}
+			raw, _ = json.Marshal(body)
 		case p == w.hub && strings.HasPrefix(r.URL.Path, "/mandates/"):
 			raw, _ = os.ReadFile(filepath.Join(w.docs, "mandates", filepath.Base(r.URL.Path)+".toml"))
 		}
@@ -134,7 +143,7 @@ func (w *world) writeLaw() {
 		w.t.Fatal(err)
 	}
 	w.docs = filepath.Join(w.t.TempDir(), "law")
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: council, Keys: keys, Now: w.now})
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: council, Keys: keys, Now: w.now, Vital: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -44,34 +44,15 @@ func (w *Way) PrepareDecision(ctx context.Context, caller tribune.Caller, p trib
 // Decide puts a prepared decision on record under its actor's signature and returns its entry; only then may it take effect. It fails
 // with ErrInvalid where caller or note are not those it was prepared for.
 func (w *Way) Decide(ctx context.Context, caller tribune.Caller, note, actID string, signature []byte) (index uint64, err error) {
-	leave, err := w.enter()
-	if err != nil {
+	may := func(s *sheet) error {
+		private, err := protocol.DecodePrivate(s.private)
+		if err == nil && private.Inputs.Note != note {
+			err = fmt.Errorf("%w: the act that waits under this id decides something else", tribune.ErrInvalid)
+		}
+		return err
+	}
+	if index, _, err = w.commit(ctx, caller, actID, signature, tribune.ActDecide, may, w.append); err != nil {
 		return 0, err
-	}
-	defer leave()
-	s, err := w.signed(actID, signature, &caller, tribune.ActDecide)
-	if err != nil {
-		return 0, err
-	}
-	defer s.wipe()
-	private, err := protocol.DecodePrivate(s.private)
-	if err != nil {
-		return 0, err
-	}
-	if private.Inputs.Note != note {
-		return 0, fmt.Errorf("%w: the act that waits under this id decides something else", tribune.ErrInvalid)
-	}
-	leaf, err := s.leaf(signature)
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
-	defer cancel()
-	if index, err = w.append(ctx, s, leaf); err != nil {
-		return 0, err
-	}
-	if _, err := w.cfg.Record.Await(ctx, index); err != nil {
-		return 0, fmt.Errorf("waiting for publication: %w", err)
 	}
 	return index, nil
 }

@@ -99,31 +99,7 @@ func (w *Way) drawErased(s *sheet, at time.Time) (err error) {
 // act's leaf and receipt; ErasureAt tells how far it is. Where publication takes longer the receipt is nil with an error, the act is on record all the
 // same, and the deletion follows by itself.
 func (w *Way) Erase(ctx context.Context, caller tribune.Caller, actID string, signature []byte) (uint64, tribune.Receipt, error) {
-	leave, err := w.enter()
-	if err != nil {
-		return 0, nil, err
-	}
-	defer leave()
-	s, err := w.signed(actID, signature, &caller, tribune.ActErase)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer s.wipe()
-	leaf, err := s.leaf(signature)
-	if err != nil {
-		return 0, nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
-	defer cancel()
-	index, err := w.erasing.record(ctx, s, leaf)
-	if err != nil {
-		return 0, nil, err
-	}
-	receipt, err := w.cfg.Record.Await(ctx, index)
-	if err != nil {
-		return index, nil, fmt.Errorf("the erasure is on record as entry %d and waits for publication: %w", index, err)
-	}
-	return index, receipt, nil
+	return w.commit(ctx, caller, actID, signature, tribune.ActErase, nil, w.erasing.record)
 }
 
 // record keeps what is to be deleted, puts the act on record, and hands it to whoever deletes. The plan comes first: after a crash an erasure

@@ -110,9 +110,8 @@ func TestAnExtensionIsNoReading(t *testing.T) {
 	p := tribune.Pseudonym{5}
 	w.investigate(t, w.seal(t, p, "a"))
 	q := w.mandate("warrant-2026-17").Disclose
-	w.issue(t, "warrant-2026-18", protocol.Quarter(q+1))
-	caller := investigator()
-	caller.Mandate = "warrant-2026-18"
+	caller := w.investigator()
+	caller.Mandate, caller.Salts = "warrant-2026-18", w.issue(t, "warrant-2026-18", protocol.Quarter(q+1), p)
 	act, err := w.PrepareExtension(t.Context(), caller, p, q, "")
 	if err != nil {
 		t.Fatal(err)
@@ -159,9 +158,8 @@ func TestExtensionThatIsLateOnRecordIsHonoured(t *testing.T) {
 	p := tribune.Pseudonym{5}
 	w.investigate(t, w.seal(t, p, "a"))
 	end, q := w.disclosure(t), w.mandate("warrant-2026-17").Disclose
-	w.issue(t, "warrant-2026-18", protocol.Quarter(q+1))
-	caller := investigator()
-	caller.Mandate = "warrant-2026-18"
+	caller := w.investigator()
+	caller.Mandate, caller.Salts = "warrant-2026-18", w.issue(t, "warrant-2026-18", protocol.Quarter(q+1), p)
 	act, err := w.PrepareExtension(t.Context(), caller, p, q, "")
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +200,7 @@ func TestARestrictionNeitherStopsAWarrantNorBetraysIt(t *testing.T) {
 		t.Fatalf("control: an inspector's reading: %v, want denied", err)
 	}
 	r := w.reading(v)
-	r.Caller = investigator()
+	r.Caller = w.investigator()
 	if _, err := w.Prepare(t.Context(), r); err != nil {
 		t.Errorf("under a warrant: %v", err)
 	}

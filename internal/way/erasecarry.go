@@ -26,7 +26,18 @@ func (e *erasing) carryOut(ctx context.Context, plan *erasurePlan) error {
 		if err := w.cfg.Vault.Bar(ctx, p, plan.Until); err != nil {
 			return err
 		}
+	}
+	if err := e.prove(ctx, plan, state.Asked); err != nil {
+		return err
+	}
+	for i, p := range plan.Subjects {
+		if err := e.tellRecipients(ctx, plan, i, state.Asked); err != nil {
+			return err
+		}
 		if err := e.delete(ctx, p, &state); err != nil {
+			return err
+		}
+		if err := e.tellRecipients(ctx, plan, i, state.Asked); err != nil { // what was told while it was barred
 			return err
 		}
 		w.uses.forget(p)

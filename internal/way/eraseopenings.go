@@ -87,6 +87,7 @@ func redact(data []byte, gone []tribune.Pseudonym, keep bool) ([]byte, error) {
 	o.Redacted += before - len(private.Subjects)
 	o.Salt = nil
 	for _, p := range gone { // a key for one's own data names its holder
+		delete(o.Entities, p)
 		if bytes.Contains(o.Evidence.Appointment, []byte(p.String())) {
 			o.Evidence.Appointment, o.Evidence.AppointmentSalt = nil, nil
 		}

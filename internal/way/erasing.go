@@ -17,6 +17,8 @@ import (
 // repeated, so a crash at any of them costs no more than doing it again at the next start:
 //
 //	arrival ends for the day      Vault.Bar
+//	guardians are shown it        Guardians.Erased, until enough have stated that they obey it
+//	recipients are queued         Recipients.Erased
 //	values, their rows, history   Holdings.Erase, until nothing is found
 //	headers, trace key            Vault.Erase, the same
 //	openings that name them       deleted; of an act about several people, redacted
@@ -42,6 +44,8 @@ type Erasure struct {
 
 	Final time.Time `json:"-"` // when that key was destroyed; zero = it lives
 	Due   time.Time `json:"-"` // when it is at the latest, where Final is zero and something was deleted
+
+	Stated []protocol.ErasureStatement `json:"-"` // by guardians, that they obey it
 }
 
 // State is one word for it.
@@ -235,9 +239,13 @@ func (w *Way) ErasureAt(ctx context.Context, index uint64) (Erasure, error) {
 	w.erasing.mu.Lock()
 	plan := w.erasing.plans[index]
 	w.erasing.mu.Unlock()
+	stated, err := w.erasureStated(ctx, index)
+	if err != nil {
+		return Erasure{}, err
+	}
 	if plan != nil {
 		asked, err := protocol.ParseTime(plan.Asked)
-		return Erasure{Act: plan.Act, Index: index, Asked: asked}, err
+		return Erasure{Act: plan.Act, Index: index, Asked: asked, Stated: stated}, err
 	}
 	data, err := w.cfg.Store.Get(ctx, erasedKey(index))
 	if err != nil {
@@ -247,6 +255,7 @@ func (w *Way) ErasureAt(ctx context.Context, index uint64) (Erasure, error) {
 	if err := json.Unmarshal(data, &state); err != nil {
 		return state, &tribune.IntegrityError{What: "the state of an erasure", Err: err}
 	}
+	state.Stated = stated
 	state.Final, err = w.cfg.Vault.Destroyed(ctx, state.Epoch)
 	if errors.Is(err, tribune.ErrNotFound) {
 		state.Due = state.Deleted.Add(rotateWithin)

@@ -28,6 +28,9 @@ func (w *Way) PrepareExtension(ctx context.Context, caller tribune.Caller, p tri
 	if err != nil {
 		return protocol.Act{}, err
 	}
+	if public.Salt, err = w.namesChain(caller, public.Chain); err != nil {
+		return protocol.Act{}, err
+	}
 	if _, err := w.cfg.Vault.HiddenKey(ctx, p, quarter); err != nil {
 		return protocol.Act{}, fmt.Errorf("%w: nothing was hidden from this person until then", tribune.ErrNotFound)
 	}
@@ -92,37 +95,28 @@ func (w *Way) extension(caller tribune.Caller, id tribune.Identity, now time.Tim
 	return protocol.Extension{Chain: protocol.HiddenChain(w.cfg.Group.City, id), Until: until.UTC().Format(time.DateOnly)}, nil
 }
 
+// namesChain is the salt that opens a further warrant's name of a chain, among those that the caller has shown.
+func (w *Way) namesChain(caller tribune.Caller, chain tribune.Hash) ([]byte, error) {
+	m := w.mandate(caller.Mandate)
+	if m != nil {
+		salts := protocol.Naming(m.Names, caller.Salts, func(salt []byte) tribune.Hash { return protocol.WarrantChain(w.cfg.Group.City, m.ID, salt, chain) })
+		if len(salts) == 1 {
+			return salts[0], nil
+		}
+	}
+	return nil, tribune.Hint(fmt.Errorf("%w: the warrant does not name this person and quarter", tribune.ErrDenied), "Send Tribune-Warrant with the salts that the court gave you with its warrant.")
+}
+
 // Extend puts a prepared extension on record under its actor's signature, and returns its leaf's index and receipt.
 func (w *Way) Extend(ctx context.Context, caller tribune.Caller, actID string, signature []byte) (uint64, tribune.Receipt, error) {
-	leave, err := w.enter()
-	if err != nil {
-		return 0, nil, err
-	}
-	defer leave()
-	s, err := w.signed(actID, signature, &caller, tribune.ActExtension)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer s.wipe()
-	raw, err := s.leaf(signature)
-	if err != nil {
-		return 0, nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
-	defer cancel()
-	index, err := w.append(ctx, s, raw)
-	if err != nil && !errors.Is(err, tribune.ErrUncertain) {
-		return 0, nil, err
-	}
-	if leaf, err := protocol.DecodeLeaf(raw); err == nil { // also where it may be on record: this hub must not be the one that tells
-		w.hidden.Leaf(index, leaf)
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	receipt, err := w.cfg.Record.Await(ctx, index)
-	if err != nil {
-		return index, nil, fmt.Errorf("waiting for publication: %w", err)
-	}
-	return index, receipt, nil
+	return w.commit(ctx, caller, actID, signature, tribune.ActExtension, nil, func(ctx context.Context, s *sheet, raw []byte) (uint64, error) {
+		index, err := w.append(ctx, s, raw)
+		if err != nil && !errors.Is(err, tribune.ErrUncertain) {
+			return 0, err
+		}
+		if leaf, err := protocol.DecodeLeaf(raw); err == nil { // also where it may be on record: this hub must not be the one that tells
+			w.hidden.Leaf(index, leaf)
+		}
+		return index, err
+	})
 }

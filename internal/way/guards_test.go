@@ -29,6 +29,8 @@ type guards struct {
 	line  []int // who is asked first
 	bend  map[int]string
 	asked int
+
+	proofs proofs
 }
 
 func (g *guards) Suspect(index int) {

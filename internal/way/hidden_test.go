@@ -5,8 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,18 +13,23 @@ import (
 
 	"tribune"
 	"tribune/law"
+	"tribune/policy"
 	"tribune/protocol"
 )
 
-func investigator() tribune.Caller {
-	return tribune.Caller{Actor: law.Investigator, Office: "investigator", Purpose: "investigate-crime", Mandate: "warrant-2026-17"}
+// suspect is whom the demo's warrant names.
+var suspect = tribune.Pseudonym{5}
+
+// investigator shows the warrant with what opens its names.
+func (w *world) investigator() tribune.Caller {
+	return tribune.Caller{Actor: law.Investigator, Office: "investigator", Purpose: "investigate-crime", Mandate: "warrant-2026-17", Salts: string(slices.Concat(w.salts...))}
 }
 
 // investigate reads a value under the demo's warrant and returns the leaf.
 func (w *world) investigate(t *testing.T, v tribune.Sealed) protocol.Leaf {
 	t.Helper()
 	r := w.reading(v)
-	r.Caller = investigator()
+	r.Caller = w.investigator()
 	act, err := w.Prepare(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -116,18 +120,21 @@ func TestHiddenUsesAreNumberedByThemselves(t *testing.T) {
 	}
 }
 
-// issue has the court issue a warrant that extends the demo's.
-func (w *world) issue(t *testing.T, id, quarter string) {
+// issue has the court issue a warrant that extends the demo's, for a person's chain, and returns what opens its name.
+func (w *world) issue(t *testing.T, id tribune.MandateID, quarter string, p tribune.Pseudonym) string {
 	t.Helper()
-	path := filepath.Join(w.dir, "mandates", "warrant-2026-17.toml")
-	doc, err := os.ReadFile(path)
+	signer, err := note.NewSigner(w.court)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _ := protocol.SplitDocument(doc)
-	text = strings.Replace(text, `id = "warrant-2026-17"`, `id = "`+id+`"`+"\n"+`extends = "warrant-2026-17"`, 1)
-	text = regexp.MustCompile(`disclose = .*`).ReplaceAllString(text, `disclose = "`+quarter+`"`)
-	signer, err := note.NewSigner(w.court)
+	m := *w.mandate("warrant-2026-17")
+	chain := protocol.HiddenChain(testCity, tribune.Identity{Kind: tribune.IdentityHidden, Pseudonym: p, Quarter: m.Disclose})
+	salt := protocol.NewSalt()
+	m.ID, m.Extends, m.Names = id, m.ID, []tribune.Hash{protocol.WarrantChain(testCity, id, salt, chain)}
+	if m.Disclose, err = protocol.ParseQuarter(quarter); err != nil {
+		t.Fatal(err)
+	}
+	text, err := policy.WarrantText(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,12 +142,13 @@ func (w *world) issue(t *testing.T, id, quarter string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(w.dir, "mandates", id+".toml"), signed, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir, "mandates", string(id)+".toml"), signed, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.gate.Reload(); err != nil {
 		t.Fatal(err)
 	}
+	return string(salt)
 }
 
 func TestOnlyAFurtherWarrantPutsADisclosureOff(t *testing.T) {
@@ -149,14 +157,23 @@ func TestOnlyAFurtherWarrantPutsADisclosureOff(t *testing.T) {
 	w.investigate(t, w.seal(t, p, "a"))
 	end := w.disclosure(t)
 	q := w.mandate("warrant-2026-17").Disclose
-	if _, err := w.PrepareExtension(t.Context(), investigator(), p, q, ""); !errors.Is(err, tribune.ErrInvalid) {
+	if _, err := w.PrepareExtension(t.Context(), w.investigator(), p, q, ""); !errors.Is(err, tribune.ErrInvalid) {
 		t.Errorf("under the warrant itself: %v", err)
 	}
-	w.issue(t, "warrant-2026-18", protocol.Quarter(q+1))
-	caller := investigator()
-	caller.Mandate = "warrant-2026-18"
-	if _, err := w.PrepareExtension(t.Context(), caller, tribune.Pseudonym{6}, q, ""); !errors.Is(err, tribune.ErrNotFound) {
+	caller := w.investigator()
+	caller.Mandate, caller.Salts = "warrant-2026-18", w.issue(t, "warrant-2026-18", protocol.Quarter(q+1), p)
+	if _, err := w.PrepareExtension(t.Context(), caller, tribune.Pseudonym{6}, q, ""); !errors.Is(err, tribune.ErrDenied) {
+		t.Errorf("of somebody whom the warrant does not name: %v", err)
+	}
+	nobody := caller
+	nobody.Mandate, nobody.Salts = "warrant-2026-19", w.issue(t, "warrant-2026-19", protocol.Quarter(q+1), tribune.Pseudonym{6})
+	if _, err := w.PrepareExtension(t.Context(), nobody, tribune.Pseudonym{6}, q, ""); !errors.Is(err, tribune.ErrNotFound) {
 		t.Errorf("of somebody from whom nothing is hidden: %v", err)
+	}
+	forgetful := caller
+	forgetful.Salts = ""
+	if _, err := w.PrepareExtension(t.Context(), forgetful, p, q, ""); !errors.Is(err, tribune.ErrDenied) {
+		t.Errorf("without what opens the warrant's name: %v", err)
 	}
 	act, err := w.PrepareExtension(t.Context(), caller, p, q, "the trial has not begun")
 	if err != nil {
@@ -191,4 +208,23 @@ func TestOnlyAFurtherWarrantPutsADisclosureOff(t *testing.T) {
 	if _, err := w.PrepareExtension(t.Context(), caller, p, q, ""); !errors.Is(err, tribune.ErrInvalid) {
 		t.Errorf("an extension after the end: %v", err)
 	}
+}
+
+// The office may try whom it likes: who is not named is denied, in public and without their name, and nothing of theirs is touched.
+func TestAWarrantOpensNobodyWhomItDoesNotName(t *testing.T) {
+	w := newWorld(t)
+	other := tribune.Pseudonym{6}
+	r := w.reading(w.seal(t, other, "where it was parked"))
+	r.Caller = w.investigator()
+	var denied *tribune.Denial
+	if _, err := w.Prepare(t.Context(), r); !errors.As(err, &denied) {
+		t.Fatalf("somebody whom the warrant does not name: %v", err)
+	}
+	if l := w.lastLeaf(t); l.Decision.Permit || len(l.Tags) != 0 || l.Act.Mandate != "warrant-2026-17" {
+		t.Errorf("on record: %+v", l)
+	}
+	if _, err := w.vault.HiddenKey(t.Context(), other, w.mandate("warrant-2026-17").Disclose); !errors.Is(err, tribune.ErrNotFound) {
+		t.Errorf("a chain was begun: %v", err)
+	}
+	w.investigate(t, w.seal(t, suspect, "b")) // and whom it names it reaches
 }

@@ -17,6 +17,8 @@ type Opening struct {
 	Salt     []byte           `json:"salt"`
 	Evidence tribune.Evidence `json:"evidence"`
 	Redacted int              `json:"redacted,omitempty"` // subjects that were taken out because they were erased; then it opens no leaf any more
+
+	Entities map[tribune.Pseudonym][]tribune.EntityID `json:"entities,omitempty"` // of a reading: what its answer names each subject's data by
 }
 
 // Openings rest under way||opening|leaf hash wrapped: they are written before their leaf has an index. The guardians'
@@ -29,7 +31,7 @@ func releaseKey(index uint64) []byte {
 }
 
 func (w *Way) keepOpening(ctx context.Context, leaf tribune.Hash, s *sheet) error {
-	data, err := json.Marshal(Opening{Private: s.private, Salt: s.salt, Evidence: s.evidence})
+	data, err := json.Marshal(Opening{Private: s.private, Salt: s.salt, Evidence: s.evidence, Entities: s.entities()})
 	if err != nil {
 		return err
 	}

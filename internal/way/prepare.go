@@ -233,6 +233,11 @@ func (w *Way) append(ctx context.Context, s *sheet, leaf []byte) (uint64, error)
 	if now := w.cfg.Gate.Set(); s.decision.Set != now.Hash() { // guardians would refuse it, and its uses would be spent
 		return 0, tribune.Hint(fmt.Errorf("%w: the law has changed since the act was decided", tribune.ErrConflict), "Ask again.")
 	}
+	return w.put(ctx, s, leaf)
+}
+
+// put is append of what no law in force decides: of what was decided before, and of inventories.
+func (w *Way) put(ctx context.Context, s *sheet, leaf []byte) (uint64, error) {
 	if err := w.uses.reserve(s.tags); err != nil {
 		return 0, err
 	}

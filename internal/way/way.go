@@ -73,9 +73,10 @@ type Vault interface {
 type Guardians interface {
 	Release(ctx context.Context, req protocol.Request, need int) ([]protocol.Answer, error)
 	Suspect(index int)
+	Erased(ctx context.Context, req protocol.Request) ([]protocol.ErasureStatement, error) // shows all of them an erasure; err says who does not obey it
 }
 
-// Config wires a Way. Every field but Log and Holdings is required.
+// Config wires a Way. Every field but Log, Holdings, Told and Vital is required.
 type Config struct {
 	Group     protocol.Group
 	Gate      Gate
@@ -84,6 +85,8 @@ type Config struct {
 	Guardians Guardians
 	Store     store.Store
 	Holdings  Holdings           // nil = nothing can be erased here
+	Told      Recipients         // who tells those that were given a person's data of their erasure; nil = nobody does
+	Vital     *VitalConfig       // opening without guardians, where the law lets it; nil = never
 	Hub       tribune.Caller     // as whom the hub itself acts: enrolment
 	HubKey    ed25519.PrivateKey // its registered key
 	Now       func() time.Time
@@ -111,6 +114,7 @@ type Way struct {
 	erasing   *erasing
 	seen      *seenActs
 	hidden    protocol.HiddenEnds
+	vital     *vital
 
 	mu     sync.Mutex // guards closed, and acts against being added to once closed
 	closed bool
@@ -128,8 +132,9 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		return nil, fmt.Errorf("reading the guardians' public key: %w", err)
 	}
 	w := &Way{cfg: cfg, master: master, uses: newUses(), prepared: newPrepared(cfg.Now), seen: newSeenActs(cfg.Now)}
+	w.vital = newVital(w)
 	w.hidden.Now = cfg.Now
-	w.hidden.Valid = func(_ uint64, at time.Time, e protocol.Extension) (tribune.MandateID, int, bool) {
+	w.hidden.Valid = func(_ uint64, at time.Time, e protocol.Extension) bool {
 		return cfg.Gate.Set().Extends(e, at)
 	}
 	counted, erased := map[uint32]bool{}, map[tribune.Hash]erasureLeaf{}
@@ -143,6 +148,7 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		}
 		w.uses.add(leaf.Tags, entry.Index)
 		w.hidden.Leaf(entry.Index, leaf)
+		w.vital.leaf(entry.Index, leaf)
 		switch leaf.Act.Kind {
 		case tribune.ActDecide:
 			w.seen.restore(leaf)
@@ -163,6 +169,11 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 	w.enrolment = newEnrolment(w)
 	if w.erasing, err = newErasing(ctx, w, erased); err != nil {
 		w.enrolment.close()
+		return nil, errors.Join(err, w.denials.close())
+	}
+	if err := w.vital.begin(ctx); err != nil {
+		w.enrolment.close()
+		w.erasing.close()
 		return nil, errors.Join(err, w.denials.close())
 	}
 	return w, nil
@@ -187,6 +198,7 @@ func (w *Way) Close() error {
 	w.mu.Unlock()
 	w.enrolment.close()
 	w.erasing.close()
+	w.vital.close()
 	w.acts.Wait()
 	return w.denials.close()
 }

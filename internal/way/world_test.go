@@ -34,7 +34,8 @@ const (
 // world is everything around a Way: the demo city's law behind a real gate, a real vault on a store in memory, four
 // guardians who really compute, and a log that is a slice.
 type world struct {
-	court string // its secret key
+	court string   // its secret key
+	salts [][]byte // open whom its warrant names: suspect alone
 	*Way
 	cfg    Config
 	clock  *clock
@@ -89,7 +90,7 @@ func (w *world) openVault(t *testing.T, group protocol.Group, s store.Store) *wa
 func (w *world) openGate(t *testing.T) {
 	t.Helper()
 	public := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Hub} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Hub, law.Dispatcher, law.OtherDispatcher} {
 		public[a], w.keys[a], _ = ed25519.GenerateKey(nil)
 	}
 	steward, _, err := protocol.NewKey(testCity + "/steward")
@@ -105,12 +106,17 @@ func (w *world) openGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.court = court
-	dir := filepath.Join(t.TempDir(), "law")
-	w.dir = dir
-	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Court: court, Keys: public, Now: w.clock.Now(), HourlyFactor: 100})
+	registry, _, err := protocol.NewKey(testCity + "/registry")
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := filepath.Join(t.TempDir(), "law")
+	w.dir = dir
+	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Court: court, Registry: registry, Keys: public, Now: w.clock.Now(), Vital: true, HourlyFactor: 100, Named: []tribune.Pseudonym{suspect}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.salts = written.Salts
 	if w.gate, err = gate.New(gate.Config{Dir: dir, Trust: written.Trust, Now: w.clock.Now}); err != nil {
 		t.Fatal(err)
 	}

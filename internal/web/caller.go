@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"tribune"
+	"tribune/protocol"
 )
 
 // Headers of the platform.
 const (
 	PurposeHeader   = "Tribune-Purpose"
 	MandateHeader   = "Tribune-Mandate"
+	WarrantHeader   = "Tribune-Warrant" // salts that open a warrant's names: protocol.SaltsText
 	ActHeader       = "Tribune-Act"
 	SignatureHeader = "Tribune-Signature"
 	ReceiptHeader   = "Tribune-Receipt"
@@ -82,7 +84,15 @@ func resolve(h http.Header, callers Callers) (tribune.Caller, error) {
 	if err != nil {
 		return tribune.Caller{}, err
 	}
-	return narrow(c, tribune.PurposeID(purpose), tribune.MandateID(mandate))
+	if c, err = narrow(c, tribune.PurposeID(purpose), tribune.MandateID(mandate)); err != nil {
+		return tribune.Caller{}, err
+	}
+	if all := h.Values(WarrantHeader); len(all) > 0 {
+		if c.Salts, err = protocol.ParseSalts(all[0]); err != nil || len(all) > 1 {
+			return tribune.Caller{}, tribune.Hint(fmt.Errorf("%w: the %s header does not open a warrant's names", tribune.ErrInvalid, WarrantHeader), "Send the salts that the court gave you with its warrant, in one header.")
+		}
+	}
+	return c, nil
 }
 
 // narrow adds the purpose and mandate of the headers to a caller. A token may have been given for one purpose and mandate

@@ -24,6 +24,7 @@ type Session struct {
 	recipient *protocol.Recipient
 	name      protocol.PersonName
 	y         []byte
+	shown     *protocol.RepresentationProof
 }
 
 // Vouched is a guardian's word for the group that holds the keys: its signature over the group's digest.
@@ -64,10 +65,13 @@ func (s *Session) Nonce() string { return protocol.PersonNonce(s.recipient.Publi
 // Recipient is the public key that shares are sealed to.
 func (s *Session) Recipient() []byte { return s.recipient.Public() }
 
+// Represent says that the keys are asked for by a representative, who shows this. The name of the requests is then the ward's.
+func (s *Session) Represent(proof *protocol.RepresentationProof) { s.shown = proof }
+
 // NameRequest is the first round's, for one of the names in the token.
 func (s *Session) NameRequest(token string, name protocol.PersonName) protocol.PersonRequest {
 	s.name = name
-	return protocol.PersonRequest{Token: token, Name: name, Recipient: s.recipient.Public(), Quarters: []uint32{}}
+	return protocol.PersonRequest{Token: token, Name: name, Recipient: s.recipient.Public(), Quarters: []uint32{}, Representation: s.shown}
 }
 
 // Named combines the answers of the first round. Culprits sent what is not their share.
@@ -93,7 +97,7 @@ func (s *Session) KeysRequest(token string, quarters []uint32) protocol.PersonRe
 	if quarters == nil {
 		quarters = []uint32{}
 	}
-	return protocol.PersonRequest{Token: token, Name: s.name, Recipient: s.recipient.Public(), Quarters: quarters, Y: s.y}
+	return protocol.PersonRequest{Token: token, Name: s.name, Recipient: s.recipient.Public(), Quarters: quarters, Y: s.y, Representation: s.shown}
 }
 
 // Keys combines the answers of the second round to a request. Withheld are the quarters asked for that too few guardians disclose yet.
@@ -188,10 +192,12 @@ type Saved struct {
 	Name      protocol.PersonName `json:"name"`
 	Recipient []byte              `json:"recipient"` // private
 	Y         []byte              `json:"y,omitempty"`
+
+	Representation *protocol.RepresentationProof `json:"representation,omitempty"`
 }
 
 // Save is the session as it is now.
-func (s *Session) Save() Saved { return Saved{s.group, s.name, s.recipient.Secret(), s.y} }
+func (s *Session) Save() Saved { return Saved{s.group, s.name, s.recipient.Secret(), s.y, s.shown} }
 
 // Resume goes on with a saved session. Its group was believed when it began.
 func Resume(trust *verify.Trust, saved Saved) (*Session, error) {
@@ -202,5 +208,5 @@ func Resume(trust *verify.Trust, saved Saved) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{trust: trust, group: saved.Group, recipient: recipient, name: saved.Name, y: saved.Y}, nil
+	return &Session{trust: trust, group: saved.Group, recipient: recipient, name: saved.Name, y: saved.Y, shown: saved.Representation}, nil
 }

@@ -77,6 +77,7 @@ type Config struct {
 	Names   tribune.Namer
 	ClassOf func(types []tribune.Name, attr tribune.Name) tribune.Class
 	Class   func(tribune.ClassID) (tribune.Class, bool)
+	Own     Own // who reads their own data; nil = nobody
 
 	// ClassTold is ClassOf for what context sources tell: who says of what types an entity is may lie. Nil = ClassOf.
 	ClassTold func(types []tribune.Name, attr tribune.Name) tribune.Class

@@ -194,6 +194,7 @@ func (a *api) commit(w http.ResponseWriter, r *http.Request, body []byte, caller
 	if err != nil {
 		return fmt.Errorf("opening: %w", err)
 	}
+	a.minimise(r.Context(), caller, f.spots, values)
 	if err := f.found.open(f.spots, values); err != nil {
 		return err
 	}

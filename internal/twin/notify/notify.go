@@ -66,6 +66,7 @@ type Config struct {
 	ClassOf func(types []tribune.Name, attr tribune.Name) tribune.Class
 
 	Standings Standings // personal data; nil = no subscription is told of any
+	Handings  Handings  // who is told whose; nil = nobody keeps it
 
 	Now func() time.Time // nil = time.Now
 	Log *slog.Logger     // nil = silent

@@ -146,6 +146,9 @@ func (n *Notifier) tellOne(ctx context.Context, all []telling) {
 			return
 		}
 		err := n.record(ctx, s, all)
+		if err == nil {
+			err = n.handed(ctx, s, n.onRecord(s, all))
+		}
 		var denied *tribune.Denial
 		switch {
 		case err == nil:

@@ -1,0 +1,369 @@
+package recipients
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"tribune"
+	"tribune/internal/store"
+	"tribune/internal/store/pebble"
+	"tribune/internal/twin/notify"
+	"tribune/internal/vault"
+	"tribune/protocol"
+)
+
+var (
+	anna, ben = tribune.Pseudonym{1}, tribune.Pseudonym{2}
+	logKey    = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, 32))
+)
+
+// shelf wraps so that a row under another key does not open.
+type shelf struct{ store.Store }
+
+func (s shelf) KeepAll(ctx context.Context, rows []vault.Row) error {
+	var b store.Batch
+	for _, r := range rows {
+		if r.Data == nil {
+			b.Delete(r.Key)
+		} else {
+			b.Put(r.Key, append(append([]byte("wrapped "), r.Key...), r.Data...))
+		}
+	}
+	return s.Commit(ctx, &b)
+}
+
+func (s shelf) Unwrap(label string, wrapped []byte) ([]byte, error) {
+	data, ok := bytes.CutPrefix(wrapped, []byte("wrapped "+label))
+	if !ok {
+		return nil, fmt.Errorf("%w: another label", tribune.ErrInvalid)
+	}
+	return data, nil
+}
+
+// world is a room on a store that survives it.
+type world struct {
+	*Room
+	cfg   Config
+	later atomic.Int64 // nanoseconds that the clock is ahead
+	end   func()
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	disk, err := pebble.Open(pebble.Config{Dir: "store", FS: vfs.NewMem(), MemtableBytes: 1 << 20, CacheBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { disk.Close() })
+	reach, err := notify.ParseReach([]string{"127.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := notify.NewSender(notify.SenderConfig{Reach: reach})
+	t.Cleanup(func() { sender.Close() })
+	w := &world{end: func() {}}
+	w.cfg = Config{
+		City: "Sheffield", Key: logKey, Store: disk, Shelf: shelf{disk}, Sender: sender, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) },
+	}
+	w.open(t)
+	return w
+}
+
+// open is a start; the room before is left as it is, which is a crash.
+func (w *world) open(t *testing.T) {
+	t.Helper()
+	room, err := Open(t.Context(), w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Room = room
+}
+
+func (w *world) run(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	room := w.Room
+	ended.Go(func() { room.Run(ctx) })
+	w.end = func() { cancel(); ended.Wait() }
+	t.Cleanup(w.end)
+}
+
+// endpoint is a recipient's: it answers with status, and keeps what it is sent.
+type endpoint struct {
+	*httptest.Server
+	status atomic.Int32
+	mu     sync.Mutex
+	bodies [][]byte
+	tries  atomic.Int32
+}
+
+func newEndpoint(t *testing.T, status int) *endpoint {
+	e := &endpoint{}
+	e.status.Store(int32(status))
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		e.tries.Add(1)
+		if code := int(e.status.Load()); code != http.StatusOK {
+			w.WriteHeader(code)
+			return
+		}
+		e.mu.Lock()
+		e.bodies = append(e.bodies, body)
+		e.mu.Unlock()
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+func (e *endpoint) got() [][]byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.bodies)
+}
+
+func (e *endpoint) route() notify.Route {
+	return notify.Route{Endpoint: json.RawMessage(fmt.Sprintf(`{"uri": %q}`, e.URL))}
+}
+
+func standing(n byte) tribune.Standing {
+	return tribune.Standing{Act: strings.Repeat(fmt.Sprintf("%02x", n), 16), Class: "parking-session", Caller: tribune.Caller{Office: "parking-inspector", Purpose: "enforce-parking"}}
+}
+
+func (w *world) hand(t *testing.T, s tribune.Standing, to notify.Route, p tribune.Pseudonym, ids ...tribune.EntityID) {
+	t.Helper()
+	var all []notify.Handing
+	for _, id := range ids {
+		all = append(all, notify.Handing{Subject: p, Entity: id})
+	}
+	if err := w.Handed(t.Context(), s, to, all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) erase(t *testing.T, p tribune.Pseudonym, given ...Given) {
+	t.Helper()
+	if err := w.Queue(t.Context(), Event{Cause: "erasure of " + p.String(), Kind: protocol.NoticeErased, Subject: p, At: w.cfg.Now()}, given); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func never(uint32) time.Time { return time.Unix(1<<40, 0) }
+
+func (w *world) of(t *testing.T, p tribune.Pseudonym) []Line {
+	t.Helper()
+	all, err := w.Of(t.Context(), p, never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A hub that dies after it has queued a notice, and an endpoint that is down for a while, cost no recipient its notice; it names what that
+// recipient was sent of that person, and nobody and nothing else.
+func TestNoticeArrivesAfterCrashAndOutage(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusServiceUnavailable)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:2", "urn:x:1", "urn:x:2")
+	w.hand(t, standing(1), e.route(), ben, "urn:x:3")
+	w.erase(t, anna)
+	w.open(t) // a crash: nothing was ever sent
+	w.run(t)
+	eventually(t, "a try", func() bool { return e.tries.Load() > 0 })
+	w.end()
+	w.open(t) // another
+	w.run(t)
+	e.status.Store(http.StatusOK)
+	w.later.Store(int64(time.Hour))
+	eventually(t, "the notice", func() bool { return len(e.got()) > 0 })
+	eventually(t, "that it was told", func() bool { return w.of(t, anna)[0].State == Told })
+	n, err := protocol.DecodeNotice(e.got()[0], logKey.Public().(ed25519.PublicKey))
+	if err != nil || n.Kind != protocol.NoticeErased || len(n.About) != 2 || n.About[0].ID != "urn:x:1" || n.Standing != standing(1).Act {
+		t.Errorf("notice %+v, %v", n, err)
+	}
+	if body := string(e.got()[0]); strings.Contains(body, anna.String()) || strings.Contains(body, "urn:x:3") {
+		t.Errorf("the notice says more than its recipient was sent: %s", body)
+	}
+	if l := w.of(t, anna); len(l) != 1 || l[0].About != nil || !l[0].Standing {
+		t.Errorf("the person sees %+v", l)
+	}
+	w.erase(t, anna) // as after a crash: queued twice is told once
+	if len(w.of(t, anna)) != 1 || len(e.got()) != 1 {
+		t.Error("told twice")
+	}
+	for row, err := range w.cfg.Store.Scan(t.Context(), store.Range{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(row.Value, []byte("urn:x:1")) || bytes.Contains(row.Key, anna[:]) && bytes.Contains(row.Key, []byte(rowHanded)) {
+			t.Errorf("after it was told, a row still says what of: %q", row.Key)
+		}
+	}
+	if left, _, err := w.handedOf(t.Context(), ben); err != nil || len(left) != 1 {
+		t.Errorf("of another person %d rows are left (%v)", len(left), err)
+	}
+}
+
+// One endpoint that never answers delays nobody else.
+func TestDeadEndpointBlocksNobody(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusOK)
+	hang := make(chan struct{})
+	dead := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-hang }))
+	defer dead.Close()
+	defer close(hang)
+	for i := range byte(40) {
+		w.hand(t, standing(i+10), notify.Route{Endpoint: json.RawMessage(fmt.Sprintf(`{"uri": %q}`, dead.URL))}, anna, "urn:x:1")
+	}
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	w.erase(t, anna)
+	w.run(t)
+	eventually(t, "the notice of the living", func() bool { return len(e.got()) == 1 })
+}
+
+// An endpoint that takes nothing for a month is given up; the office itself is told then, and the person sees that it was not, and when it was.
+func TestNoticeThatNoEndpointTakesWaitsAtTheDesk(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusGone)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	w.erase(t, anna)
+	w.run(t)
+	eventually(t, "a try", func() bool { return w.of(t, anna)[0].Tries == 1 })
+	if tries := e.tries.Load(); tries != 1 {
+		t.Errorf("%d tries at once", tries)
+	}
+	w.later.Store(int64(giveUp + time.Hour))
+	eventually(t, "the desk", func() bool { return w.of(t, anna)[0].State == AtDesk })
+	if l := w.of(t, anna)[0]; !l.Failed {
+		t.Errorf("shown as %+v", l)
+	}
+	all, err := w.Desk(t.Context(), "parking-inspector")
+	if err != nil || len(all) != 1 || len(all[0].About) != 1 {
+		t.Fatalf("at the desk: %+v, %v", all, err)
+	}
+	if other, _ := w.Desk(t.Context(), "planner"); len(other) != 0 {
+		t.Error("another office sees it")
+	}
+	if err := w.Take(t.Context(), "planner", all[0].ID); err == nil {
+		t.Error("another office takes note of it")
+	}
+	if _, err := w.Document(t.Context(), "parking-inspector", all[0].ID); err != nil {
+		t.Error(err)
+	}
+	if err := w.Take(t.Context(), "parking-inspector", all[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if l := w.of(t, anna)[0]; l.State != Told || !l.Failed {
+		t.Errorf("shown as %+v", l)
+	}
+}
+
+// A correction concerns one class: recipients of others are told nothing. What endpoints were told is still known afterwards.
+func TestCorrectionGoesToWhoHasThatClass(t *testing.T) {
+	w := newWorld(t)
+	day := tribune.DayOf(w.cfg.Now())
+	given := []Given{
+		{Office: "planner", Purpose: "plan-city", Class: "parking-session", Day: day - 3, Entities: []tribune.EntityID{"urn:x:1"}},
+		{Office: "planner", Purpose: "plan-city", Class: "parking-session", Day: day, Entities: []tribune.EntityID{"urn:x:1", "urn:x:2"}},
+		{Office: "health", Purpose: "care", Class: "patient", Day: day, Entities: []tribune.EntityID{"urn:x:9"}},
+	}
+	e := newEndpoint(t, http.StatusOK)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	event := Event{Cause: "case 1", Kind: protocol.NoticeRectified, Subject: anna, Class: "parking-session", At: w.cfg.Now()}
+	for range 2 {
+		if err := w.Queue(t.Context(), event, given); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := w.of(t, anna)
+	if len(all) != 2 || !w.Known("case 1") || w.Known("case 2") {
+		t.Fatalf("told: %+v", all)
+	}
+	desk, _ := w.Desk(t.Context(), "planner")
+	if len(desk) != 1 || desk[0].From != dayText(day-3) || len(desk[0].About) != 2 || desk[0].About[0].Until != dayText(day) {
+		t.Errorf("the planner is told %+v", desk)
+	}
+	if health, _ := w.Desk(t.Context(), "health"); len(health) != 0 {
+		t.Error("who has another class is told")
+	}
+	if left, _, _ := w.handedOf(t.Context(), anna); len(left) != 1 {
+		t.Error("what the endpoint was told is forgotten with a correction")
+	}
+}
+
+// That an office had data under a warrant is not shown to the person before the warrant is disclosed, though the office is told at once.
+func TestRecipientUnderWarrantIsNotShownEarly(t *testing.T) {
+	w := newWorld(t)
+	w.erase(t, anna, Given{Office: "police", Purpose: "investigate", Class: "parking-session", Day: 20000, Quarter: 227})
+	if all := w.of(t, anna); len(all) != 0 {
+		t.Errorf("shown before: %+v", all)
+	}
+	over, err := w.Of(t.Context(), anna, func(uint32) time.Time { return time.Time{} })
+	if err != nil || len(over) != 1 {
+		t.Errorf("shown after: %+v, %v", over, err)
+	}
+	if desk, _ := w.Desk(t.Context(), "police"); len(desk) != 1 {
+		t.Errorf("the office is told %+v", desk)
+	}
+}
+
+// What an endpoint was told while the erasure was under way is found when everything else is gone.
+func TestErasureQueuedAgainFindsWhatWasToldMeanwhile(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusOK)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	w.erase(t, anna)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:2")
+	w.erase(t, anna)
+	if all := w.of(t, anna); len(all) != 2 {
+		t.Errorf("told: %+v", all)
+	}
+	if left, _, _ := w.handedOf(t.Context(), anna); len(left) != 0 {
+		t.Errorf("%d rows are left", len(left))
+	}
+}
+
+// What was kept long enough goes by itself.
+func TestSweepForgets(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusOK)
+	w.hand(t, standing(1), e.route(), ben, "urn:x:1")
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	w.erase(t, anna)
+	w.run(t)
+	eventually(t, "the notice", func() bool { return w.of(t, anna)[0].State == Told })
+	w.end()
+	for _, c := range []struct {
+		after         time.Duration
+		notices, rows int
+	}{{keepTold - time.Hour, 1, 1}, {keepTold + time.Hour, 0, 1}, {keepHanded + 48*time.Hour, 0, 0}} {
+		w.later.Store(int64(c.after))
+		if err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rows, _, _ := w.handedOf(t.Context(), ben)
+		if n := len(w.of(t, anna)); n != c.notices || len(rows) != c.rows {
+			t.Errorf("after %s: %d notices, %d rows", c.after, n, len(rows))
+		}
+	}
+}

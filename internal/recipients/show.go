@@ -1,0 +1,129 @@
+package recipients
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tribune"
+	"tribune/protocol"
+)
+
+// Line is one notice as it is shown.
+type Line struct {
+	ID       string
+	Kind     protocol.NoticeKind
+	Office   tribune.OfficeID
+	Purpose  tribune.PurposeID
+	Class    tribune.ClassID
+	Standing bool // the office was told as data arrived, at an endpoint of its own
+	State    State
+	Failed   bool // the endpoint never took it
+	Event    time.Time
+	Since    time.Time // of the state
+	Tries    int
+	About    []protocol.NoticeEntity // none once it was told
+	From     string
+	Until    string
+}
+
+// Of is who must be told, or was, what became of a person's data, the newest first. hiddenUntil says when what was given under a warrant may be
+// shown to its person.
+func (r *Room) Of(ctx context.Context, p tribune.Pseudonym, hiddenUntil func(quarter uint32) time.Time) ([]Line, error) {
+	now := r.cfg.Now()
+	return r.lines(ctx, func(h *head) bool { return h.subject == p }, func(j *job) bool {
+		return j.Quarter == 0 || !now.Before(hiddenUntil(j.Quarter))
+	})
+}
+
+// Desk is what waits at the desk of an office, or was taken note of there, the newest first.
+func (r *Room) Desk(ctx context.Context, office tribune.OfficeID) ([]Line, error) {
+	return r.lines(ctx, func(h *head) bool { return office != "" && h.office == office && h.state == AtDesk }, func(*job) bool { return true })
+}
+
+func (r *Room) lines(ctx context.Context, mine func(*head) bool, shown func(*job) bool) (all []Line, err error) {
+	r.mu.Lock()
+	var ids []string
+	for id, h := range r.jobs {
+		if mine(h) {
+			ids = append(ids, id)
+		}
+	}
+	r.mu.Unlock()
+	for _, id := range ids {
+		j, err := r.load(ctx, id)
+		if errors.Is(err, tribune.ErrNotFound) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if shown(j) {
+			all = append(all, j.line())
+		}
+	}
+	slices.SortFunc(all, func(a, b Line) int { return cmp.Or(b.Event.Compare(a.Event), cmp.Compare(a.ID, b.ID)) })
+	return all, nil
+}
+
+func (j *job) line() Line {
+	n := j.Notice
+	at, _ := protocol.ParseTime(n.Time) // it was valid when it was queued
+	return Line{
+		ID: j.ID, Kind: n.Kind, Office: n.Office, Purpose: n.Purpose, Class: n.Class, Standing: n.Standing != "", State: j.State, Failed: j.Failed, Event: at,
+		Since: j.Changed, Tries: j.Tries, About: n.About, From: n.From, Until: n.Until,
+	}
+}
+
+// errNoNotice is the same for another office's notice and for one that never was.
+var errNoNotice = fmt.Errorf("%w: no such notice waits for your office", tribune.ErrNotFound)
+
+// Document is a notice that waits at an office's desk, as it would be sent: signed by the log's key.
+func (r *Room) Document(ctx context.Context, office tribune.OfficeID, id string) ([]byte, error) {
+	j, err := r.atDesk(ctx, office, id)
+	if err != nil {
+		return nil, err
+	}
+	return j.Notice.Sign(r.cfg.Key)
+}
+
+// Take notes that an office has taken note of what waits at its desk.
+func (r *Room) Take(ctx context.Context, office tribune.OfficeID, id string) error {
+	j, err := r.atDesk(ctx, office, id)
+	if err != nil {
+		return err
+	}
+	j.told(r.cfg.Now().UTC())
+	return r.keep(ctx, j)
+}
+
+func (r *Room) atDesk(ctx context.Context, office tribune.OfficeID, id string) (*job, error) {
+	r.mu.Lock()
+	h := r.jobs[id]
+	mine := h != nil && office != "" && h.office == office && h.state == AtDesk
+	r.mu.Unlock()
+	if !mine {
+		return nil, errNoNotice
+	}
+	return r.load(ctx, id)
+}
+
+// Counts are how many notices are on their way to endpoints, wait at desks, and have been told.
+func (r *Room) Counts() (sending, desk, told int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.jobs {
+		switch h.state {
+		case Sending:
+			sending++
+		case AtDesk:
+			desk++
+		case Told:
+			told++
+		}
+	}
+	return sending, desk, told
+}

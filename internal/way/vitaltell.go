@@ -1,0 +1,170 @@
+package way
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"tribune"
+	"tribune/protocol"
+	"tribune/verify"
+)
+
+// tell puts on record what must be: first each use, then, from time to time, the inventory of keys.
+func (v *vital) tell(ctx context.Context) error {
+	v.telling.Lock()
+	defer v.telling.Unlock()
+	waiting := map[string][]byte{}
+	for id, note := range v.cfg.Vault.VitalQueue(ctx) {
+		waiting[id] = note
+	}
+	v.mu.Lock()
+	v.waiting = len(waiting)
+	reachable := v.enough.Equal(v.probed) && !v.probed.IsZero()
+	v.mu.Unlock()
+	if !reachable {
+		return nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(waiting)) {
+		if err := v.disclose(ctx, id, waiting[id]); err != nil {
+			return fmt.Errorf("disclosing what was opened without the guardians: %w", err)
+		}
+	}
+	v.mu.Lock()
+	due := v.due()
+	v.mu.Unlock()
+	if !due || !v.on() {
+		return nil
+	}
+	if err := v.inventory(ctx); err != nil && !errors.Is(err, errWaits) {
+		return fmt.Errorf("putting the inventory of single-use keys on record: %w", err)
+	}
+	return nil
+}
+
+// due: an inventory that changes is made each Every, one that does not each day; and at once after a start, which may have lost something, and
+// after a use.
+func (v *vital) due() bool { return !v.fresh || v.way.cfg.Now().Sub(v.looked) >= v.cfg.Every }
+
+// disclose puts one use on record, with the mark of the person it was about. An order that is on record already, by the same id, is not put there
+// again: a crash may have come between.
+func (v *vital) disclose(ctx context.Context, id string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, openFor)
+	defer cancel()
+	v.mu.Lock()
+	index, recorded := v.recorded[id]
+	v.mu.Unlock()
+	if !recorded {
+		var err error
+		if index, err = v.record(ctx, id, data); err != nil {
+			return err
+		}
+	}
+	if _, err := v.way.cfg.Record.Await(ctx, index); err != nil {
+		return fmt.Errorf("waiting for publication: %w", err)
+	}
+	if err := v.cfg.Vault.KeepVital(ctx, id, nil); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.waiting, v.fresh = max(v.waiting-1, 0), false
+	v.mu.Unlock()
+	return nil
+}
+
+func (v *vital) record(ctx context.Context, id string, data []byte) (uint64, error) {
+	var n vitalNote
+	if err := json.Unmarshal(data, &n); err != nil || n.Order.ID != id {
+		return 0, &tribune.IntegrityError{What: "what must be disclosed", Err: errors.Join(err, tribune.ErrInvalid)}
+	}
+	if n.Back == "" { // the clock of 24 hours runs from here, also across a restart
+		n.Back = protocol.Time(v.way.cfg.Now())
+		kept, err := json.Marshal(n)
+		if err != nil {
+			return 0, err
+		}
+		if err := v.cfg.Vault.KeepVital(ctx, id, kept); err != nil {
+			return 0, err
+		}
+	}
+	s, leaf, err := v.disclosure(ctx, n)
+	if err != nil {
+		return 0, err
+	}
+	defer s.wipe()
+	index, err := v.way.put(ctx, s, leaf)
+	if err != nil {
+		return 0, err
+	}
+	read, err := protocol.DecodeLeaf(leaf)
+	if err != nil {
+		return 0, err
+	}
+	v.leaf(index, read)
+	v.check(index, s, leaf)
+	return index, nil
+}
+
+// disclosure is the leaf of a use. No policy decides it now: it says what was decided then.
+func (v *vital) disclosure(ctx context.Context, n vitalNote) (*sheet, []byte, error) {
+	w, now := v.way, v.way.cfg.Now()
+	s := &sheet{caller: w.cfg.Hub, subjects: []protocol.Subject{{P: n.P, IDs: []tribune.Identity{}}}, salt: n.Salt, evidence: n.Evidence,
+		decision: tribune.Decision{Permit: true, Policies: []string{}, Missing: []string{}}}
+	if err := w.number(ctx, s); err != nil {
+		return nil, nil, err
+	}
+	private, err := protocol.JCS(protocol.VitalPrivate{Order: n.Order, Signers: n.Signers})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.public, err = protocol.JCS(protocol.VitalUse{Back: n.Back, Class: n.Order.Class, Keys: n.Order.Keys, Opened: n.Opened, Policies: n.Policies, Set: n.Set})
+	if err != nil {
+		return nil, nil, err
+	}
+	act := tribune.Act{ID: n.Order.ID, Kind: tribune.ActVital, Count: 1, At: now.UTC(), Caller: tribune.Caller{Actor: n.Signers[0].Actor, Office: n.Order.Office, Purpose: n.Order.Purpose, Mandate: n.Order.Mandate}}
+	if err := s.draw(act, protocol.Inputs{Class: n.Order.Class, Note: string(private)}, nil); err != nil {
+		return nil, nil, err
+	}
+	signature, err := s.act.Sign(w.cfg.HubKey) // the two have signed the order, which the private part holds
+	if err != nil {
+		return nil, nil, err
+	}
+	leaf, err := s.leaf(signature)
+	return s, leaf, err
+}
+
+// check has guardians check the disclosure, in the background: what they say is kept beside it. The use stands on record whatever they say.
+func (v *vital) check(index uint64, s *sheet, leaf []byte) {
+	if v.cfg.Checked == nil {
+		return
+	}
+	var traces [][]byte
+	for _, d := range s.traces {
+		traces = append(traces, slices.Clone(d))
+	}
+	req := protocol.Request{Private: s.private, Salt: s.salt, Evidence: s.evidence, Traces: traces}
+	v.way.acts.Add(1)
+	go func() {
+		defer v.way.acts.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), openFor)
+		defer cancel()
+		receipt, err := v.way.cfg.Record.Await(ctx, index)
+		if err == nil {
+			var proof verify.Proof
+			if proof, err = verify.ParseProof(receipt); err == nil {
+				proof.Extra = leaf
+				req.Receipt = proof.Marshal()
+				err = v.cfg.Checked(ctx, index, req)
+			}
+		}
+		for _, d := range traces {
+			clear(d)
+		}
+		if err != nil {
+			v.way.cfg.Log.Error("guardians have not checked a disclosure", "index", index, "err", err)
+		}
+	}()
+}
