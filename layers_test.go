@@ -17,7 +17,7 @@ type layer struct {
 }
 
 var ground = []string{"policy/...", "ibe/...", "verify/...", "internal/store/...", "internal/web/...", "internal/mirror/...", "internal/tagindex/...", "internal/durable/...", "internal/worker/..."}
-var rooms = []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/rights/...", "internal/recipients/...", "internal/metrics/...", "internal/backup/...", "internal/sim/...", "internal/explain/..."}
+var rooms = []string{"internal/gate/...", "internal/record/...", "internal/trace/...", "internal/guardian/...", "internal/vault/...", "internal/twin/...", "internal/intake/...", "internal/login/...", "internal/rights/...", "internal/recipients/...", "internal/published/...", "internal/metrics/...", "internal/backup/...", "internal/sim/...", "internal/explain/..."}
 var above = []string{"internal/way/...", "internal/portal/...", "internal/service/..."}
 var roof = []string{"internal/city/...", "internal/lab/...", "cmd/...", "internal/drill/...", "internal/bench/..."}
 

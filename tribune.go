@@ -26,6 +26,7 @@ type (
 	MandateID string // of a Mandate
 	OfficeID  string // of an office in the register of offices
 	ActorID   string // who or what exercises an office; never in a public leaf
+	ModelID   string // of a model in the register of models
 )
 
 // Pseudonym names a subject without naming the person: SHA-256(L(name) || lp(idtype) || y)[:16], where y is the
@@ -185,6 +186,7 @@ const (
 	ActVital     ActKind = "vital"      // opened by two people while guardians could not be reached: disclosed afterwards
 	ActVitalKeys ActKind = "vital-keys" // which single-use keys for that there are, and which are gone
 	ActRepresent ActKind = "represent"  // somebody may act for somebody else, or does; both are marked
+	ActPublish   ActKind = "publish"    // show everybody an explanation of a model, which an audit has passed
 )
 
 // Act is one use of data or power, before it is decided. At is real UTC, the only clock policy sees.
@@ -195,6 +197,18 @@ type Act struct {
 	Scope  Scope
 	Count  int // subjects touched
 	At     time.Time
+
+	Publication *Publication // of kind publish; nil = of another
+}
+
+// Publication is an explanation of a model that is shown to everybody: what was explained, by which method, and the file.
+type Publication struct {
+	Model  ModelID
+	Hash   Hash   // of the model
+	Method string // with its defence, as a verdict calls it
+	File   Hash   // SHA-256 of what is shown
+
+	Verdict []byte // what an auditor signed of the model: the gate hands it on as evidence
 }
 
 // Evidence is what the gate gathered for a decision: signed documents that verify by themselves (protocol.OpenDocument).
@@ -206,6 +220,7 @@ type Evidence struct {
 	Consents         [][]byte `json:"consents,omitempty"`
 	Names            [][]byte `json:"names,omitempty"` // under a warrant: the salt that opens its name of each subject, in their order
 	Approvals        [][]byte `json:"approvals,omitempty"`
+	Verdict          []byte   `json:"verdict,omitempty"` // of a publication: what an auditor signed of the model
 }
 
 // Decision is permit or deny of an act, the policies that decided, the hash of the policy set, and on deny what was

@@ -75,6 +75,11 @@ type Config struct {
 	// keys. A city founded without it can only come to it by a change of law, which loosens.
 	Vital bool
 
+	// Auditor is the note secret key that signs verdicts on models; "" = nobody does, the register holds none, and nothing is published of any. Model
+	// is the hash of the model of parking demand, Plan that of the limits by which it is audited.
+	Auditor     string
+	Model, Plan tribune.Hash
+
 	// HourlyFactor multiplies the hourly limits of offices; 0 = 1. A benchmark's city needs more than a city does.
 	HourlyFactor int64
 }
@@ -92,6 +97,8 @@ type names struct {
 	Court, CourtName                    string // "" = none
 	Registry                            string // "" = none
 	Vital                               bool
+	Auditor, AuditorName                string // "" = none
+	Model, Plan                         tribune.Hash
 	From, Until                         string
 	Actor, Office, Key                  string
 	factor                              int64
@@ -137,6 +144,13 @@ func write(dir string, c Config) (Written, error) {
 			return Written{}, err
 		}
 		by.representations = true
+	}
+	if c.Auditor != "" {
+		auditor, key, err := signer(c.Auditor)
+		if err != nil {
+			return Written{}, err
+		}
+		n.Auditor, n.AuditorName, n.Model, n.Plan, by.models = key, auditor.Name(), c.Model, c.Plan, true
 	}
 	out, err := signedTexts(n, by)
 	if err != nil {
@@ -193,6 +207,7 @@ type issuers struct {
 	steward, council, court note.Signer
 	representations         bool // the city has a registry office
 	vital                   bool
+	models                  bool // the city has an auditor of models
 }
 
 // of is who signs a text; nil = it is left out: without a court there are no warrants.
@@ -200,7 +215,7 @@ func (i issuers) of(name string) note.Signer {
 	warrants := strings.HasPrefix(path.Base(name), "warrant-")
 	switch {
 	case warrants && i.court == nil, strings.HasPrefix(path.Base(name), "representation-") && !i.representations,
-		strings.HasPrefix(path.Base(name), "vital-") && !i.vital:
+		strings.HasPrefix(path.Base(name), "vital-") && !i.vital, strings.HasPrefix(path.Base(name), "model") && !i.models:
 		return nil
 	case warrants && path.Dir(name) == "mandates":
 		return i.court

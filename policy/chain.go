@@ -230,6 +230,7 @@ func (c *Chain) judge(ctx context.Context, i int) (ruling, error) {
 	if c.anew == anew { // else by what is not so any more
 		c.leaves[i] = leaf
 	}
+	c.leaves[i].Passed = c.leaves[i].Passed || leaf.Passed // for good
 	return leaf, nil
 }
 
@@ -254,7 +255,7 @@ func (c *Chain) rule(ctx context.Context, leaf *ruling, earlier []ruling) error 
 		if beforeErr != nil || c.cfg.Now().Sub(leaf.Seen) < protocol.LooseningWait {
 			return err
 		}
-		leaf.Never = true
+		leaf.Never, leaf.Passed = true, true
 		if c.cfg.PassOver != nil {
 			return c.cfg.PassOver(leaf.Index)
 		}

@@ -429,3 +429,22 @@ func TestSpentApprovalsAreKnownBeforeTheyAreAnnouncedAgain(t *testing.T) {
 		t.Error("not spent by the leaf that used them")
 	}
 }
+
+// What was passed over for good stays so in the running process, too: when guardians change, or a law is proven older, everything is
+// judged anew, and a hub that hid a law until its wait was over would show it then.
+func TestLawThatWasPassedOverStaysSoWhenAllIsJudgedAnew(t *testing.T) {
+	for name, anew := range map[string]func(*lawWorld){
+		"the guardians have changed": func(w *lawWorld) { w.chain.Anew() },
+		"a law is proven older":      func(w *lawWorld) { w.chain.SeenBy(1, w.clock.Add(-1000*time.Hour)) },
+	} {
+		w := newLawWorld(t)
+		hidden := w.loose(60)
+		delete(w.sets, hidden.Hash())
+		w.publish(hidden, w.by(hidden, w.first, time.Hour, 0, 1)...)
+		w.clock = w.clock.Add(protocol.LooseningWait + time.Minute)
+		w.expect("once nobody has shown it in time", 0, w.first)
+		w.shown(hidden)
+		anew(w)
+		w.expect(name, 0, w.first)
+	}
+}

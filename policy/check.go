@@ -61,6 +61,7 @@ func (c *checker) check() {
 	c.classes()
 	c.purposes()
 	c.offices()
+	c.models()
 	for _, r := range set.rules {
 		c.rule(r)
 	}

@@ -28,7 +28,9 @@ type demo struct {
 	files                   map[string][]byte // of the set
 	mandates, appointments  map[string][]byte // by id and actor
 	steward, council, court string            // secret keys
-	salts                   [][]byte          // open whom the warrant names: suspect alone
+	auditor                 string            // secret key
+	keys                    map[tribune.ActorID]ed25519.PrivateKey
+	salts                   [][]byte // open whom the warrant names: suspect alone
 	dir                     string
 }
 
@@ -37,11 +39,12 @@ func newDemo(t testing.TB) *demo {
 	d := &demo{dir: filepath.Join(t.TempDir(), "law"), mandates: map[string][]byte{}, appointments: map[string][]byte{}}
 	d.steward, d.council = newKey(t, "birmingham.example/steward"), newKey(t, "birmingham.example/council")
 	d.court = newKey(t, "birmingham.example/court")
+	d.auditor, d.keys = newKey(t, "birmingham.example/model-auditor"), map[tribune.ActorID]ed25519.PrivateKey{}
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
 	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Dispatcher, law.OtherDispatcher} {
-		keys[a], _, _ = ed25519.GenerateKey(nil)
+		keys[a], d.keys[a], _ = ed25519.GenerateKey(nil)
 	}
-	w, err := law.Write(d.dir, law.Config{City: "birmingham.example", Steward: d.steward, Council: d.council, Court: d.court, Keys: keys, Now: now, Vital: true, Named: []tribune.Pseudonym{suspect}})
+	w, err := law.Write(d.dir, law.Config{City: "birmingham.example", Steward: d.steward, Council: d.council, Court: d.court, Keys: keys, Now: now, Vital: true, Auditor: d.auditor, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Named: []tribune.Pseudonym{suspect}})
 	if err != nil {
 		t.Fatal(err)
 	}

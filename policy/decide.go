@@ -23,6 +23,7 @@ func (s *Set) Decide(act tribune.Act, evidence tribune.Evidence) tribune.Decisio
 	j.registers()
 	j.mandate(evidence.Mandate, evidence.Names)
 	j.appointment(evidence.Appointment)
+	j.publish(evidence)
 	if j.known {
 		j.evaluate()
 	}
@@ -51,6 +52,8 @@ type judgement struct {
 	basis     *mandateEntry // a mandate that verifies, in force or not
 	inForce   bool
 	appointed tribune.OfficeID // by an act of kind appoint
+	model     *Model           // whose explanation is published; nil = none, or not in the register
+	audited   *verdictEntry    // a verdict that verifies, whatever it says; nil = none
 	own       bool             // the appointment is bound to one person, and the act touches nobody else
 }
 
@@ -74,7 +77,7 @@ func (j *judgement) registers() {
 	s, a := j.set, j.act
 	kind := true
 	switch a.Kind {
-	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery, tribune.ActErase, tribune.ActExtension, tribune.ActRepresent, tribune.ActVital:
+	case tribune.ActRead, tribune.ActDecide, tribune.ActEnrol, tribune.ActLaw, tribune.ActAppoint, tribune.ActDevice, tribune.ActStanding, tribune.ActDelivery, tribune.ActErase, tribune.ActExtension, tribune.ActRepresent, tribune.ActVital, tribune.ActPublish:
 	default:
 		kind = false
 		j.missing("acts of this kind are not decided by policies")

@@ -79,6 +79,12 @@ func (j *judgement) request() cedar.Request {
 	if j.appointed != "" {
 		ctx["appointed"] = cedar.String(j.appointed)
 	}
+	if j.model != nil {
+		ctx["model"] = j.modelRecord()
+	}
+	if j.audited != nil {
+		ctx["verdict"] = j.verdictRecord()
+	}
 	return cedar.Request{
 		Principal: cedar.NewEntityUID("Office", cedar.String(a.Caller.Office)),
 		Action:    cedar.NewEntityUID("Action", cedar.String(actionOf(a.Kind))),

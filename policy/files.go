@@ -73,7 +73,7 @@ func ReadFiles(dir string) (map[string][]byte, error) {
 		}
 		return nil
 	}
-	for _, name := range fixedFiles {
+	for _, name := range append(fixedFiles[:len(fixedFiles):len(fixedFiles)], FileModels) {
 		if err := read(name); err != nil {
 			return nil, err
 		}

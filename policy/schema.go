@@ -21,17 +21,23 @@ type Mandate = {
 	id: String, purpose: String, issuer: String, offices: Set<String>, classes: Set<String>,
 	maxSubjects: Long, inForce: Bool, hidden: Bool
 };
+type Model = { id: String, owner: String, kind: String, hash: String, plan: String, auditor: String };
+type Verdict = {
+	passed: Bool, covers: Bool, fresh: Bool, model: String, plan: String, auditor: String, until: Long,
+	worst: { tpr01?: Long, tpr1?: Long, auc?: Long, beyond?: Long }
+};
 type Context = {
 	purpose: String, dpv: String, practices: Set<String>,
 	attrs: Set<String>, personal: Bool, categories: Set<String>, keepDays: Long,
 	count: Long, windowDays: Long, own: Bool,
-	mandate?: Mandate, appointed?: String
+	mandate?: Mandate, appointed?: String,
+	model?: Model, verdict?: Verdict
 };
 action read, standing appliesTo { principal: [Office], resource: [Class], context: Context };
 action erase appliesTo { principal: [Office], resource: [City, Class], context: Context };
 action vital appliesTo { principal: [Office], resource: [Class], context: Context };
 action decide appliesTo { principal: [Office], resource: [City, Class], context: Context };
-action enrol, law, appoint, device, extension, represent appliesTo { principal: [Office], resource: [City], context: Context };
+action enrol, law, appoint, device, extension, represent, publish appliesTo { principal: [Office], resource: [City], context: Context };
 `
 
 // validator checks policies against this set's registers.

@@ -25,6 +25,7 @@ type Set struct {
 	unclassified tribune.Class
 	purposes     map[tribune.PurposeID]*purposeFacts
 	purposeList  []Purpose
+	models       []Model       // in the order of the file
 	noPurpose    *purposeFacts // of an act that publishes and names none
 	offices      []Office
 	officeByID   map[tribune.OfficeID]*Office
@@ -34,6 +35,7 @@ type Set struct {
 
 	mandates     cached[*mandateEntry]
 	appointments cached[*appointmentEntry]
+	verdicts     cached[*verdictEntry]
 }
 
 var _ tribune.Policy = (*Set)(nil)
@@ -88,7 +90,7 @@ func checkNames(files map[string][]byte) (bad Problems) {
 	total := 0
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		total += len(files[name])
-		if !slices.Contains(fixedFiles, name) && !policyFile.MatchString(name) {
+		if !slices.Contains(fixedFiles, name) && name != FileModels && !policyFile.MatchString(name) {
 			bad.add(short(name), 0, "policies go to policies/NAME.cedar, in lower case", "this file is not part of a policy set")
 		}
 	}
@@ -122,6 +124,8 @@ func build(files map[string][]byte, texts map[string]string) (*Set, Problems) {
 	all = append(all, bad...)
 	s.offices, bad = readOffices(texts[FileOffices])
 	all = append(all, bad...)
+	s.models, bad = readModels(texts[FileModels])
+	all = append(all, bad...)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		if strings.HasSuffix(name, ".cedar") {
 			list, bad := readRules(name, texts[name])
@@ -149,6 +153,7 @@ func build(files map[string][]byte, texts map[string]string) (*Set, Problems) {
 		all = append(all, s.checkSigners()...)
 		all = append(all, s.checkLookUps()...)
 		all = append(all, s.checkVital()...)
+		all = append(all, s.checkModels()...)
 	}
 	return s, all
 }

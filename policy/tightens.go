@@ -24,7 +24,7 @@ func Tightens(old, new *Set) (bool, string) {
 // nothing where it only tightens.
 func Loosens(old, new *Set) []string {
 	var found loosening
-	for _, compare := range []func(old, new *Set, found *loosening){compareCity, compareClasses, comparePurposes, compareOffices, compareRules} {
+	for _, compare := range []func(old, new *Set, found *loosening){compareCity, compareClasses, comparePurposes, compareOffices, compareModels, compareRules} {
 		compare(old, new, &found)
 	}
 	return found

@@ -23,9 +23,10 @@ const (
 	signsWarrants     = "warrants"     // besides mandates: those whose uses are hidden for a time
 
 	signsRepresentations = "representations" // who may act for a child or for somebody in their care
+	signsVerdicts        = "verdicts"        // what an audit found of a model; whoever signs these signs nothing else
 )
 
-var everySigns = []string{signsRegisters, signsMandates, signsAppointments, signsWarrants, signsRepresentations}
+var everySigns = []string{signsRegisters, signsMandates, signsAppointments, signsWarrants, signsRepresentations, signsVerdicts}
 
 // Signer is a key the city's law knows.
 type Signer struct {

@@ -61,6 +61,6 @@ func (s ErasureStatement) Verify(key ed25519.PublicKey) error {
 	return nil
 }
 
-// ErasureNeed is how many guardians must have stated that they obey an erasure before it is safe: as many as can prevent an opening by refusing, and
-// as many as convince a guardian that comes later.
-func ErasureNeed(n, t int) int { return max(t, n-t+1) }
+// ErasureNeed is how many guardians must have stated that they obey an erasure before it is safe: as many as can prevent an opening by refusing, and so
+// many that t of them are honest where t-1 lie: they convince whoever was away without any liar.
+func ErasureNeed(n, t int) int { return max(2*t-1, n-t+1) }

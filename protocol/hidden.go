@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxChains bounds what extensions can make anybody remember; beyond it further ones do not count, and chains open earlier.
-	maxChains = 1 << 16
+	// maxExtensions bounds what extensions can make anybody remember; beyond it further ones do not count, and chains open earlier.
+	maxExtensions = 1 << 16
 	// extensionLate is how long after the end of its quarter an extension may still be on its way to the record.
 	extensionLate = 10 * time.Minute
 	// leafAhead is how far ahead of our clock a leaf's own time may be.
@@ -25,9 +25,10 @@ type HiddenEnds struct {
 	// Now bounds what a leaf that is dated ahead does to extensions after it, which would all come too late. nil = nothing bounds it.
 	Now func() time.Time
 
-	mu     sync.Mutex               // guards all
-	newest time.Time                // of the acts on record so far
-	until  map[tribune.Hash]claimed // by HiddenChain
+	mu     sync.Mutex                 // guards all
+	newest time.Time                  // of the acts on record so far
+	until  map[tribune.Hash][]claimed // by HiddenChain
+	all    int                        // of them
 }
 
 // claimed is an extension as it stands on record. Which quarter its chain is of is not known before somebody asks for the chain.
@@ -55,27 +56,31 @@ func (h *HiddenEnds) Leaf(index uint64, l Leaf) {
 	if err != nil {
 		return
 	}
-	before, known := h.until[e.Chain]
-	if !known && len(h.until) >= maxChains || known && !until.After(before.until) {
+	if h.all >= maxExtensions {
 		return
 	}
 	if h.until == nil {
-		h.until = map[tribune.Hash]claimed{}
+		h.until = map[tribune.Hash][]claimed{}
 	}
-	h.until[e.Chain] = claimed{e, until, h.newest, index}
+	h.all++ // each is kept: which of them a court allows is not known here, and one that it does not must not take the place of one that it does
+	h.until[e.Chain] = append(h.until[e.Chain], claimed{e, until, h.newest, index})
 }
 
-// Until is when a hidden chain opens to its subject.
+// Until is when a hidden chain opens to its subject: when its quarter is over, or at the latest end that an extension gives it which counts.
 func (h *HiddenEnds) Until(city string, id tribune.Identity) time.Time {
 	end := QuarterEnd(id.Quarter)
 	h.mu.Lock()
-	e, extended := h.until[HiddenChain(city, id)]
+	all := h.until[HiddenChain(city, id)]
 	h.mu.Unlock()
-	if !extended || e.at.After(end.Add(extensionLate)) || !e.until.After(end) || h.Valid != nil && !h.Valid(e.leaf, e.at, e.Extension) {
-		return end
+	opens, bound := end, end.Add(MaxExtension)
+	for _, e := range all {
+		if e.at.After(end.Add(extensionLate)) || !e.until.After(opens) || h.Valid != nil && !h.Valid(e.leaf, e.at, e.Extension) {
+			continue
+		}
+		opens = e.until
 	}
-	if bound := end.Add(MaxExtension); e.until.After(bound) {
+	if opens.After(bound) {
 		return bound
 	}
-	return e.until
+	return opens
 }

@@ -67,10 +67,11 @@ type jwsHeader struct {
 	SigPId  any       `json:"sigPId"` // the policy under which the issuer signs: theirs, not ours
 }
 
-// isJWS tells the two kinds of document apart: no TOML and no Cedar begins with a brace or is three words of base64url.
+// isJWS tells the two kinds of document apart: no TOML and no Cedar begins with a brace or is three words of base64url. A note's text may be JSON
+// (a model's verdict); it ends in signature lines, which no JSON can.
 func isJWS(msg []byte) bool {
 	if bytes.HasPrefix(msg, []byte("{")) {
-		return true
+		return !bytes.Contains(msg, []byte("\n\n— "))
 	}
 	return bytes.HasPrefix(msg, []byte("eyJ")) && bytes.Count(msg, []byte(".")) == 2 && !bytes.ContainsAny(bytes.TrimSuffix(msg, []byte("\n")), " \t\r\n")
 }

@@ -41,7 +41,7 @@ type Notice struct {
 	Office   tribune.OfficeID  `json:"office"`             // that was given the data,
 	Purpose  tribune.PurposeID `json:"purpose"`            // and why
 	Standing string            `json:"standing,omitempty"` // the standing act under which it was told; "" = it asked
-	Time     string            `json:"time"`               // TimeLayout: of the erasure, or of the decision
+	Time     string            `json:"time"`               // TimeLayout: when the day (UTC) of the erasure or of the decision began
 	Until    string            `json:"until"`              // last day (UTC) on which it was given data
 	Version  int               `json:"version"`
 }

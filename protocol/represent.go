@@ -214,7 +214,7 @@ func ParseRepresentationEnd(text string) (e RepresentationEnd, err error) {
 const (
 	DeedGrant    = "grant"    // a representation begins
 	DeedEnd      = "end"      // it is over before its time
-	DeedLook     = "look"     // the representative looked at who used the ward's data
+	DeedLook     = "look"     // the representative looked at who used the ward's data, or at the ward's consents
 	DeedKey      = "key"      // guardians may give them the ward's trace key
 	DeedAsk      = "ask"      // they filed a request for the ward
 	DeedWithdraw = "withdraw" // they withdrew a consent of the ward's

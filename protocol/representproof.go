@@ -17,12 +17,15 @@ type RepresentationProof struct {
 	Statements []Statement `json:"statements"`
 }
 
+// maxProofIndex is the highest number that every JSON reader keeps.
+const maxProofIndex = 1<<53 - 1
+
 // maxProofStatements bounds what is verified of one proof: guardians are nine at most.
 const maxProofStatements = 16
 
 // Validate checks bounds.
 func (p RepresentationProof) Validate() error {
-	if len(p.Document) > MaxRepresentation || len(p.Private) > MaxRepresentation || len(p.Salt) != SaltSize || len(p.Statements) > maxProofStatements {
+	if len(p.Document) > MaxRepresentation || len(p.Private) > MaxRepresentation || len(p.Salt) != SaltSize || len(p.Statements) > maxProofStatements || p.Index > maxProofIndex {
 		return fmt.Errorf("%w: the proof of a representation", tribune.ErrTooLarge)
 	}
 	return nil

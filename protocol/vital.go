@@ -94,7 +94,7 @@ func SealVital(head VitalHead, holders []VitalHolder, value []byte) (p VitalPack
 	p.Head = head
 	var shares [][]byte
 	for i, h := range holders {
-		if i > 0 && (holders[i-1].Actor == h.Actor || slices.Equal(holders[i-1].Key, h.Key)) {
+		if slices.ContainsFunc(holders[:i], func(o VitalHolder) bool { return o.Actor == h.Actor || slices.Equal(o.Key, h.Key) }) {
 			return p, fmt.Errorf("%w: one holder twice", tribune.ErrInvalid)
 		}
 		share := make([]byte, vitalShareSize)

@@ -5,7 +5,9 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -169,9 +171,13 @@ func TestAnyTwoHoldersOpenAPackageAndNobodyElseDoes(t *testing.T) {
 		},
 		"one holder": func() error { _, err := SealVital(sampleHead(), p.holders[:1], nil); return err },
 		"one key under two names": func() error {
-			twice := []VitalHolder{p.holders[0], {Actor: "dahl", City: "city.example", Key: p.holders[0].Key, Version: VitalVersion}}
-			_, err := SealVital(sampleHead(), twice, nil)
-			return err
+			for _, name := range []tribune.ActorID{"dahl", "aaron"} { // beside the other, and with somebody between
+				twice := append(slices.Clone(p.holders[:2]), VitalHolder{Actor: name, City: "city.example", Key: p.holders[0].Key, Version: VitalVersion})
+				if _, err := SealVital(sampleHead(), twice, nil); err == nil {
+					return nil
+				}
+			}
+			return errors.New("refused")
 		},
 	} {
 		if try() == nil {
@@ -214,6 +220,43 @@ func TestAnApprovalIsOfOneOrderAndOnePerson(t *testing.T) {
 	two, _ := o.Message("berg")
 	if bytes.Equal(one, two) {
 		t.Error("two people sign the same bytes: one signature would do for both")
+	}
+}
+
+// A hub that was taken over shows a holder one order and hands them the box of another person's package: it would be opened unwittingly.
+func TestAHolderOpensNoShareOfWhatTheOrderDoesNotSay(t *testing.T) {
+	p := newVitalPeople(t, "amin", "berg")
+	to, err := NewRecipient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := sampleOrder(t, to)
+	for name, c := range map[string]struct {
+		made, shown func(*VitalHead)
+		want        bool
+	}{
+		"what the order says":                 {want: true},
+		"another entity":                      {made: func(h *VitalHead) { h.Entity = "urn:e:2" }},
+		"another entity, under the order's":   {made: func(h *VitalHead) { h.Entity = "urn:e:2" }, shown: func(h *VitalHead) { h.Entity = "urn:e:1" }},
+		"another class":                       {made: func(h *VitalHead) { h.Class = "parking-session" }},
+		"another city":                        {made: func(h *VitalHead) { h.City = "other.example" }},
+		"a key that the order does not count": {made: func(h *VitalHead) { h.Number = 8 }},
+	} {
+		head := sampleHead()
+		if c.made != nil {
+			c.made(&head)
+		}
+		pkg, err := SealVital(head, p.holders, []byte("7 Elm Row"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.shown != nil {
+			c.shown(&head)
+		}
+		_, err = o.OpenShare(p.secrets["amin"], "amin", head, pkg.Boxes[0].Box)
+		if (err == nil) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

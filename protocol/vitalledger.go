@@ -63,7 +63,7 @@ func DecodeVitalKeys(public json.RawMessage) (k VitalKeys, err error) {
 	return k, nil
 }
 
-// VitalLedger follows the inventory along the record: the same few lines for the hub, guardians and whoever watches. Its zero value is
+// VitalLedger follows the inventory along the record: the same few lines for the hub and whoever watches. Its zero value is
 // empty. It is not safe for concurrent use.
 type VitalLedger struct {
 	live map[uint64]tribune.Hash

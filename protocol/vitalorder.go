@@ -122,6 +122,19 @@ func (o VitalOrder) Approve(actor tribune.ActorID, key ed25519.PrivateKey, share
 	return a, nil
 }
 
+// OpenShare opens a holder's own share for an order that they have read. It refuses the box of a package that is not what the order says:
+// else a hub that was taken over could have one person's share opened under an order about another.
+func (o VitalOrder) OpenShare(secret *Recipient, actor tribune.ActorID, head VitalHead, box []byte) ([]byte, error) {
+	if head.City != o.City || head.Class != o.Class || head.Entity != o.Entity || !slices.Contains(o.Keys, head.Number) {
+		return nil, fmt.Errorf("%w: key %d is not one of what the order says", tribune.ErrInvalid, head.Number)
+	}
+	digest, err := head.digest()
+	if err != nil {
+		return nil, err
+	}
+	return secret.OpenVitalBox(digest, actor, box)
+}
+
 // OpenVital opens an approval's shares with the order's own key.
 func (r *Recipient) OpenVital(o VitalOrder, actor tribune.ActorID, box []byte) ([][]byte, error) {
 	info, err := o.info(actor)

@@ -15,7 +15,7 @@ func RepresentedWords(l protocol.Leaf) string {
 	case protocol.DeedEnd:
 		return "by the word of " + id(public.By) + " somebody acts for you no more, or you for somebody"
 	case protocol.DeedLook:
-		return "a representative looked at who used the data"
+		return "a representative looked at who used the data, or at consents"
 	case protocol.DeedKey:
 		return "a representative asked the guardians for the trace key"
 	case protocol.DeedAsk:

@@ -236,3 +236,27 @@ func TestChainLeadsFromTheFoundersToTheNewest(t *testing.T) {
 		}
 	}
 }
+
+// What a chain of receipts does not show: whether another closing of the same share epoch stands on record before the one in it. Guardians
+// and the hub read the record and go by the first; who follows a chain goes by the one shown. Where both are ordinary, w of the old group
+// have accepted each, and co-signed the log that holds both: the other one is there to be found.
+func TestChainOfReceiptsDoesNotShowWhatStandsBeforeIt(t *testing.T) {
+	c := newChainCity(t)
+	founders := c.group(1, "a.example", "b.example", "c.example", "d.example")
+	old := []string{"a.example", "b.example", "c.example"}
+	begin := c.link(c.close(nil, founders, nil), old...)
+	one := c.link(c.close(&founders, c.group(2, "a.example", "b.example", "c.example", "e.example"), nil, old...), old...)
+	other := c.link(c.close(&founders, c.group(2, "a.example", "b.example", "c.example", "f.example"), nil, old...), old...)
+	for newcomer, link := range map[string][]byte{"e.example": one, "f.example": other} {
+		f, err := c.trust(founders).Follow([][]byte{begin, link})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := f.Trust.GuardianKey(newcomer); !ok {
+			t.Errorf("the chain with %s leads elsewhere", newcomer)
+		}
+	}
+	if _, err := c.trust(founders).Follow([][]byte{begin, one, other}); err == nil {
+		t.Error("one chain holds both")
+	}
+}

@@ -39,6 +39,7 @@ func (v *Verified) Words() []string {
 		}
 	}
 	lines = append(lines, "Policy set "+d.Set.String()+".")
+	lines = append(lines, v.publication()...)
 	if len(v.Leaf.Tags) > 0 {
 		lines = append(lines, "It carries "+counted(len(v.Leaf.Tags), "tag", "tags")+", by which the subjects can find it.")
 	}
@@ -79,6 +80,8 @@ func doing(k tribune.ActKind) string {
 		return "published the index of the record's marks, which guardians have signed"
 	case tribune.ActRepresent:
 		return "recorded something about a person and whoever may act for them"
+	case tribune.ActPublish:
+		return "published an explanation of a model"
 	case tribune.ActRefusals:
 		return "published a count of refused requests"
 	}

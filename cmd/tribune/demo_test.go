@@ -48,6 +48,9 @@ func TestDemoCity(t *testing.T) {
 	t.Run("a citizen gets their trace key from guardians, and finds every use", func(t *testing.T) { citizenTraces(t, c, guest) })
 	t.Run("a representative acts for the citizen, and both can see it", func(t *testing.T) { representativeActs(t, c, guest) })
 
+	var why publishedWhy
+	t.Run("an explanation of a model is published, once a real audit has passed it", func(t *testing.T) { why = publishesAudited(t, c) })
+
 	before := logSize(t, c)
 	finish := mine.untilStopped(t, c)
 	c.until(t, "acts to be under way", func() bool { return logSize(t, c) > before+1 })
@@ -72,6 +75,7 @@ func TestDemoCity(t *testing.T) {
 	c.start(t, "--http", "127.0.0.1:0")
 	inspector = c.as(t, "inspector-ward")
 	t.Run("the next start goes on", func(t *testing.T) {
+		why.shown(t, c)
 		mine.holds(t, c, t.TempDir())
 		mine.ask(t, inspector)
 		if after := logSize(t, c); after <= before {

@@ -23,6 +23,7 @@
 //	tribune restore --dir DIR --from FILE --epoch-key FILE               put a backup where no hub is
 //	tribune bench   NAME [--json]                                        speed of a fresh hub, against its own ceiling
 //	tribune drill   NAME [--json]                                        play a fault or an attack against real processes
+//	tribune explain audit | plan | train | reproduce | verify | sign | publish   what explanations of a model give away, measured and judged
 //	tribune version [--sbom]                                             what this program is made of
 //	tribune completion bash|zsh|fish, tribune man                        made from the same table as the help
 //
@@ -84,6 +85,7 @@ func commands() []command {
 		{name: "restore", line: "put a backup where no hub is", run: runRestore},
 		{name: "bench", operands: "NAME", line: "measure a fresh hub against its own ceiling", words: benchNames, run: runBench},
 		{name: "drill", operands: "NAME", line: "play a fault or an attack against real processes", words: drillNames, run: runDrill},
+		{name: "explain", operands: "VERB", line: "audit what a model's explanations give away about who it was trained on", words: explainWords, run: runExplain},
 		{name: "version", line: "print the version, or what this program is made of", run: runVersion},
 		{name: "completion", operands: "SHELL", line: "print the completion of bash, zsh or fish", words: shells, run: runCompletion},
 		{name: "man", line: "print the manual page", run: runMan},

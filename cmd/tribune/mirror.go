@@ -85,7 +85,11 @@ func copyConfig(trustFile, record, dir string, guardians []string) (watch.CopyCo
 }
 
 func mirrorOnce(ctx context.Context, c *watch.Copy, out io.Writer) error {
-	if _, err := c.Follow(ctx); err != nil {
+	_, err := c.Follow(ctx)
+	for _, text := range c.News() {
+		fmt.Fprintln(out, text)
+	}
+	if err != nil {
 		if errors.Is(err, tribune.ErrInvalid) || errors.Is(err, tribune.ErrNoQuorum) {
 			return fmt.Errorf("%w: %w", errDoesNotHold, err)
 		}
@@ -104,6 +108,9 @@ func mirrorOn(ctx context.Context, c *watch.Copy, interval time.Duration, log *s
 	last := ""
 	for {
 		moved, err := c.Follow(ctx)
+		for _, text := range c.News() {
+			log.Warn(text)
+		}
 		s := c.Status()
 		var broken *tribune.IntegrityError
 		switch {

@@ -43,9 +43,9 @@ func verifyChain(trust *verify.Trust, chain, newFile string, out io.Writer) erro
 	}
 	switch {
 	case f.TrustFile == "":
-		fmt.Fprintln(out, "  Your trust file is of the newest group.")
+		fmt.Fprintln(out, "  Your trust file is of the newest group that this chain shows. Whoever shows it may leave out what came after: compare it with others'.")
 	case newFile == "":
-		fmt.Fprintf(out, "The newest trust file:\n%s", f.TrustFile)
+		fmt.Fprintf(out, "The trust file of the newest group shown:\n%s", f.TrustFile)
 	default:
 		if err := os.WriteFile(newFile, []byte(f.TrustFile), 0o644); err != nil {
 			return fmt.Errorf("writing the trust file: %w", err)

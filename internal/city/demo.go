@@ -173,6 +173,14 @@ func (d *demo) enact() error {
 	if err != nil {
 		return err
 	}
+	auditor, _, err := noteKey(d.Dir.Institution("model-auditor"), demoCity+"/model-auditor")
+	if err != nil {
+		return err
+	}
+	model, plan, err := d.model()
+	if err != nil {
+		return err
+	}
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
 	for _, actor := range []tribune.ActorID{law.Inspector, law.Planner, law.Protection, law.Investigator, law.Clerk, law.Hub, law.Dispatcher, law.OtherDispatcher} {
 		if !d.Vital && (actor == law.Dispatcher || actor == law.OtherDispatcher) {
@@ -192,7 +200,7 @@ func (d *demo) enact() error {
 	if err := os.RemoveAll(d.Dir.Law()); err != nil {
 		return err
 	}
-	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Court: court, Registry: registry, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor, Vital: d.Vital})
+	written, err := law.Write(d.Dir.Law(), law.Config{City: demoCity, Steward: steward, Council: council, Court: court, Registry: registry, Auditor: auditor, Model: model, Plan: plan, Keys: keys, Now: time.Now(), HourlyFactor: d.HourlyFactor, Vital: d.Vital})
 	if err != nil {
 		return fmt.Errorf("writing the law: %w", err)
 	}

@@ -110,6 +110,9 @@ func (h *Hub) guard(ctx context.Context) error {
 	if err := h.settleLaw(ctx); err != nil {
 		return err
 	}
+	if err := h.settlePublished(ctx); err != nil {
+		return err
+	}
 	if err := h.openWay(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 	"tribune/internal/intake/device"
 	"tribune/internal/login"
 	"tribune/internal/portal"
+	"tribune/internal/published"
 	"tribune/internal/record"
 	"tribune/internal/store"
 	"tribune/internal/store/pebble"
@@ -131,6 +132,7 @@ type Hub struct {
 	citizens  *citizens // people's rights
 	acting    *representatives
 	told      *told // who was given people's data
+	models    *published.Room
 	traces    *trace.Indexer
 	lawbook   *lawBook
 	login     *login.Login // nil = nobody can log in
@@ -241,6 +243,9 @@ func (h *Hub) rooms(ctx context.Context) error {
 		return err
 	}
 	if err := h.readRights(); err != nil {
+		return err
+	}
+	if err := h.openPublished(); err != nil {
 		return err
 	}
 	return h.openLogin()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"tribune"
 	"tribune/internal/portal"
@@ -74,20 +75,9 @@ func (h *Hub) weighStuck(ctx context.Context, set *policy.Set) error {
 		return nil
 	}
 	s := &portal.LawStuck{Set: set, Leaf: leaf.Index, Since: leaf.From, Needed: h.threshold()}
-	others, never := 0, 0 // guardians who say that another law decides for them, and those for whom this one does not even wait
-	for _, state := range h.guardians.Laws(ctx) {
-		waits := slices.ContainsFunc(state.Pending, func(a protocol.LawAnnounce) bool { return a.Set == set.Hash() })
-		switch {
-		case state.InForce == set.Hash():
-			s.Guardians = append(s.Guardians, state.Guardian)
-		case waits:
-			others++
-		default:
-			others, never = others+1, never+1
-		}
-	}
-	blocks := len(h.group.Load().Guardians) - s.Needed + 1 // without so many there are no t for it
-	s.Never = never >= blocks
+	word := saidOf(set.Hash(), h.guardians.Laws(ctx))
+	n := len(h.group.Load().Guardians)
+	s.Guardians, s.Never = word.with, word.never >= n-s.Needed+1 // without so many there are no t for it
 	h.lawbook.stick(s)
 	proposed, broken := h.gate.Proposed()
 	back := proposed == nil && broken == nil // the steward has put the old files back
@@ -97,7 +87,7 @@ func (h *Hub) weighStuck(ctx context.Context, set *policy.Set) error {
 		}
 		return nil
 	}
-	if tightens, _ := policy.Tightens(set, h.gate.Set()); !tightens && others < blocks {
+	if tightens, _ := policy.Tightens(set, h.gate.Set()); !tightens && !word.leaves(n, s.Needed) {
 		h.lawbook.say(h, "a withdrawal waits: guardians must say that they go by another law than the one withdrawn, or it might be in force for them")
 		return nil
 	}
@@ -111,6 +101,37 @@ func (h *Hub) weighStuck(ctx context.Context, set *policy.Set) error {
 	h.log.Warn("a change of law that guardians did not take was withdrawn", "set", set.Hash().String())
 	return h.lawbook.follow(ctx)
 }
+
+// stayFor is how long a guardian must still go by another law, by its own clock, to count as one that does: it has to see the withdrawal.
+const stayFor = 10 * time.Minute
+
+// said is what guardians say of a set that counts by the record.
+type said struct {
+	with   []string // who go by it
+	others int      // go by another law and will for a while
+	never  int      // of them, for whom it does not even wait
+}
+
+func saidOf(set tribune.Hash, states []protocol.LawState) (s said) {
+	for _, state := range states {
+		i := slices.IndexFunc(state.Pending, func(a protocol.LawAnnounce) bool { return a.Set == set })
+		switch {
+		case state.InForce == set:
+			s.with = append(s.with, state.Guardian)
+		case state.InForce == (tribune.Hash{}): // goes by none yet, and may come to that one
+		case i < 0:
+			s.others, s.never = s.others+1, s.never+1
+		case time.Unix(state.Pending[i].From, 0).Sub(time.Unix(state.Now, 0)) >= stayFor:
+			s.others++
+		}
+	}
+	return s
+}
+
+// leaves reports whether a law that permits in part more than the one withdrawn can take its place: a guardian for whom that one is in
+// force would not take it back. Up to t-1 of those who answer may lie, so 2t-1 must go by the other law for t to stay who open, and
+// n-t+1 for there to be no t who honestly go by the one withdrawn.
+func (s said) leaves(n, t int) bool { return s.others >= max(2*t-1, n-t+1) }
 
 // settleLaw makes sure, before anything is decided, that the set by which the gate decides is one that the record has put in force: a hub
 // whose file of that was lost or altered begins with what lies in its folder. Where it is not, t guardians say which one is.
@@ -130,7 +151,7 @@ func (h *Hub) settleLaw(ctx context.Context) error {
 	}
 	for _, r := range rulings {
 		if onRecord[r.Set] = onRecord[r.Set] || !r.Never && !(r.Wait && r.From.After(h.now())); r.Set == ours && onRecord[ours] {
-			return nil
+			return h.settleReplaced(ctx)
 		}
 	}
 	says := map[tribune.Hash]int{}
@@ -150,6 +171,17 @@ func (h *Hub) settleLaw(ctx context.Context) error {
 	}
 	return tribune.Hint(fmt.Errorf("%w: the law that this hub begins with was never in force on record, and too few guardians say which one is", tribune.ErrBusy),
 		"Start the guardians. Keep what lies in %s: it is read again by itself.", h.cfg.Dir.Law())
+}
+
+// settleReplaced goes by the law in force on record where ours was in force before it: what tightens at once, and any other where t
+// guardians go by it.
+func (h *Hub) settleReplaced(ctx context.Context) error {
+	current, err := h.lawbook.chain.InForce(ctx, h.lawbook.chain.Next(), h.now())
+	if err != nil || current.Hash() == h.gate.Set().Hash() {
+		return err
+	}
+	_, err = h.effect(ctx, current)
+	return err
 }
 
 // noLawYet: no law is published. One that stands on record and is not yet published counts all the same: another must not be put before it.

@@ -38,6 +38,7 @@ func (h *Hub) routes(mux *http.ServeMux) {
 	h.vitals(mux)
 	h.representations(mux)
 	h.warrantNames(mux)
+	h.explanations(mux)
 	h.openTrace(mux)
 }
 

@@ -2,6 +2,7 @@ package city
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -78,16 +79,17 @@ func (t *told) decided(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range all {
+	var failed []error
+	for _, d := range all { // one that cannot be queued keeps no other from being
 		given, err := w.Given(ctx, d.Subject)
-		if err != nil {
-			return err
+		if err == nil {
+			err = room.Queue(ctx, recipients.Event{Cause: d.Cause(), Kind: noticeOf(d), Subject: d.Subject, Class: d.Class, At: d.At}, givenAs(given))
 		}
-		if err := room.Queue(ctx, recipients.Event{Cause: d.Cause(), Kind: noticeOf(d), Subject: d.Subject, Class: d.Class, At: d.At}, givenAs(given)); err != nil {
-			return err
+		if err != nil {
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func noticeOf(d rights.Decided) protocol.NoticeKind {

@@ -125,7 +125,11 @@ func (r *representatives) end(ctx context.Context, document []byte) (any, error)
 	defer r.one.Unlock()
 	p, err := room.Representation(e.Mark)
 	if err != nil {
-		return nil, fmt.Errorf("%w: no representation with this mark", tribune.ErrNotFound)
+		return nil, tribune.Hint(fmt.Errorf("%w: no representation with this mark", tribune.ErrNotFound),
+			"If it was never put on record, put it there first and then its end: from then on nobody can have it begin.")
+	}
+	if err := room.Halt(ctx, e.Mark); err != nil { // the record may have to wait for guardians
+		return nil, fmt.Errorf("ending a representation: %w", err)
 	}
 	if !p.Ended.IsZero() {
 		for _, d := range p.Deeds {

@@ -78,7 +78,7 @@ func (h *Hub) api() (http.Handler, error) {
 func (h *Hub) pages(ngsi http.Handler) (*portal.Portal, error) {
 	cfg := portal.Config{
 		City: h.cfg.City, URL: h.Public(), Demo: h.cfg.Demo, Twin: h.twin, Record: h.record, Law: h.gate, LawState: h.lawNow, Group: h.group.Load, Guardians: h.seen.list,
-		Devices: h.devices, DeviceLeaf: h.deviceOnRecord, Trust: h.trustFile, Releases: h.statements, Erasure: h.erasureShown, Vital: vitalPages{h}, Facts: h.cfg.Facts, Outside: h.outside, Now: h.now, Log: h.log,
+		Devices: h.devices, DeviceLeaf: h.deviceOnRecord, Trust: h.trustFile, Releases: h.statements, Erasure: h.erasureShown, Vital: vitalPages{h}, Models: h.models, Facts: h.cfg.Facts, Outside: h.outside, Now: h.now, Log: h.log,
 	}
 	if h.login != nil {
 		cfg.Login, cfg.Passkeys = signs{h.login}, signs{h.login}.passkeys

@@ -19,9 +19,8 @@ import (
 
 // VitalShare is a share of the caller's, sealed to them.
 type VitalShare struct {
-	Number uint64       `json:"number"`
-	Head   tribune.Hash `json:"head"`
-	Box    []byte       `json:"box"`
+	Head protocol.VitalHead `json:"head"`
+	Box  []byte             `json:"box"`
 }
 
 // VitalAsked is an order that waits for approval.
@@ -138,12 +137,12 @@ func (c *Client) ApproveVital(ctx context.Context, asked VitalAsked) (*Answer, e
 	var numbers []uint64
 	var shares [][]byte
 	for _, s := range asked.Shares {
-		share, err := secret.OpenVitalBox(s.Head, c.Actor, s.Box)
+		share, err := o.OpenShare(secret, c.Actor, s.Head, s.Box)
 		if err != nil {
-			return nil, fmt.Errorf("opening the share of key %d: %w", s.Number, err)
+			return nil, fmt.Errorf("opening the share of key %d: %w", s.Head.Number, err)
 		}
 		defer clear(share)
-		numbers, shares = append(numbers, s.Number), append(shares, share)
+		numbers, shares = append(numbers, s.Head.Number), append(shares, share)
 	}
 	if !slices.Equal(numbers, o.Keys) {
 		return nil, fmt.Errorf("%w: the shares are not of the order's keys", tribune.ErrInvalid)

@@ -45,12 +45,15 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// held plays a drill, small, and fails the test with every step that did not hold. Steps that measure time are only logged: the
-// other tests run beside it.
+// held plays a drill, small, and fails the test with every step that did not hold. Drills mostly wait, so they run beside each other; those with
+// steps that measure time run alone in this package, and these steps are only logged: other packages' tests run beside it.
 func held(t *testing.T, name string, timed ...string) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("drills start real processes")
+	}
+	if len(timed) == 0 {
+		t.Parallel()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drillFor)
 	t.Cleanup(cancel)

@@ -43,7 +43,6 @@ type vitalDrill struct {
 	*served
 	play     *play
 	asked    client.VitalAsked
-	repeated protocol.VitalApproval
 	leaf     uint64
 	cutAt    time.Time
 }

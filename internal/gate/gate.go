@@ -157,6 +157,9 @@ func (g *Gate) Weigh(ctx context.Context, act tribune.Act) (tribune.Decision, tr
 		evidence.AppointmentSalt, evidence.AppointmentIndex = appointment.Salt, appointment.Index
 	}
 	evidence.Names = set.Naming(evidence.Mandate, act.Caller.Salts, act.Scope.Subjects)
+	if act.Publication != nil {
+		evidence.Verdict = act.Publication.Verdict
+	}
 	stopped := hear(citizens, act, &evidence)
 	d := set.Decide(act, evidence)
 	if stopped != "" && !hidden(set, evidence.Mandate) {

@@ -43,7 +43,7 @@ func hourOf(at time.Time) int64 { return at.Unix() / int64(time.Hour/time.Second
 
 // counts reports whether acts of a kind use power over someone.
 func counts(k tribune.ActKind) bool {
-	return k == tribune.ActRead || k == tribune.ActEnrol || k == tribune.ActDecide || k == tribune.ActStanding || k == tribune.ActDelivery || k == tribune.ActRepresent
+	return k == tribune.ActRead || k == tribune.ActEnrol || k == tribune.ActDecide || k == tribune.ActStanding || k == tribune.ActDelivery || k == tribune.ActRepresent || k == tribune.ActPublish
 }
 
 func (c *actCounts) add(leaf uint64, act protocol.Act, at, now time.Time) {

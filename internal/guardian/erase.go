@@ -15,10 +15,13 @@ import (
 // A leaf alone refuses for protocol.ErasureGrace: whether it is lawful must be shown (eraseproof.go), else a hub that was taken over could have
 // anybody refused for ever.
 //
-// Memory: some 200 bytes an erasure. The lock is the index's.
+// The same leaf once more is no erasure: what was proven of the first would be taken for proven of it, up to its own, later, day.
+//
+// Memory: some 300 bytes an erasure. The lock is the index's.
 type erasures struct {
 	days   map[tribune.Tag][]erasedDay
 	leaves map[uint64]*erasureLeaf
+	byHash map[tribune.Hash]uint64
 	kept   map[uint64]keptErasure // as read back from disk, until their leaves are
 	newest uint32                 // the latest day of any act on record so far
 	dirty  bool                   // leaves have changes that are not on disk
@@ -80,27 +83,35 @@ func (e *erasures) add(i uint64, l protocol.Leaf, now time.Time) {
 		return // on record, and no erasure: the person it was promised to sees that, too
 	}
 	if e.days == nil {
-		e.days, e.leaves = map[tribune.Tag][]erasedDay{}, map[uint64]*erasureLeaf{}
+		e.days, e.leaves, e.byHash = map[tribune.Tag][]erasedDay{}, map[uint64]*erasureLeaf{}, map[tribune.Hash]uint64{}
+	}
+	if !e.note(i, l, now) {
+		return
 	}
 	for _, tag := range public.Erased {
 		e.days[tag] = append(e.days[tag], erasedDay{i, max(day, e.newest)})
 	}
-	e.note(i, l, now)
 }
 
-// note keeps when a leaf was first held. Where a crash lost the moment, now is later than it was: it is obeyed longer, never shorter.
-func (e *erasures) note(i uint64, l protocol.Leaf, now time.Time) {
+// note keeps when a leaf was first held, and says whether it is the first of its bytes. Where a crash lost the moment, now is later than it was: it is
+// obeyed longer, never shorter.
+func (e *erasures) note(i uint64, l protocol.Leaf, now time.Time) (first bool) {
 	raw, err := l.Encode()
 	if err != nil {
-		return
+		return true
 	}
 	one := &erasureLeaf{keptErasure{Hash: protocol.LeafHash(raw), Seen: now.Unix()}, l.Act}
+	if _, again := e.byHash[one.Hash]; again {
+		return false
+	}
+	e.byHash[one.Hash] = i
 	if k, ok := e.kept[i]; ok && k.Hash == one.Hash {
 		one.keptErasure = k
 	} else {
 		e.dirty = true
 	}
 	e.leaves[i] = one
+	return true
 }
 
 // until is the last day that is erased for the subject whose trace key is k; ok is false where none is. Numbers that were left out are
@@ -125,16 +136,20 @@ func (e *erasures) until(k []byte, now time.Time) (day uint32, ok bool) {
 	return day, ok
 }
 
-// before is how many acts of erasure an office has done for a purpose in the hour of one of them, up to that one, and about how many people.
-func (e *erasures) before(i uint64) (acts, subjects int64) {
+// hour is how many acts of erasure an office has done for a purpose in the hour of one of them, with that one, and about how many people. Only those
+// that were proven count: who has the hub puts others on record as they like, and would use up the hour of a real one.
+func (e *erasures) hour(i uint64) (acts, subjects int64) {
 	one := e.leaves[i]
 	at, err := one.act.When()
 	if err != nil {
 		return 0, 0
 	}
 	for j, l := range e.leaves {
+		if j != i && l.Verdict != proven {
+			continue
+		}
 		then, err := l.act.When()
-		if err == nil && j <= i && l.act.Office == one.act.Office && l.act.Purpose == one.act.Purpose && hourOf(then) == hourOf(at) {
+		if err == nil && l.act.Office == one.act.Office && l.act.Purpose == one.act.Purpose && hourOf(then) == hourOf(at) {
 			acts++
 			subjects += int64(l.act.Count)
 		}

@@ -54,9 +54,12 @@ func (g *Guardian) keepErasures() error {
 	g.erasing.Lock() // one writer: the newest state is written last
 	defer g.erasing.Unlock()
 	g.index.mu.Lock()
-	kept, dirty := map[uint64]keptErasure{}, g.index.erased.dirty
-	for i, l := range g.index.erased.leaves {
-		kept[i] = l.keptErasure
+	dirty, kept := g.index.erased.dirty, map[uint64]keptErasure{}
+	if dirty {
+		maps.Copy(kept, g.index.erased.kept) // of leaves that a mirror which lost its end does not hold yet
+		for i, l := range g.index.erased.leaves {
+			kept[i] = l.keptErasure
+		}
 	}
 	g.index.erased.dirty = false
 	g.index.mu.Unlock()
@@ -81,11 +84,13 @@ func (g *Guardian) keepErasures() error {
 func (g *Guardian) followErasures(ctx context.Context) error {
 	tick := time.NewTicker(askPeersEvery)
 	defer tick.Stop()
-	for {
-		for i, hash := range g.unshown() {
-			if err := g.askPeers(ctx, i, hash); err != nil && ctx.Err() == nil {
+	for after := uint64(0); ; {
+		hung := map[string]bool{}
+		for _, i := range g.unshown(after) {
+			if err := g.askPeers(ctx, i, g.erasureAt(i).Hash, hung); err != nil && ctx.Err() == nil {
 				return err
 			}
+			after = i + 1
 		}
 		select {
 		case <-ctx.Done():
@@ -95,37 +100,71 @@ func (g *Guardian) followErasures(ctx context.Context) error {
 	}
 }
 
-// unshown are the newest erasures that are not proven, and not found to be forged.
-func (g *Guardian) unshown() map[uint64]tribune.Hash {
+// unshown are erasures that are not proven, and not found to be forged: maxListed of them at most, from a leaf on, and then from the first. So nobody keeps
+// one from its turn by putting others on record.
+func (g *Guardian) unshown(after uint64) (all []uint64) {
 	g.index.mu.RLock()
 	defer g.index.mu.RUnlock()
-	all := map[uint64]tribune.Hash{}
-	for _, i := range slices.Backward(slices.Sorted(maps.Keys(g.index.erased.leaves))) {
-		if l := g.index.erased.leaves[i]; l.Verdict == pending && len(all) < maxListed {
-			all[i] = l.Hash
+	for i, l := range g.index.erased.leaves {
+		if l.Verdict == pending {
+			all = append(all, i)
 		}
 	}
-	return all
+	slices.Sort(all)
+	first, _ := slices.BinarySearch(all, after)
+	all = slices.Concat(all[first:], all[:first])
+	return all[:min(len(all), maxListed)]
 }
 
-func (g *Guardian) askPeers(ctx context.Context, i uint64, hash tribune.Hash) error {
+// askPeers asks all peers at once, until enough have stated it. One that hangs costs callTimeout, and is not asked again in this round.
+func (g *Guardian) askPeers(ctx context.Context, i uint64, hash tribune.Hash, hung map[string]bool) error {
+	peers := slices.DeleteFunc(g.clock.all(), func(p peer) bool { return hung[p.name] })
+	urls := g.peerURLs(ctx, peers)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	peers, stated := g.clock.all(), 0
-	urls := g.clock.urls(ctx, peers)
+	type answer struct {
+		peer   string
+		states bool
+	}
+	answers := make(chan answer, len(peers))
 	for _, p := range peers {
-		var s protocol.ErasureStatement
-		if urls[p.name] == "" || g.clock.get(ctx, strings.TrimSuffix(urls[p.name], "/")+"/erasures/"+hash.String(), &s) != nil {
-			continue
-		}
-		if s.Guardian == p.name && s.Leaf == hash && s.Verify(p.key) == nil {
-			stated++
+		go func() { answers <- answer{p.name, urls[p.name] != "" && g.states(ctx, p, urls[p.name], hash)} }()
+	}
+	waiting := map[string]bool{}
+	for _, p := range peers {
+		waiting[p.name] = true
+	}
+	for stated := 0; len(waiting) > 0; {
+		select {
+		case a := <-answers:
+			delete(waiting, a.peer)
+			if a.states {
+				stated++
+			}
+			if stated >= g.now().roster.T {
+				return g.rule(i, proven, "other guardians have stated it")
+			}
+		case <-ctx.Done():
+			for name := range waiting {
+				hung[name] = true
+			}
+			return nil
 		}
 	}
-	if stated < g.now().roster.T {
-		return nil
-	}
-	return g.rule(i, proven, "other guardians have stated it")
+	return nil
+}
+
+// peerURLs has a time of its own: the hub, which may be asked, does not use up that of the peers.
+func (g *Guardian) peerURLs(ctx context.Context, peers []peer) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, pollEvery)
+	defer cancel()
+	return g.clock.urls(ctx, peers)
+}
+
+// states reports whether a peer states that it obeys an erasure.
+func (g *Guardian) states(ctx context.Context, p peer, url string, hash tribune.Hash) bool {
+	var s protocol.ErasureStatement
+	return g.clock.get(ctx, strings.TrimSuffix(url, "/")+"/erasures/"+hash.String(), &s) == nil && s.Guardian == p.name && s.Leaf == hash && s.Verify(p.key) == nil
 }
 
 // unprovenErasures is what GET /erasures lists: the newest of each.

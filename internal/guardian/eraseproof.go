@@ -48,8 +48,8 @@ func (g *Guardian) judgeErasure(ctx context.Context, req protocol.Request) (*pro
 	if err := g.onRecord(ctx, h); err != nil {
 		return nil, err
 	}
-	if l := g.erasureAt(h.v.Index); l != nil && l.Verdict == proven {
-		return g.stateErasure(l), nil // also where the law of then has gone
+	if l := g.erasureAt(h.v.Index); l != nil && l.Verdict == proven { // also where the law of then has gone
+		return g.stateKept(l)
 	}
 	for _, check := range []func(context.Context, *hearing) error{g.erasesAsCommitted, g.erasedThen, g.lawInForce, g.withinErasures} {
 		if err := check(ctx, h); err != nil {
@@ -60,7 +60,7 @@ func (g *Guardian) judgeErasure(ctx context.Context, req protocol.Request) (*pro
 	for _, check := range []func(context.Context, *hearing) error{g.appointed, g.mandated, g.decidedAlike, g.erasesWhom} {
 		err := check(ctx, h)
 		var no *refusal
-		if errors.As(err, &no) {
+		if errors.As(err, &no) && carriesNot(ctx, h, check) {
 			if kept := g.rule(h.v.Index, forged, no.reason); kept != nil {
 				return nil, kept
 			}
@@ -72,7 +72,24 @@ func (g *Guardian) judgeErasure(ctx context.Context, req protocol.Request) (*pro
 	if err := g.rule(h.v.Index, proven, ""); err != nil {
 		return nil, err
 	}
-	return g.stateErasure(g.erasureAt(h.v.Index)), nil
+	return g.stateKept(g.erasureAt(h.v.Index))
+}
+
+// carriesNot reports whether a check fails at the act's own time, too. When the leaf was on record is our own word, or that of whichever receipt is
+// shown, and nothing that the leaf commits to: another receipt may show an earlier time.
+func carriesNot(ctx context.Context, h *hearing, check func(context.Context, *hearing) error) bool {
+	then := *h
+	then.onLog = h.at
+	var no *refusal
+	return errors.As(check(ctx, &then), &no)
+}
+
+// stateKept states a verdict that is on disk.
+func (g *Guardian) stateKept(l *erasureLeaf) (*protocol.ErasureStatement, error) {
+	if err := g.keepErasures(); err != nil { // one that another request has come to may still be on its way
+		return nil, err
+	}
+	return g.stateErasure(l), nil
 }
 
 // erasesAsCommitted: the leaf is an erasure, and private part and evidence are what it commits to.
@@ -96,6 +113,10 @@ func (g *Guardian) erasesAsCommitted(_ context.Context, h *hearing) error {
 	return nil
 }
 
+// erasureWindow is how long after its time an erasure may come to stand on record: a hub that was killed before it was published goes on where it
+// was. Whoever has kept a signed one back gains a day of what was to be erased anyway.
+const erasureWindow = protocol.ErasureGrace
+
 // erasedThen is when the act was on record: by the receipt, or by our own first sight where that is earlier.
 func (g *Guardian) erasedThen(_ context.Context, h *hearing) error {
 	var err error
@@ -106,7 +127,7 @@ func (g *Guardian) erasedThen(_ context.Context, h *hearing) error {
 	if seen := time.Unix(g.erasureAt(h.v.Index).Seen, 0); seen.Before(h.onLog) {
 		h.onLog = seen
 	}
-	if h.at.After(h.onLog.Add(maxSkew)) || h.onLog.Sub(h.at) > releaseWindow {
+	if h.at.After(h.onLog.Add(maxSkew)) || h.onLog.Sub(h.at) > erasureWindow {
 		return refuse("the act is dated %s, and was on record at %s as far as this guardian can tell", h.at.UTC().Format(time.RFC3339), h.onLog.UTC().Format(time.RFC3339))
 	}
 	return nil
@@ -116,7 +137,7 @@ func (g *Guardian) erasedThen(_ context.Context, h *hearing) error {
 func (g *Guardian) withinErasures(_ context.Context, h *hearing) error {
 	limits := h.set.Limits(h.v.Leaf.Act.Office)
 	g.index.mu.RLock()
-	acts, subjects := g.index.erased.before(h.v.Index)
+	acts, subjects := g.index.erased.hour(h.v.Index)
 	g.index.mu.RUnlock()
 	if acts > limits.Acts || subjects > limits.Subjects {
 		return refuse("the office %s has used up its erasures of that hour for this purpose", h.v.Leaf.Act.Office)
@@ -215,19 +236,19 @@ func (g *Guardian) erasureStated(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.index.mu.RLock()
-	var found *erasureLeaf
-	for _, l := range g.index.erased.leaves {
-		if l.Hash == hash && l.Verdict == proven {
-			one := *l
-			found = &one
-		}
-	}
+	i, known := g.index.erased.byHash[hash]
 	g.index.mu.RUnlock()
-	if found == nil {
+	l := g.erasureAt(i)
+	if !known || l.Verdict != proven {
 		http.Error(w, "this guardian was not shown that such an erasure is lawful", http.StatusNotFound)
 		return
 	}
-	writeJSON(w, g.stateErasure(found))
+	s, err := g.stateKept(l)
+	if err != nil {
+		http.Error(w, "this guardian cannot keep what it knows at present", http.StatusServiceUnavailable)
+		return
+	}
+	writeJSON(w, s)
 }
 
 // erasuresFile is where verdicts are, by leaf.

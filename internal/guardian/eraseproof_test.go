@@ -153,7 +153,7 @@ func TestAbsentGuardianLearnsOfErasureFromOthers(t *testing.T) {
 	req := w.build(c)
 	last := w.guards[3]
 	ask := func() verdict {
-		if err := last.askPeers(t.Context(), c.index, last.erasureAt(c.index).Hash); err != nil {
+		if err := last.askPeers(t.Context(), c.index, last.erasureAt(c.index).Hash, map[string]bool{}); err != nil {
 			t.Fatal(err)
 		}
 		return last.erasureAt(c.index).Verdict

@@ -56,6 +56,12 @@ func (x *index) represents(mark tribune.Hash, before uint64) error {
 	return nil
 }
 
+func (x *index) ended(mark tribune.Hash) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.represented.ended[mark]
+}
+
 // representing says of a person's request whether it is a representative's, and checks everything but the two pseudonyms, which follow
 // later. vouched is what proves the representative's names: the claims of a token, or papers at the desk.
 func (g *Guardian) representing(ctx context.Context, req protocol.PersonRequest, within time.Duration, vouched func(protocol.RepresentParty) bool) (ward tribune.Pseudonym, err error) {
@@ -155,7 +161,10 @@ func (g *Guardian) representsBoth(h *hearing) error {
 	if h.priv.Inputs.Class != "" || len(h.priv.Subjects) != 2 {
 		return refuse("what a representative does concerns two people and no class of data")
 	}
-	if public.Mark != nil {
+	switch {
+	case public.Deed == protocol.DeedGrant && g.index.ended(note.Mark): // whoever has the document can hand it in again
+		return refuse("this representation was ended, on record, and begins no second time")
+	case public.Mark != nil:
 		return nil
 	}
 	var no *refusal

@@ -380,3 +380,34 @@ func TestTheDeskGivesARepresentativeTheirWardsKey(t *testing.T) {
 		t.Errorf("%d keys, %v", len(keys.Keys), err)
 	}
 }
+
+// A signed document can be handed in again, by anybody: what was ended, on record, begins no second time.
+func TestWhatWasEndedIsNotGrantedAgain(t *testing.T) {
+	r := newRepresenting(t)
+	doc := r.signed(r.court, aRepresentation(nil))
+	both := []tribune.Pseudonym{r.ward, r.others["ruth.advocate"]}
+	if why, a := r.ask(0, r.build(r.deed(protocol.DeedGrant, markOf(doc), nil, both[0], both[1]))); a == nil {
+		t.Fatalf("the first time: %s", why)
+	}
+	if why, a := r.ask(0, r.build(r.deed(protocol.DeedEnd, markOf(doc), nil, both[0], both[1]))); a == nil {
+		t.Fatalf("the end: %s", why)
+	}
+	if why, a := r.ask(0, r.build(r.deed(protocol.DeedGrant, markOf(doc), nil, both[0], both[1]))); a != nil || !strings.Contains(why, "ended") {
+		t.Errorf("granted again after its end: %q", why)
+	}
+}
+
+// An index far beyond the record keeps no seat and breaks nothing.
+func TestAProofOfAnEntryThatIsNotThereIsRefused(t *testing.T) {
+	r := newRepresenting(t)
+	doc := r.signed(r.court, aRepresentation(nil))
+	r.grant(doc)
+	s := r.session()
+	proof, token := r.proof(doc, s), r.token(s, ruth)
+	proof.Index = 1<<64 - 1
+	s.Represent(proof)
+	began := time.Now()
+	if _, status, text := r.tell(0, protocol.PersonNamePath, s.NameRequest(token, plate)); status != http.StatusBadRequest || time.Since(began) > mirrorWait/2 {
+		t.Errorf("%d %s after %s", status, text, time.Since(began))
+	}
+}

@@ -38,10 +38,12 @@ func (g *Guardian) withinScope(_ context.Context, h *hearing) error {
 			}
 		}
 	}
-	if h.v.Leaf.Act.Kind == tribune.ActRepresent && ids == 0 {
+	switch represents := h.v.Leaf.Act.Kind == tribune.ActRepresent; {
+	case represents && ids > 0:
+		return refuse("what a representative does opens nothing")
+	case represents:
 		return g.representsBoth(h) // what is asked for is our word that its marks are right
-	}
-	if ids == 0 {
+	case ids == 0:
 		return refuse("the act opens nothing")
 	}
 	if h.v.Leaf.Act.Kind == tribune.ActEnrol && h.priv.Inputs.Class != "" {

@@ -134,6 +134,9 @@ func (g *Guardian) vitalSigner(h *hearing, o protocol.VitalOrder, s protocol.Vit
 	if err != nil || a.Actor != s.Actor || a.Office != o.Office || a.Subject != nil || at.Before(a.From) || !at.Before(a.Until) {
 		return nil, refuse("an appointment is somebody else's, to another office, or not in force")
 	}
+	if since, err := leaf.Act.When(); err != nil || since.After(at.Add(maxSkew)) { // nobody is appointed afterwards to what was done
+		return nil, refuse("an appointment was not on record before the order")
+	}
 	msg, err := o.Message(s.Actor)
 	if err != nil || !ed25519.Verify(a.Key, msg, s.Signature) {
 		return nil, refuse("the order is not signed with the key of its actor's appointment")

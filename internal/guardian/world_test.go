@@ -164,7 +164,7 @@ func (w *world) restart(i int) {
 func (w *world) writeLaw() {
 	w.t.Helper()
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Protection} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Protection, law.Dispatcher, law.OtherDispatcher} {
 		pub, priv, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			w.t.Fatal(err)
@@ -186,7 +186,7 @@ func (w *world) writeLaw() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Registry: registry, Keys: keys, Now: time.Now(), Named: []tribune.Pseudonym{suspect}})
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Registry: registry, Keys: keys, Now: time.Now(), Named: []tribune.Pseudonym{suspect}, Vital: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func (w *world) found() {
 	w.t.Helper()
 	w.ceremony()
 	w.publishLaw(w.set)
-	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Protection} {
+	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub, law.Investigator, law.Protection, law.Dispatcher, law.OtherDispatcher} {
 		ap := appointed{doc: w.doc("appointments/" + string(a) + ".toml"), salt: protocol.NewSalt()}
 		com, err := protocol.Commitment(ap.salt, ap.doc)
 		if err != nil {

@@ -76,7 +76,7 @@ func New(cfg Config) *Metrics {
 // kinds are the acts that are told apart.
 var kinds = []string{
 	string(tribune.ActRead), string(tribune.ActDecide), string(tribune.ActEnrol), string(tribune.ActLaw), string(tribune.ActAppoint),
-	string(tribune.ActDevice), string(tribune.ActStanding), string(tribune.ActDelivery), string(tribune.ActCeremony), string(tribune.ActRefusals), string(tribune.ActRepresent), "other",
+	string(tribune.ActDevice), string(tribune.ActStanding), string(tribune.ActDelivery), string(tribune.ActCeremony), string(tribune.ActRefusals), string(tribune.ActRepresent), string(tribune.ActPublish), "other",
 }
 
 // Act counts one published leaf.

@@ -19,7 +19,7 @@ import (
 const maxScripts = 100_000
 
 // elsewhere are the addresses of the hub that other rooms serve.
-var elsewhere = []string{"/ngsi-ld/", "/openapi", "/log/", "/law/", "/trust", "/group", "/record/leaves/", "/record/receipts/", "/record/releases/", "/logout", "/login/start", "/problems/", "/healthz", "/readyz"}
+var elsewhere = []string{"/ngsi-ld/", "/openapi", "/log/", "/law/", "/models/explanations/", "/trust", "/group", "/record/leaves/", "/record/receipts/", "/record/releases/", "/logout", "/login/start", "/problems/", "/healthz", "/readyz"}
 
 // crawl visits every page that can be reached by links from the given ones, as somebody or nobody, and calls visit.
 func crawl(t *testing.T, p *Portal, s *web.Session, from []string, visit func(path string, w *httptest.ResponseRecorder)) (paths []string) {

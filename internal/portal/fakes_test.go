@@ -266,11 +266,15 @@ var writtenLaw = sync.OnceValues(func() (map[string][]byte, policy.Trust) {
 	if err != nil {
 		panic(err)
 	}
+	auditor, _, err := protocol.NewKey("birmingham.example/model-auditor")
+	if err != nil {
+		panic(err)
+	}
 	keys := map[tribune.ActorID]ed25519.PublicKey{}
 	for _, a := range []tribune.ActorID{law.Inspector, law.Planner, law.Hub} {
 		keys[a], _, _ = ed25519.GenerateKey(nil)
 	}
-	w, err := law.Write(filepath.Join(dir, "law"), law.Config{City: "birmingham.example", Steward: steward, Council: council, Keys: keys, Now: now})
+	w, err := law.Write(filepath.Join(dir, "law"), law.Config{City: "birmingham.example", Steward: steward, Council: council, Auditor: auditor, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Keys: keys, Now: now})
 	if err != nil {
 		panic(err)
 	}

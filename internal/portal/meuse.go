@@ -67,7 +67,9 @@ func (p *Portal) tell(ctx context.Context, w *words, u *meUse) {
 		u.Rules = append(u.Rules, p.ruleIn(&d.Set, id))
 	}
 	if a.Kind == tribune.ActVital {
-		p.vitalTold(ctx, u)
+		if p.vitalTold(ctx, u); u.For != "" {
+			u.Reason = "" // what the two wrote of a person's need is for that person: it may be about who acts for them
+		}
 	}
 	if a.Kind == tribune.ActDelivery {
 		u.Standing, u.HasStanding = p.standingEntry(ctx, standingOf(u.Leaf))

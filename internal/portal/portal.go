@@ -168,6 +168,8 @@ type Config struct {
 	Keys       Keys
 	Citizens   Citizens
 
+	Models Explanations // verdicts on models, and what was published of them; nil = this hub keeps none
+
 	Vital VitalSource // opening without guardians; nil = this hub does not say
 
 	Representatives Representatives // nil = nobody acts for anybody here

@@ -36,6 +36,7 @@ type entryData struct {
 	Rules         []ruleShown
 	Law           *tribune.Hash // of an entry that publishes a set
 	Refusals      *refusalsShown
+	Explanation   *protocol.Publication // of an explanation of a model; nil = none
 	Device        bool
 	Releases      []releaseShown
 	ReleasesWhy   string // why they cannot be shown
@@ -141,6 +142,10 @@ func (p *Portal) explain(r *http.Request, d *entryData, i uint64, leaf protocol.
 		p.told(r, d, leaf)
 	case tribune.ActErase:
 		p.erased(r, d, leaf)
+	case tribune.ActPublish:
+		if public, err := protocol.DecodePublication(leaf.Public); err == nil && dec.Permit {
+			d.Explanation = &public
+		}
 	case tribune.ActRead, tribune.ActEnrol:
 		if d.Opens = dec.Permit; d.Opens {
 			p.releases(r, d)

@@ -107,6 +107,8 @@ func (n naming) kind(k tribune.ActKind) string {
 		return w.T("Index of the marks")
 	case tribune.ActRepresent:
 		return w.T("Act for somebody else")
+	case tribune.ActPublish:
+		return w.T("Publish an explanation of a model")
 	}
 	return string(k)
 }
@@ -181,6 +183,10 @@ func (n naming) deed(e entry) string {
 		return w.T("published the index by which people find the uses of their data; guardians have signed it")
 	case e.Kind == tribune.ActRepresent && e.Permit:
 		return w.T("put on record what concerns a person and whoever may act for them")
+	case e.Kind == tribune.ActPublish && e.Permit:
+		return w.T("published an explanation of a model, which an auditor had passed")
+	case e.Kind == tribune.ActPublish:
+		return w.T("wanted to publish an explanation of a model and was refused")
 	case e.Kind == tribune.ActRefusals:
 		return w.T("published how many further requests were refused in a day")
 	case !e.Permit:

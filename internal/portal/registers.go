@@ -22,6 +22,7 @@ func (p *Portal) registerRoutes() {
 	p.page("GET /registers/mandates/{id}", p.showMandate)
 	p.page("GET /investigations", p.showInvestigations)
 	p.page("GET /vital", p.showVital)
+	p.modelRoutes()
 	p.page("GET /registers/offices", p.showOffices)
 	p.page("GET /registers/offices/{id}", p.showOffice)
 	p.page("GET /registers/classes", p.showClasses)

@@ -2,12 +2,10 @@ package portal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"tribune"
@@ -168,16 +166,7 @@ func (p *Portal) wardView(r *http.Request, one *rights.Representation, room *rig
 			d.Kinds = append(d.Kinds, caseChoice{k, caseFor(w, k), "", sent.Get("kind") == string(k), needsWords(k)})
 		}
 	}
-	n, set := p.naming(w), p.cfg.Law.Set()
-	d.Classes, d.Reasons = p.wardChoices(n, set, one, sent)
-	if d.Withdraw {
-		now := p.cfg.Now()
-		for _, c := range room.ConsentsOf(one.Ward) {
-			if c.State(now) == rights.ConsentGiven {
-				d.Consents = append(d.Consents, consentAnswer{ConsentRecord: c, PurposeName: n.purpose(string(c.Purpose)), ClassName: n.class(string(c.Class)), Who: n.office(string(c.Recipient)), InForce: true})
-			}
-		}
-	}
+	d.Classes, d.Reasons = p.wardChoices(p.naming(w), p.cfg.Law.Set(), one, sent)
 	v := view{Name: "ward", Title: w.T("Acting for %s", one.Doc.Ward.Called), Data: d, Private: true}
 	if lacks != "" {
 		v.Status = http.StatusUnprocessableEntity
@@ -195,123 +184,4 @@ func (p *Portal) wardChoices(n naming, set *policy.Set, one *rights.Representati
 		reasons = append(reasons, meChoice{string(x.ID), n.purpose(string(x.ID)), sent.Get("purpose") == string(x.ID)})
 	}
 	return classes, reasons
-}
-
-// lookForWard puts the look on record, and then shows the ward's uses, the look among them.
-func (p *Portal) lookForWard(r *http.Request) (view, error) {
-	s, one, room, err := p.ward(r, form)
-	if err != nil {
-		return view{}, err
-	}
-	leaf, err := p.cfg.Representatives.Do(r.Context(), s, one.Mark, protocol.ScopeLook, protocol.DeedLook, "")
-	if err != nil {
-		return view{}, err
-	}
-	uses, err := p.cfg.Representatives.Uses(r.Context(), one)
-	if err != nil {
-		return view{}, fmt.Errorf("looking up the uses on record: %w", err)
-	}
-	if one, err = room.Representation(one.Mark); err != nil {
-		return view{}, err
-	}
-	v := p.wardView(r, one, room, url.Values{}, "")
-	d, w := v.Data.(wardPage), wordsOf(r)
-	d.Looked, d.Entry = true, leaf
-	for _, u := range uses[:min(len(uses), usesPerPage)] {
-		x := meUse{Use: u, For: one.Doc.Ward.Called}
-		p.tell(r.Context(), w, &x)
-		d.Uses = append(d.Uses, x)
-	}
-	v.Data = d
-	return v, nil
-}
-
-// fileForWard files a request for a ward: on record first, then with the office.
-func (p *Portal) fileForWard(r *http.Request) (view, error) {
-	s, one, room, err := p.ward(r, form)
-	if err != nil {
-		return view{}, err
-	}
-	f := r.PostForm
-	kind := rights.Kind(f.Get("kind"))
-	filing := rights.Filing{
-		Person: rights.Person{Owner: p.cfg.Citizens.Owner(s), Subject: one.Ward}, Kind: kind, NameType: one.Doc.Ward.Type, Name: one.Doc.Ward.Name, Text: strings.TrimSpace(f.Get("text")),
-		By: &rights.By{Mark: one.Mark, Called: one.Doc.Representative.Called, Basis: one.Doc.Basis},
-	}
-	if !isCase(string(kind)) || kind == rights.Why {
-		return view{}, fmt.Errorf("%w: choose what to ask for from the list", tribune.ErrInvalid)
-	}
-	set := p.cfg.Law.Set()
-	if id := f.Get("class"); id != "" {
-		class, ok := set.Class(tribune.ClassID(id))
-		if !ok || !class.Personal || class.SubjectType != one.Doc.Ward.Type {
-			return view{}, fmt.Errorf("%w: choose a class of data from the list", tribune.ErrInvalid)
-		}
-		filing.Class = class.ID
-	}
-	if id := f.Get("purpose"); id != "" && kind == rights.Objection {
-		purpose, ok := set.Purpose(tribune.PurposeID(id))
-		if !ok {
-			return view{}, fmt.Errorf("%w: choose a purpose from the list", tribune.ErrInvalid)
-		}
-		filing.Purpose = purpose.ID
-	}
-	if lack := unsaid(wordsOf(r), filing); lack != "" {
-		return p.wardView(r, one, room, f, lack), nil
-	}
-	if filing.Office, err = room.Rules().OfficeFor(set.Offices(), kind, "", p.cfg.Now()); err != nil {
-		return view{}, err
-	}
-	if _, err := p.cfg.Representatives.Do(r.Context(), s, one.Mark, string(kind), protocol.DeedAsk, string(kind)); err != nil {
-		return view{}, err
-	}
-	c, err := room.File(r.Context(), filing)
-	if err != nil {
-		return view{}, err
-	}
-	return view{}, redirect(place("me", "cases", c.ID))
-}
-
-func (p *Portal) withdrawForWard(r *http.Request) (view, error) {
-	s, one, room, err := p.ward(r, form)
-	if err != nil {
-		return view{}, err
-	}
-	id := r.PathValue("consent")
-	if !slices.ContainsFunc(room.ConsentsOf(one.Ward), func(c *rights.ConsentRecord) bool { return c.ID == id }) {
-		return view{}, fmt.Errorf("%w: there is no such consent of theirs", tribune.ErrNotFound)
-	}
-	if _, err := p.cfg.Representatives.Do(r.Context(), s, one.Mark, protocol.ScopeWithdraw, protocol.DeedWithdraw, ""); err != nil {
-		return view{}, err
-	}
-	if _, err := room.WithdrawFor(r.Context(), one.Ward, id); err != nil {
-		return view{}, err
-	}
-	return view{}, redirect(place("me", "wards", one.Doc.ID))
-}
-
-// forWards are the requests that representatives have made for a session's person, and one of them by its id.
-func (p *Portal) forWards(r *http.Request, s *web.Session, room *rights.Room) (lines []rights.Line, one func(id string) (*rights.Case, error)) {
-	none := func(string) (*rights.Case, error) { return nil, tribune.ErrNotFound }
-	if p.cfg.Representatives == nil {
-		return nil, none
-	}
-	_, ward, err := p.cfg.Representatives.Of(s)
-	if err != nil || len(ward) == 0 {
-		return nil, none
-	}
-	var subjects []tribune.Pseudonym
-	for _, one := range ward {
-		if !slices.Contains(subjects, one.Ward) {
-			subjects = append(subjects, one.Ward)
-		}
-	}
-	return room.ListWard(subjects...), func(id string) (*rights.Case, error) {
-		for _, subject := range subjects {
-			if c, err := room.OfWard(r.Context(), subject, id); !errors.Is(err, tribune.ErrNotFound) {
-				return c, err
-			}
-		}
-		return nil, tribune.ErrNotFound
-	}
 }

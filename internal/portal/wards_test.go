@@ -2,9 +2,13 @@ package portal
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +171,40 @@ func TestWhoIsNoRepresentativeSeesNothing(t *testing.T) {
 	}
 	if w := c.do(&ada, "GET", to, nil); w.Code != http.StatusOK {
 		t.Errorf("the ward's own case: %d", w.Code)
+	}
+}
+
+// TestConsentsOfAWardAreALook: which consents somebody has given is seen after a press that stands on record, and not before.
+func TestConsentsOfAWardAreALook(t *testing.T) {
+	c := newOwnCity(t)
+	f, p := c.withRepresentative(t, protocol.ScopeWithdraw)
+	private, pub := c.key(t, &ada, 5)
+	text := html.UnescapeString(regexp.MustCompile(`data-text="([^"]+)"`).FindStringSubmatch(c.do(&ada, "GET", "/me/consents", nil).Body.String())[1])
+	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(private, append(protocol.Label("consent"), text...)))
+	c.sent(t, &ada, "/me/consents", url.Values{"of": {"0"}, "ask": {"0"}, "answer": {"yes"}, "text": {text}, "key": {pub}, "signature": {signature}})
+	at := "/me/wards/" + p.Doc.ID
+	if page := c.do(&mallory, "GET", at, nil).Body.String(); strings.Contains(page, "/withdraw") || len(f.done) != 0 {
+		t.Errorf("consents are shown before anything is on record: %v", f.done)
+	}
+	looked := c.do(&mallory, "POST", at+"/look", url.Values{"csrf": {mallory.CSRF}})
+	if !strings.Contains(looked.Body.String(), "/withdraw") || strings.Contains(looked.Body.String(), `class="use"`) || strings.Join(f.done, " ") != protocol.DeedLook {
+		t.Errorf("after the press: %d, %v", looked.Code, f.done)
+	}
+}
+
+// TestReasonOfAnEmergencyIsForThePersonAlone: what two dispatchers wrote of somebody's need is not read out to whoever acts for them.
+func TestReasonOfAnEmergencyIsForThePersonAlone(t *testing.T) {
+	c := newOwnCity(t)
+	_, p := c.withRepresentative(t, protocol.ScopeLook)
+	c.cfg.Vital = fakeVital{reason: "he has beaten her"}
+	told := openedLeaf(t)
+	told.Act.Time = protocol.Time(now)
+	c.own.uses[aPlate] = append(c.own.uses[aPlate], Use{Index: 9, N: 9, Leaf: told})
+	if own := c.do(&ada, "GET", "/me", nil).Body.String(); !strings.Contains(own, "he has beaten her") {
+		t.Error("the person is not told why")
+	}
+	looked := c.do(&mallory, "POST", "/me/wards/"+p.Doc.ID+"/look", url.Values{"csrf": {mallory.CSRF}}).Body.String()
+	if !strings.Contains(looked, "Opened without the guardians") || strings.Contains(looked, "he has beaten her") {
+		t.Error("the representative reads the reason, or not that it was done")
 	}
 }

@@ -57,7 +57,7 @@ func deedTitle(w *words, d rights.Deed) string {
 	case protocol.DeedEnd:
 		return w.T("The representation was ended.")
 	case protocol.DeedLook:
-		return w.T("The representative looked at who used the data.")
+		return w.T("The representative looked at who used the data, or at consents.")
 	case protocol.DeedKey:
 		return w.T("The representative asked the guardians for the trace key.")
 	case protocol.DeedAsk:

@@ -220,7 +220,7 @@ func valuesSaid(t *testing.T) map[string]string {
 	if c, ok := set.Class(tribune.ClassUnclassified); ok {
 		all[c.Title] = "what the law does not describe"
 	}
-	for _, register := range []string{"offices", "purposes", "classes"} { // with those that only a city with a court has
+	for _, register := range []string{"offices", "purposes", "classes", "models"} { // with those that only a city with a court has
 		text, err := os.ReadFile(filepath.Join("..", "..", "law", register+".toml"))
 		if err != nil {
 			t.Fatal(err)

@@ -2,8 +2,8 @@ package recipients
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,6 +85,11 @@ func (r *Room) free(host string) {
 func (r *Room) try(ctx context.Context, id string) error {
 	j, err := r.load(ctx, id)
 	if err != nil {
+		r.mu.Lock()
+		if h := r.jobs[id]; h != nil {
+			h.next = r.cfg.Now().Add(lastRetry) // what cannot be read now is not tried as fast as we can
+		}
+		r.mu.Unlock()
 		return err
 	}
 	sent := r.send(ctx, j)
@@ -123,7 +128,7 @@ func (r *Room) send(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	return r.cfg.Sender.Send(ctx, to, notify.Notification{Body: body, ContentType: notify.TypeJSON, Tenant: j.Route.Tenant})
+	return r.cfg.Sender.Send(ctx, to.Acknowledged(), notify.Notification{Body: body, ContentType: notify.TypeJSON, Tenant: j.Route.Tenant})
 }
 
 func (r *Room) load(ctx context.Context, id string) (*job, error) {
@@ -150,49 +155,82 @@ func (r *Room) keep(ctx context.Context, j *job) error {
 	return nil
 }
 
-// Sweep deletes what was kept for long enough.
+// Sweep deletes what was kept for long enough, and of what was told more than maxJobs the oldest.
 func (r *Room) Sweep(ctx context.Context) error {
 	now := r.cfg.Now()
 	r.mu.Lock()
+	type toldAt struct {
+		id string
+		at time.Time
+	}
 	var old []string
+	var told []toldAt
 	for id, h := range r.jobs {
-		if h.state != Sending {
+		switch {
+		case h.state == AtDesk && now.Sub(h.changed) >= keepDesk, h.state == Told && now.Sub(h.changed) >= keepTold:
 			old = append(old, id)
+		case h.state == Told:
+			told = append(told, toldAt{id, h.changed})
+		}
+	}
+	if more := len(told) - maxJobs; more > 0 {
+		slices.SortFunc(told, func(a, b toldAt) int { return a.at.Compare(b.at) })
+		for _, one := range told[:more] {
+			old = append(old, one.id)
 		}
 	}
 	r.mu.Unlock()
-	for _, id := range old {
-		j, err := r.load(ctx, id)
-		if err != nil {
-			return err
+	for some := range slices.Chunk(old, sweepAtOnce) {
+		var gone []vault.Row
+		for _, id := range some {
+			gone = append(gone, vault.Row{Key: rowKey(rowNotice, id)})
 		}
-		if age := now.Sub(j.Changed); j.State == Told && age < keepTold || j.State == AtDesk && age < keepDesk {
-			continue
-		}
-		if err := r.cfg.Shelf.KeepAll(ctx, []vault.Row{{Key: rowKey(rowNotice, id)}}); err != nil {
-			return fmt.Errorf("deleting a notice: %w", err)
+		if err := r.cfg.Shelf.KeepAll(ctx, gone); err != nil {
+			return fmt.Errorf("deleting notices: %w", err)
 		}
 		r.mu.Lock()
-		delete(r.jobs, id)
+		for _, id := range some {
+			delete(r.jobs, id)
+		}
 		r.mu.Unlock()
 	}
 	return r.sweepHanded(ctx, now)
 }
 
 func (r *Room) sweepHanded(ctx context.Context, now time.Time) error {
-	var gone []vault.Row
+	var old [][]byte
 	last := now.Add(-keepHanded).UTC().Format(time.DateOnly)
 	for row, err := range r.cfg.Store.Scan(ctx, store.Prefix(rowKey(rowHanded))) {
 		if err != nil {
 			return fmt.Errorf("reading who was told what: %w", err)
 		}
-		text, err := r.cfg.Shelf.Unwrap(string(row.Key), row.Value)
-		var h handed
-		if err != nil || json.Unmarshal(text, &h) != nil {
-			continue // a row that no key opens tells of nobody
+		if r.before(row, last) {
+			old = append(old, append([]byte(nil), row.Key...))
 		}
-		if h.Until < last {
-			gone = append(gone, vault.Row{Key: append([]byte(nil), row.Key...)})
+	}
+	for some := range slices.Chunk(old, sweepAtOnce) {
+		if err := r.deleteHanded(ctx, some, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// before reports whether a row of handed ends before a day. A row that no key opens tells of nobody.
+func (r *Room) before(row store.Pair, day string) bool {
+	var h handed
+	return r.unwrap(row, &h) == nil && h.Until < day
+}
+
+// deleteHanded deletes rows that are old still: what is told in this moment would never be told of otherwise.
+func (r *Room) deleteHanded(ctx context.Context, keys [][]byte, last string) error {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	var gone []vault.Row
+	for _, key := range keys {
+		wrapped, err := r.cfg.Store.Get(ctx, key)
+		if err == nil && r.before(store.Pair{Key: key, Value: wrapped}, last) {
+			gone = append(gone, vault.Row{Key: key})
 		}
 	}
 	if len(gone) == 0 {

@@ -19,7 +19,7 @@ func (r *Room) Handed(ctx context.Context, s tribune.Standing, to notify.Route, 
 	r.telling.Lock()
 	defer r.telling.Unlock()
 	today := tribune.DayOf(r.cfg.Now())
-	if r.day != today {
+	if r.day != today || len(r.today)+len(all) > maxToday {
 		r.day = today
 		clear(r.today)
 	}

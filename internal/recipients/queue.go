@@ -70,10 +70,7 @@ func (r *Room) Queue(ctx context.Context, e Event, given []Given) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	full := len(r.jobs)+len(jobs) > maxJobs
-	r.mu.Unlock()
-	if full {
+	if sending, desk, _ := r.Counts(); sending+desk+len(jobs) > maxJobs {
 		return fmt.Errorf("%w: too many notices wait for their recipients", tribune.ErrBusy)
 	}
 	var rows []vault.Row
@@ -216,10 +213,10 @@ func (r *Room) jobsFor(e Event, to recipient, b *bundle) (jobs []*job, err error
 			id += " " + string(one.ID) + " " + one.Until
 		}
 		j := &job{
-			ID: short(id), Subject: e.Subject, Quarter: to.quarter, Route: b.route, State: AtDesk, Queued: now, Changed: now,
+			ID: short(id), Subject: e.Subject, At: e.At.UTC(), Quarter: to.quarter, Route: b.route, State: AtDesk, Queued: now, Changed: now,
 			Notice: protocol.Notice{
 				About: some, City: r.cfg.City, Class: to.class, From: b.from, ID: short(id), Kind: e.Kind, Office: to.office, Purpose: to.purpose,
-				Standing: to.standing, Time: protocol.Time(e.At), Until: b.until, Version: protocol.NoticeVersion,
+				Standing: to.standing, Time: protocol.Time(dayOf(e.At)), Until: b.until, Version: protocol.NoticeVersion,
 			},
 		}
 		if b.route != nil {
@@ -232,3 +229,6 @@ func (r *Room) jobsFor(e Event, to recipient, b *bundle) (jobs []*job, err error
 	}
 	return jobs, nil
 }
+
+// dayOf is when a day (UTC) begins. A notice says no more: the record is public, and whoever knew the millisecond of an act would know its entry.
+func dayOf(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }

@@ -60,16 +60,19 @@ type Config struct {
 
 // Bounds, with their reasons.
 const (
-	keepHanded = 3 * 366 * 24 * time.Hour // of whom an endpoint was told what: as long as claims about it usually live
-	keepTold   = 366 * 24 * time.Hour     // of a notice that was taken note of: the person sees it for so long
-	keepDesk   = 3 * 366 * 24 * time.Hour // of one that nobody has taken note of
-	giveUp     = 30 * 24 * time.Hour      // of trying an endpoint: the month in which a person is answered
-	firstRetry = 30 * time.Second
-	lastRetry  = 6 * time.Hour
-	atOnce     = 16      // deliveries under way
-	maxJobs    = 200_000 // notices of all; some 300 bytes each are held in memory
-	sweepEvery = time.Hour
-	look       = time.Second // how often it is looked what is due
+	keepHanded  = 3 * 366 * 24 * time.Hour // of whom an endpoint was told what: as long as claims about it usually live
+	keepTold    = 366 * 24 * time.Hour     // of a notice that was taken note of: the person sees it for so long
+	keepDesk    = 3 * 366 * 24 * time.Hour // of one that nobody has taken note of
+	giveUp      = 30 * 24 * time.Hour      // of trying an endpoint: the month in which a person is answered
+	firstRetry  = 30 * time.Second
+	lastRetry   = 6 * time.Hour
+	atOnce      = 16      // deliveries under way
+	maxJobs     = 200_000 // notices that wait, and as many that were told; some 300 bytes each are held in memory
+	sweepEvery  = time.Hour
+	sweepAtOnce = 256         // rows deleted in one commit
+	look        = time.Second // how often it is looked what is due
+	maxToday    = 100_000     // rows of handed that are known to be written for the day; beyond it they are written once more
+	maxDesk     = 100         // notices that an office is shown at a time
 )
 
 // The kinds of row, all wrapped.
@@ -193,6 +196,7 @@ type job struct {
 	Notice  protocol.Notice   `json:"notice"` // once told: without entities
 	Route   *route            `json:"route,omitempty"`
 	Subject tribune.Pseudonym `json:"subject"`
+	At      time.Time         `json:"at,omitzero"`       // of the event; the notice says the day
 	Quarter uint32            `json:"quarter,omitempty"` // the person does not see it before this is over
 	State   State             `json:"state"`
 	Queued  time.Time         `json:"queued"`
@@ -209,10 +213,11 @@ type head struct {
 	office  tribune.OfficeID
 	state   State
 	next    time.Time
+	changed time.Time
 }
 
 func headOf(j *job) *head {
-	h := &head{subject: j.Subject, office: j.Notice.Office, state: j.State, next: j.Next}
+	h := &head{subject: j.Subject, office: j.Notice.Office, state: j.State, next: j.Next, changed: j.Changed}
 	if j.Route != nil {
 		if to, err := notify.ParseEndpoint(j.Route.Endpoint); err == nil {
 			h.host = to.String()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -365,5 +366,169 @@ func TestSweepForgets(t *testing.T) {
 		if n := len(w.of(t, anna)); n != c.notices || len(rows) != c.rows {
 			t.Errorf("after %s: %d notices, %d rows", c.after, n, len(rows))
 		}
+	}
+}
+
+// A row that cannot be read is tried now and then, not as fast as the machine can, and keeps nothing else from being told or forgotten.
+func TestUnreadableNoticeDelaysNothing(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusOK)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	w.hand(t, standing(2), e.route(), ben, "urn:x:2")
+	w.erase(t, anna)
+	w.erase(t, ben)
+	bad := w.of(t, anna)[0].ID
+	var b store.Batch
+	b.Put(rowKey(rowNotice, bad), []byte("rubbish"))
+	if err := w.cfg.Store.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	var reads atomic.Int32
+	w.Room.cfg.Shelf = counting{w.cfg.Shelf.(shelf), &reads, rowKey(rowNotice, bad)}
+	w.run(t)
+	eventually(t, "the other's notice", func() bool { return len(e.got()) == 1 })
+	time.Sleep(300 * time.Millisecond)
+	if n := reads.Load(); n > 3 {
+		t.Errorf("read %d times in a moment", n)
+	}
+	w.end()
+	w.later.Store(int64(keepDesk + time.Hour))
+	if err := w.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if all := w.of(t, ben); len(all) != 0 {
+		t.Errorf("kept: %+v", all)
+	}
+}
+
+// counting counts how often one row is read.
+type counting struct {
+	shelf
+	n   *atomic.Int32
+	key []byte
+}
+
+func (c counting) Unwrap(label string, wrapped []byte) ([]byte, error) {
+	if label == string(c.key) {
+		c.n.Add(1)
+	}
+	return c.shelf.Unwrap(label, wrapped)
+}
+
+// The record is public: a recipient who knew the millisecond of an erasure would know its entry, and so a mark of the person's. A notice says the day; the
+// person sees the time.
+func TestNoticeDoesNotSayWhichEntryItIs(t *testing.T) {
+	w := newWorld(t)
+	at := time.Date(2026, 11, 22, 13, 14, 15, 16e6, time.UTC)
+	if err := w.Queue(t.Context(), Event{Cause: "c", Kind: protocol.NoticeErased, Subject: anna, At: at}, []Given{{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000}}); err != nil {
+		t.Fatal(err)
+	}
+	desk, err := w.Desk(t.Context(), "planner")
+	if err != nil || len(desk) != 1 {
+		t.Fatal(desk, err)
+	}
+	data, err := w.Document(t.Context(), "planner", desk[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(data, []byte("13:14")) || desk[0].Event.Hour() != 0 || desk[0].Since.Hour()+desk[0].Since.Minute() != 0 {
+		t.Errorf("the office learns the time: %s, %+v", data, desk[0])
+	}
+	if own := w.of(t, anna); len(own) != 1 || !own[0].Event.Equal(at) {
+		t.Errorf("the person sees %+v", own)
+	}
+}
+
+// What is remembered of a day is bounded, however many people there are: the rest is written twice.
+func TestHandingsInMemoryAreBounded(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusOK)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	for i := range maxToday {
+		w.today[seen{act: fmt.Sprint(i)}] = true
+	}
+	w.hand(t, standing(1), e.route(), ben, "urn:x:1")
+	if len(w.today) > maxToday {
+		t.Errorf("%d rows in memory", len(w.today))
+	}
+}
+
+// A row that is years old and is told again in the moment in which it is swept stays.
+func TestSweepKeepsWhatIsToldMeanwhile(t *testing.T) {
+	w, e := newWorld(t), newEndpoint(t, http.StatusOK)
+	w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+	w.later.Store(int64(keepHanded + 48*time.Hour))
+	done := false
+	w.Room.cfg.Shelf = hooked{w.cfg.Shelf.(shelf), func(label string) {
+		if !done && strings.Contains(label, rowHanded) {
+			done = true
+			w.hand(t, standing(1), e.route(), anna, "urn:x:1")
+		}
+	}}
+	if err := w.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left, _, err := w.handedOf(t.Context(), anna); err != nil || len(left) != 1 {
+		t.Errorf("%d rows (%v): nobody will tell that endpoint", len(left), err)
+	}
+}
+
+// hooked calls somebody when a row is read.
+type hooked struct {
+	shelf
+	read func(label string)
+}
+
+func (h hooked) Unwrap(label string, wrapped []byte) ([]byte, error) {
+	h.read(label)
+	return h.shelf.Unwrap(label, wrapped)
+}
+
+// Notices of years that were taken note of keep nobody from being erased; those that no office takes note of do, in the end, and are counted.
+func TestToldNoticesFillNoQueue(t *testing.T) {
+	w := newWorld(t)
+	for i := range maxJobs {
+		w.jobs[fmt.Sprint(i)] = &head{state: Told, changed: time.Unix(int64(i), 0)}
+	}
+	w.erase(t, anna, Given{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000})
+	w.erase(t, ben, Given{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000})
+	for i := range maxJobs {
+		w.jobs[fmt.Sprint(i)].changed = w.cfg.Now().Add(time.Duration(i))
+	}
+	w.jobs["one more"] = &head{state: Told, changed: w.cfg.Now().Add(-time.Hour)}
+	if err := w.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, desk, told := w.Counts(); desk != 2 || told != maxJobs || w.jobs["one more"] != nil {
+		t.Errorf("%d at desks, %d told", desk, told)
+	}
+	for i := range maxJobs {
+		w.jobs[fmt.Sprint(i)].state = AtDesk
+	}
+	err := w.Queue(t.Context(), Event{Cause: "c", Kind: protocol.NoticeErased, Subject: tribune.Pseudonym{3}, At: w.cfg.Now()}, []Given{{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000}})
+	if !errors.Is(err, tribune.ErrBusy) {
+		t.Errorf("without bound: %v", err)
+	}
+}
+
+// The page of an office that takes note of nothing does not grow with its laziness.
+func TestDeskShowsSomeAtATime(t *testing.T) {
+	w := newWorld(t)
+	for i := range maxDesk + 5 {
+		w.erase(t, tribune.Pseudonym{byte(i), byte(i >> 8), 9}, Given{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000})
+	}
+	seen := map[string]bool{}
+	for range 2 {
+		all, err := w.Desk(t.Context(), "planner")
+		if err != nil || len(all) > maxDesk {
+			t.Fatalf("%d lines, %v", len(all), err)
+		}
+		for _, l := range all {
+			seen[l.ID] = true
+			if err := w.Take(t.Context(), "planner", l.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(seen) != maxDesk+5 {
+		t.Errorf("%d were ever shown", len(seen))
 	}
 }

@@ -34,21 +34,38 @@ type Line struct {
 // shown to its person.
 func (r *Room) Of(ctx context.Context, p tribune.Pseudonym, hiddenUntil func(quarter uint32) time.Time) ([]Line, error) {
 	now := r.cfg.Now()
-	return r.lines(ctx, func(h *head) bool { return h.subject == p }, func(j *job) bool {
+	return r.lines(ctx, func(_ string, h *head) bool { return h.subject == p }, func(j *job) bool {
 		return j.Quarter == 0 || !now.Before(hiddenUntil(j.Quarter))
 	})
 }
 
-// Desk is what waits at the desk of an office, or was taken note of there, the newest first.
+// Desk is what waits at the desk of an office, maxDesk at a time, in an order that stays: what is taken note of makes room for the next. It says days
+// and not times, as the notices do.
 func (r *Room) Desk(ctx context.Context, office tribune.OfficeID) ([]Line, error) {
-	return r.lines(ctx, func(h *head) bool { return office != "" && h.office == office && h.state == AtDesk }, func(*job) bool { return true })
+	var ids []string
+	r.mu.Lock()
+	for id, h := range r.jobs {
+		if office != "" && h.office == office && h.state == AtDesk {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		return cmp.Or(r.jobs[a].changed.Compare(r.jobs[b].changed), cmp.Compare(a, b))
+	})
+	r.mu.Unlock()
+	ids = ids[:min(len(ids), maxDesk)]
+	all, err := r.lines(ctx, func(id string, _ *head) bool { return slices.Contains(ids, id) }, func(*job) bool { return true })
+	for i := range all {
+		all[i].Event, all[i].Since = dayOf(all[i].Event), dayOf(all[i].Since)
+	}
+	return all, err
 }
 
-func (r *Room) lines(ctx context.Context, mine func(*head) bool, shown func(*job) bool) (all []Line, err error) {
+func (r *Room) lines(ctx context.Context, mine func(string, *head) bool, shown func(*job) bool) (all []Line, err error) {
 	r.mu.Lock()
 	var ids []string
 	for id, h := range r.jobs {
-		if mine(h) {
+		if mine(id, h) {
 			ids = append(ids, id)
 		}
 	}
@@ -71,7 +88,10 @@ func (r *Room) lines(ctx context.Context, mine func(*head) bool, shown func(*job
 
 func (j *job) line() Line {
 	n := j.Notice
-	at, _ := protocol.ParseTime(n.Time) // it was valid when it was queued
+	at := j.At
+	if at.IsZero() {
+		at, _ = protocol.ParseTime(n.Time) // it was valid when it was queued
+	}
 	return Line{
 		ID: j.ID, Kind: n.Kind, Office: n.Office, Purpose: n.Purpose, Class: n.Class, Standing: n.Standing != "", State: j.State, Failed: j.Failed, Event: at,
 		Since: j.Changed, Tries: j.Tries, About: n.About, From: n.From, Until: n.Until,

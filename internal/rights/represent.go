@@ -185,7 +185,9 @@ func (r *Room) Noted(ctx context.Context, mark tribune.Hash, d Deed) error {
 		return errNotTheirs
 	}
 	c := p.copied()
+	var old []Deed
 	if c.Deeds = append(c.Deeds, d); len(c.Deeds) > maxDeeds {
+		old = slices.Clone(c.Deeds[1 : len(c.Deeds)-maxDeeds+1])
 		c.Deeds = slices.Delete(c.Deeds, 1, len(c.Deeds)-maxDeeds+1) // the grant stays
 	}
 	if d.Deed == protocol.DeedEnd && c.Ended.IsZero() {
@@ -196,7 +198,27 @@ func (r *Room) Noted(ctx context.Context, mark tribune.Hash, d Deed) error {
 		return err
 	}
 	r.know(c)
+	for _, d := range old {
+		delete(r.deeds, d.Leaf)
+	}
 	return nil
+}
+
+// Halt has a representation count no more from now on, before its end stands on record: that can take as long as guardians cannot be reached.
+func (r *Room) Halt(ctx context.Context, mark tribune.Hash) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.representations[mark]
+	if p == nil {
+		return errNotTheirs
+	}
+	if !p.Ended.IsZero() {
+		return nil
+	}
+	c := p.copied()
+	c.Ended = r.cfg.Now().UTC()
+	r.representations[mark] = c // first, as in Noted
+	return r.write(ctx, rowRepresentation, c.id(), c, false)
 }
 
 // DeedAt finds what an entry of the record is about.
@@ -214,14 +236,21 @@ func (r *Room) DeedAt(leaf uint64) (*Representation, Deed, bool) {
 	return p.copied(), p.Deeds[i], true
 }
 
-// sweepRepresentations deletes those that were over longer ago than closed cases are kept. r.mu is held.
+// sweepRepresentations deletes those that were over longer ago than closed cases are kept, and under which no case is left: by them the ward
+// finds those cases. r.mu is held.
 func (r *Room) sweepRepresentations(ctx context.Context, now time.Time) (n int, err error) {
+	used := map[tribune.Hash]bool{}
+	for _, h := range r.cases {
+		if h.by != nil {
+			used[*h.by] = true
+		}
+	}
 	for mark, p := range r.representations {
 		_, until := p.Doc.Span()
 		if !p.Ended.IsZero() && p.Ended.Before(until) {
 			until = p.Ended
 		}
-		if now.Sub(until) < r.cfg.Rules.Keep {
+		if now.Sub(until) < r.cfg.Rules.Keep || used[mark] {
 			continue
 		}
 		if err := r.drop(ctx, rowRepresentation, p.id()); err != nil {

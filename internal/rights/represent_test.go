@@ -157,3 +157,59 @@ func TestRepresentationsRestWrappedAndGo(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+// While guardians cannot be reached an end cannot stand on record. It counts all the same, also after a crash, and can be put there later.
+func TestAnEndCountsBeforeItIsOnRecord(t *testing.T) {
+	w := begin(t)
+	one := w.represented(ruth, 5, "look")
+	if err := w.Halt(t.Context(), one.Mark); err != nil {
+		t.Fatal(err)
+	}
+	ended := w.now
+	for range 2 {
+		if _, err := w.Acting([]protocol.PersonName{ruth}, one.Mark, "look"); !errors.Is(err, tribune.ErrNotFound) {
+			t.Errorf("they still act: %v", err)
+		}
+		w.crash()
+	}
+	w.now = w.now.Add(time.Hour)
+	if err := w.Noted(t.Context(), one.Mark, Deed{At: w.now, Deed: protocol.DeedEnd, Leaf: 8}); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := w.Representation(one.Mark); err != nil || !p.Ended.Equal(ended) || len(p.Deeds) != 2 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// What is not kept any more of a representation is not kept in memory either.
+func TestOldDeedsAreForgotten(t *testing.T) {
+	w := begin(t)
+	one := w.represented(ruth, 5, "look")
+	for n := range maxDeeds + 20 {
+		if err := w.Noted(t.Context(), one.Mark, Deed{At: w.now, Deed: protocol.DeedLook, Leaf: 100 + uint64(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.deeds) != maxDeeds {
+		t.Errorf("%d entries in memory, want %d", len(w.deeds), maxDeeds)
+	}
+	if _, _, ok := w.DeedAt(5); !ok {
+		t.Error("the grant is not among them")
+	}
+}
+
+// The ward finds a case that a representative filed for as long as it is there.
+func TestARepresentationStaysAsLongAsItsCases(t *testing.T) {
+	w := begin(t)
+	one := w.represented(ruth, 5, "access")
+	f := filing(1, Access)
+	f.Subject, f.By = one.Ward, &By{Mark: one.Mark, Called: "ruth", Basis: protocol.BasisParent}
+	w.file(f)
+	w.now = w.now.Add(10*24*time.Hour + w.cfg.Rules.Keep)
+	if n, err := w.Sweep(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d deleted, %v: the case waits for an answer", n, err)
+	}
+	if _, ward := w.Representations([]protocol.PersonName{alex}); len(ward) != 1 {
+		t.Error("the ward does not find who has filed it")
+	}
+}

@@ -50,6 +50,7 @@ type vitals struct {
 	holders map[tribune.OfficeID][]protocol.VitalHolder
 	all     map[uint64]VitalKey
 	of      map[tribune.EntityID][]uint64
+	count   map[tribune.ClassID]int
 	gone    map[uint64]string // since the last inventory on record
 	refused uint64            // values for which there was no room
 }
@@ -70,6 +71,7 @@ func vitalQueueRow(partition uint16, id string) []byte {
 func (v *Vault) readVital(ctx context.Context) error {
 	s := &v.vital
 	s.holders, s.all, s.of, s.gone = map[tribune.OfficeID][]protocol.VitalHolder{}, map[uint64]VitalKey{}, map[tribune.EntityID][]uint64{}, map[uint64]string{}
+	s.count = map[tribune.ClassID]int{}
 	for partition := range v.store.Partitions() {
 		prefix := store.Key("vault", tribune.Place{Partition: partition}, "v")
 		for pair, err := range v.store.Scan(ctx, store.Prefix(prefix)) {
@@ -117,6 +119,9 @@ func (v *Vault) vitalPackage(pair store.Pair) (p protocol.VitalPackage, encoded 
 }
 
 func (s *vitals) add(k VitalKey) {
+	if _, there := s.all[k.Head.Number]; !there {
+		s.count[k.Head.Class]++
+	}
 	s.all[k.Head.Number] = k
 	s.of[k.Head.Entity] = append(s.of[k.Head.Entity], k.Head.Number)
 	s.last = max(s.last, k.Head.Number)
@@ -128,6 +133,7 @@ func (s *vitals) remove(number uint64) {
 		return
 	}
 	delete(s.all, number)
+	s.count[k.Head.Class]--
 	rest := slices.DeleteFunc(slices.Clone(s.of[k.Head.Entity]), func(n uint64) bool { return n == number })
 	if s.of[k.Head.Entity] = rest; len(rest) == 0 {
 		delete(s.of, k.Head.Entity)
@@ -214,4 +220,11 @@ func (v *Vault) VitalKeys() (all []VitalKey, gone map[uint64]string) {
 		all = append(all, v.vital.all[n])
 	}
 	return all, maps.Clone(v.vital.gone)
+}
+
+// VitalCount is how many packages each class has.
+func (v *Vault) VitalCount() map[tribune.ClassID]int {
+	v.vital.mu.Lock()
+	defer v.vital.mu.Unlock()
+	return maps.Clone(v.vital.count)
 }

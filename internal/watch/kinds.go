@@ -135,7 +135,7 @@ var kinds = [...]about{
 		"For some data there are keys that open them without the guardians, each once. Their inventory is on record. A key is gone from it, or was exchanged, and no entry explains it: somebody may have opened what it was for and kept silent.",
 		"Publish. Ask the city which key it was, who held it, and what was opened. Only the city knows whom it was about; ask it to tell that person."},
 	{BadVital, Alarm, false, "Opened without the guardians, and not as the law lets it",
-		"An entry says that data were opened without the guardians. The law of then did not let that office open that class of data, or a key was used that was gone already.",
+		"An entry says that data were opened without the guardians. The law of then did not let that office open that class of data, or a key was used that was gone already, or too few guardians say that they have found the entry right.",
 		"Publish. Ask the office, and the council that appointed the two who did it."},
 	{VitalLate, Alarm, false, "Opened without the guardians, and told too late",
 		"What is opened while guardians cannot be reached must be on record within 24 hours of their return. This entry came later.",

@@ -39,7 +39,8 @@ type laws struct {
 	leaves  []*lawLeaf
 	t       int // approvals that a looser law needs, by the roster on record; 0 = none seen yet
 	sets    map[tribune.Hash]*policy.Set
-	unshown map[tribune.Hash]time.Time // sets that nobody shows, since when; the watcher's state
+	unshown map[tribune.Hash]time.Time // sets that nobody shows, since when; the watcher's state, as is
+	passed  map[uint64]bool            // which leaves were passed over
 	eras    int                        // groups of guardians that were known when the chain judged
 }
 
@@ -52,9 +53,9 @@ type lawLeaf struct {
 	ruling policy.Ruling // once judged
 }
 
-func newLaws(c *Copy, pins policy.Trust, unshown map[tribune.Hash]time.Time, now func() time.Time) *laws {
-	l := &laws{copy: c, pins: pins, now: now, sets: map[tribune.Hash]*policy.Set{}, unshown: unshown}
-	l.chain = policy.NewChain(policy.ChainConfig{Approvers: l.approvers, Load: l.load, Now: now})
+func newLaws(c *Copy, pins policy.Trust, s *state, now func() time.Time) *laws {
+	l := &laws{copy: c, pins: pins, now: now, sets: map[tribune.Hash]*policy.Set{}, unshown: s.Unshown, passed: s.Passed}
+	l.chain = policy.NewChain(policy.ChainConfig{Approvers: l.approvers, Load: l.load, Now: now, PassOver: func(index uint64) error { l.passed[index] = true; return nil }})
 	return l
 }
 
@@ -80,7 +81,7 @@ func (l *laws) add(index uint64, leaf protocol.Leaf, seen time.Time) *lawLeaf {
 	}
 	n := &lawLeaf{index: index, public: public, at: at}
 	l.leaves = append(l.leaves, n)
-	l.chain.Add(policy.Announced{Index: index, Set: public.Set, Approvals: public.Approvals, Withdraws: public.Withdraws, Seen: at})
+	l.chain.Add(policy.Announced{Index: index, Set: public.Set, Approvals: public.Approvals, Withdraws: public.Withdraws, Seen: at, Passed: l.passed[index]})
 	return n
 }
 
@@ -132,16 +133,32 @@ func (l *laws) load(ctx context.Context, hash tribune.Hash) (*policy.Set, error)
 
 // judge settles what a law leaf does. An error: its text, or that of one before it, is not to be had yet.
 func (l *laws) judge(ctx context.Context, n *lawLeaf) error {
-	if eras := len(l.copy.members.trusts()); eras != l.eras {
-		l.eras = eras
-		l.chain.Anew() // by groups that were not known then
-	}
+	l.anew()
 	all, err := l.chain.Until(ctx, n.index+1)
 	if err != nil {
 		return err
 	}
-	n.judged, n.ruling = true, all[len(all)-1]
+	l.settle(all)
+	n.judged = true
 	return nil
+}
+
+// settle keeps rulings, of the first leaves.
+func (l *laws) settle(all []policy.Ruling) {
+	for i := range all {
+		l.leaves[i].ruling = all[i]
+	}
+}
+
+// anew has everything judged again by groups of guardians that were not known before.
+func (l *laws) anew() bool {
+	eras := len(l.copy.members.trusts())
+	if eras == l.eras {
+		return false
+	}
+	l.eras = eras
+	l.chain.Anew()
+	return true
 }
 
 // why says why a set never counts.
@@ -185,6 +202,13 @@ func (l *laws) check(ctx context.Context, index uint64, leaf protocol.Leaf) *fin
 	}
 	if l.unjudged(index) || leaf.Act.Kind == tribune.ActLaw {
 		return nil // LawUnshown says so
+	}
+	if l.anew() {
+		all, err := l.chain.Until(ctx, index)
+		if err != nil {
+			return nil
+		}
+		l.settle(all)
 	}
 	if now, err := l.chain.At(ctx, index, at); err != nil || now == nil || now.Set == set {
 		return nil

@@ -46,7 +46,7 @@ func newReading(w *Watcher) *reading {
 	if pins.Steward == "" {
 		pins = w.state.Pins
 	}
-	r.laws = newLaws(w.Copy, pins, w.state.Unshown, w.cfg.Now)
+	r.laws = newLaws(w.Copy, pins, &w.state, w.cfg.Now)
 	return r
 }
 

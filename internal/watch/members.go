@@ -23,6 +23,7 @@ const (
 	maxChainBody = 8 << 20          // some 60 KB a change
 	chainEvery   = time.Minute      // how often the chain is asked for where nothing asks for it
 	chainAgain   = time.Second      // and at most
+	maxNews      = 1 << 10          // findings about changes of guardians that are remembered
 	oldStands    = 10 * time.Minute // how long after a change a checkpoint may still carry the old quorum
 )
 
@@ -83,14 +84,21 @@ func (m *members) groupAt(index uint64) (g *protocol.Group) {
 	return g
 }
 
-// say remembers what is to be told, once.
+// say remembers what is to be told, once; after a flood of other things perhaps again.
 func (m *members) say(k Kind, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.told[text] && len(m.told) < 1<<10 {
-		m.told[text] = true
-		m.news = append(m.news, finding{k, text})
+	if m.told[text] {
+		return
 	}
+	if len(m.told) >= maxNews {
+		clear(m.told)
+	}
+	m.told[text] = true
+	if len(m.news) >= maxNews { // the oldest goes
+		m.news = slices.Delete(m.news, 0, 1)
+	}
+	m.news = append(m.news, finding{k, text})
 }
 
 func (m *members) take() (news []finding) {
@@ -98,6 +106,14 @@ func (m *members) take() (news []finding) {
 	defer m.mu.Unlock()
 	news, m.news = m.news, nil
 	return news
+}
+
+// News are what was found out about changes of guardians since it was last asked, in words, for who keeps a copy without a Watcher.
+func (c *Copy) News() (texts []string) {
+	for _, f := range c.members.take() {
+		texts = append(texts, f.text)
+	}
+	return texts
 }
 
 // trust is whose keys count now.

@@ -56,38 +56,64 @@ func parseChain(raw []byte) (links [][]byte, err error) {
 // adopt follows a chain from the operator's trust file as far as it holds, and keeps what it has learnt. That it holds no further is
 // told of a city, which answers for its chain; of others only that they know another group.
 func (c *Copy) adopt(links [][]byte, from string, city bool, at time.Time) {
-	eras, herr := follow(c.cfg.Trust, links, at)
+	eras, held, herr := follow(c.cfg.Trust, links, at)
 	m := c.members
 	m.mu.Lock()
 	have := slices.Clone(m.eras)
 	m.mu.Unlock()
-	for i, e := range eras {
-		switch {
-		case i >= len(have):
-			have = append(have, e)
-		case have[i].group == nil:
-			have[i].group, have[i].digest, have[i].closed = e.group, e.digest, e.closed
-		case have[i].digest != e.digest:
-			m.say(BadChange, fmt.Sprintf("Two groups of guardians are said to hold share epoch %d: the one followed here (%s), and another, shown by %s (%s). Both verify.", e.group.Epoch, have[i].digest, from, e.digest))
+	for _, e := range eras {
+		if known := of(have, e.group.Epoch); known != nil && known.digest != e.digest {
+			m.say(BadChange, fmt.Sprintf("Two groups of guardians are said to hold share epoch %d: the one followed here (%s), and another, shown by %s (%s). Both verify.", e.group.Epoch, known.digest, from, e.digest))
 			return
 		}
 	}
 	if herr != nil && city && len(links) > 0 {
 		m.say(BadChange, fmt.Sprintf("%s shows a change of guardians that does not verify: %v.", strings.ToUpper(from[:1])+from[1:], herr))
 	}
-	c.settleEras(have, links, herr == nil)
+	all, fresh := extend(have, eras)
+	c.settleEras(all, fresh, links[:held])
 }
 
-// settleEras makes what was followed the groups that count.
-func (c *Copy) settleEras(eras []era, links [][]byte, whole bool) {
+// of is the era of a share epoch; nil = none is known.
+func of(eras []era, epoch uint32) *era {
+	for i := range eras {
+		if g := eras[i].group; g != nil && g.Epoch == epoch {
+			return &eras[i]
+		}
+	}
+	return nil
+}
+
+// extend puts what a chain shows before and behind the eras that are known. Groups that were only refreshed fit one trust file, so that a
+// chain may begin later than another; it says nothing where the two do not meet. fresh are those that follow the newest known.
+func extend(have, shown []era) (all, fresh []era) {
+	switch {
+	case len(shown) == 0:
+		return have, nil
+	case have[0].group == nil: // the operator's file alone, and this is its group
+		return shown, shown[1:]
+	}
+	first, last := have[0].group.Epoch, have[len(have)-1].group.Epoch
+	for _, e := range shown {
+		switch {
+		case e.group.Epoch < first && of(shown, first) != nil:
+			all = append(all, e)
+		case e.group.Epoch > last && of(shown, last) != nil:
+			fresh = append(fresh, e)
+		}
+	}
+	return slices.Concat(all, have, fresh), fresh
+}
+
+// settleEras makes what was followed the groups that count; links are those that led there.
+func (c *Copy) settleEras(eras, fresh []era, links [][]byte) {
 	m := c.members
 	m.mu.Lock()
-	fresh := eras[len(m.eras):]
+	more := len(links) > 0 && (len(fresh) > 0 || len(eras) > len(m.eras) || len(m.links) == 0)
 	m.eras = eras
-	if whole && (len(fresh) > 0 || len(m.links) == 0) {
+	if more {
 		m.links = links
 	}
-	keep := m.links
 	m.mu.Unlock()
 	for _, e := range fresh {
 		names := ""
@@ -100,8 +126,8 @@ func (c *Copy) settleEras(eras []era, links [][]byte, whole bool) {
 		}
 	}
 	c.reseat(eras)
-	if len(fresh) > 0 && whole {
-		c.keepChain(keep)
+	if more {
+		c.keepChain(links)
 	}
 }
 
@@ -170,26 +196,29 @@ func (c *Copy) recall() error {
 	if err != nil {
 		return err
 	}
-	if eras, _ := follow(c.cfg.Trust, links, time.Time{}); len(eras) > 0 {
-		c.members.eras, c.members.links = eras, links
+	if eras, held, _ := follow(c.cfg.Trust, links, time.Time{}); len(eras) > 0 {
+		c.members.eras, c.members.links = eras, links[:held]
 		c.reseat(eras)
+		c.keepChain(links[:held]) // a crash may have come between its two files
 	}
 	return nil
 }
 
-// follow gives the groups of a chain from a trust file's own on, as far as it holds, and why not further.
-func follow(trust *verify.Trust, links [][]byte, at time.Time) (eras []era, err error) {
+// follow gives the groups of a chain from a trust file's own on, as far as it holds; how many of its links that takes, and why not more.
+func follow(trust *verify.Trust, links [][]byte, at time.Time) (eras []era, held int, err error) {
+	begun := 0 // links before it are from before this trust file, and are read once
 	for i := range links {
-		f, ferr := trust.Follow(links[:i+1])
+		f, ferr := trust.Follow(links[begun : i+1])
 		if ferr != nil {
 			if len(eras) == 0 && i+1 < len(links) {
-				continue // links from before this trust file
+				begun = i + 1
+				continue
 			}
-			return eras, ferr
+			return eras, held, ferr
 		}
 		e := era{trust: f.Trust, group: &f.Group, since: at, emergency: slices.Contains(f.Emergency, f.Group.Epoch)}
 		if e.digest, err = protocol.GroupDigest(f.Group); err != nil {
-			return eras, err
+			return eras, held, err
 		}
 		if p, perr := verify.ParseProof(links[i]); perr == nil {
 			e.closed = p.Index
@@ -197,9 +226,9 @@ func follow(trust *verify.Trust, links [][]byte, at time.Time) (eras []era, err 
 		if len(eras) == 0 {
 			e.since = time.Time{}
 		}
-		eras = append(eras, e)
+		eras, held = append(eras, e), i+1
 	}
-	return eras, nil
+	return eras, held, nil
 }
 
 // serveChain shows how the guardians followed each other, as the hub does.

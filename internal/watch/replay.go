@@ -41,6 +41,7 @@ var handled = map[tribune.ActKind]handling{
 	tribune.ActVital:     {tagged: true, free: true}, // says what was decided before, in its public part
 	tribune.ActVitalKeys: {free: true},
 	tribune.ActRefusals:  {free: true},
+	tribune.ActPublish:   {power: true}, // touches nobody; what may be published is decided again from its public part
 }
 
 // judge replays of one leaf what can be replayed from the leaf, the law it names and the mandate it names, alone: no clock, no
@@ -55,6 +56,7 @@ func judge(l protocol.Leaf, set *policy.Set, mandate []byte) []finding {
 		j.registers(set)
 		if l.Decision.Permit {
 			j.permitted(set)
+			j.publication(set)
 			j.mandate(set, mandate)
 		}
 	}

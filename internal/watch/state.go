@@ -23,12 +23,13 @@ type state struct {
 	Laws    map[uint64]time.Time `json:"laws"`    // law leaves that came while we watched: no older than this
 
 	Unshown map[tribune.Hash]time.Time `json:"unshown,omitempty"` // laws on record that nobody shows, since when
+	Passed  map[uint64]bool            `json:"passed,omitempty"`  // law leaves that were passed over, for good
 
 	saved []byte
 }
 
 func (s *state) load(dir string) error {
-	s.Laws, s.Unshown = map[uint64]time.Time{}, map[tribune.Hash]time.Time{}
+	s.Laws, s.Unshown, s.Passed = map[uint64]time.Time{}, map[tribune.Hash]time.Time{}, map[uint64]bool{}
 	raw, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -44,6 +45,9 @@ func (s *state) load(dir string) error {
 	}
 	if s.Unshown == nil {
 		s.Unshown = map[tribune.Hash]time.Time{}
+	}
+	if s.Passed == nil {
+		s.Passed = map[uint64]bool{}
 	}
 	s.saved = raw
 	return nil

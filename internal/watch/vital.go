@@ -26,6 +26,7 @@ type vitals struct {
 	last    time.Time   // of the newest inventory
 	reached []time.Time // of entries that guardians have signed: they could be reached then
 	unread  []vitalLeaf // whose law is not to be had yet
+	unsaid  []vitalUnsaid
 }
 
 type vitalLeaf struct {
@@ -96,6 +97,9 @@ func (r *reading) vitalUse(index uint64, l protocol.Leaf, at time.Time) {
 		return
 	}
 	r.w.report(VitalUsed, fmt.Sprintf("leaf %d", index), fmt.Sprintf("Leaf %d: two people of office %s opened data of class %s about one person without the guardians, on %s; it went on record on %s.", index, l.Act.Office, use.Class, use.Opened, l.Act.Time), nil)
+	if len(r.vitals.unsaid) < maxVitalUnsaid {
+		r.vitals.unsaid = append(r.vitals.unsaid, vitalUnsaid{index, at, string(l.Act.Office)})
+	}
 	for i, wrong := range r.vitals.ledger.Use(use.Keys) {
 		r.sayEach(index, i, BadVital, fmt.Sprintf("Leaf %d: %s", index, wrong))
 	}
@@ -112,15 +116,17 @@ func (r *reading) vitalUse(index uint64, l protocol.Leaf, at time.Time) {
 
 // vitalLaw holds a disclosure against the law that it says it was decided by.
 func (r *reading) vitalLaw(ctx context.Context, v vitalLeaf) {
-	use, _, _, err := protocol.VitalUseOf(v.leaf)
+	use, opened, _, err := protocol.VitalUseOf(v.leaf)
 	if err != nil {
 		return // has been said
 	}
-	on := false
+	var named []*lawLeaf
 	for _, n := range r.laws.leaves {
-		on = on || n.public.Set == use.Set && n.index < v.index
+		if n.public.Set == use.Set && n.index < v.index {
+			named = append(named, n)
+		}
 	}
-	if !on {
+	if len(named) == 0 {
 		r.say(v.index, LawUnknown, fmt.Sprintf("Leaf %d tells of data that were opened without the guardians under the policy set %s, which is not on record before it.", v.index, use.Set), nil)
 		return
 	}
@@ -128,11 +134,17 @@ func (r *reading) vitalLaw(ctx context.Context, v vitalLeaf) {
 	if errors.Is(err, errVoid) {
 		return // its own leaf says so
 	}
-	if err != nil {
+	if err != nil || r.laws.unjudged(v.index) {
 		if len(r.vitals.unread) < maxUnchecked {
 			r.vitals.unread = append(r.vitals.unread, v)
 		}
 		return
+	}
+	if then, err := r.laws.chain.At(ctx, v.index, opened); err == nil && then != nil && then.Set != use.Set { // the law of then, and not one of those before
+		if f := r.laws.outOfTime(ctx, v.index, use.Set, opened, named); f != nil {
+			r.say(v.index, f.kind, f.text, nil)
+			return
+		}
 	}
 	class, known := set.Class(use.Class)
 	switch {
@@ -156,7 +168,7 @@ func (r *reading) vitalSettle(ctx context.Context) {
 		r.vitalLaw(ctx, v)
 	}
 	head := r.w.Copy.head()
-	if head == nil || len(r.vitals.ledger.Live()) == 0 {
+	if head == nil || r.vitals.last.IsZero() || len(r.vitals.ledger.Live()) == 0 && !r.vitalNamed(ctx, head.Size, cosigned(head)) {
 		r.w.Book.settle(VitalSilent, "record")
 		return
 	}
@@ -165,4 +177,14 @@ func (r *reading) vitalSettle(ctx context.Context) {
 	} else {
 		r.w.Book.settle(VitalSilent, "record")
 	}
+}
+
+// vitalNamed reports whether the law in force names a class: then keys can be made at any time, and the hub says each day how many there are.
+func (r *reading) vitalNamed(ctx context.Context, size uint64, at time.Time) bool {
+	now, err := r.laws.chain.At(ctx, size, at)
+	if err != nil || now == nil {
+		return false
+	}
+	set, err := r.laws.set(ctx, now.Set)
+	return err == nil && len(set.VitalClasses()) > 0
 }

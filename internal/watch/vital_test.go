@@ -109,6 +109,28 @@ func TestVitalInterestSeenFromOutside(t *testing.T) {
 			w.add(i.change([]uint64{1}))
 			w.add(i.use([]uint64{1}, func(u *protocol.VitalUse, _ *protocol.Leaf) { u.Set = tribune.Hash{1} }))
 		}, []Kind{LawUnknown}},
+		"a law that was replaced hours before": {func(w *world, i *inventory) {
+			old := w.set
+			w.add(i.change([]uint64{1}))
+			off := w.changed("classes.toml", `vital = "ambulance-dispatch"`, "")
+			w.add(w.publish(off))
+			w.pass(3 * time.Hour)
+			w.set = off
+			w.add(w.leaf())
+			w.add(i.use([]uint64{1}, func(u *protocol.VitalUse, _ *protocol.Leaf) { u.Set = old.Hash() }))
+		}, []Kind{LawStale}},
+		"the law names a class, and the hub stops to tell of keys when there were none": {func(w *world, i *inventory) {
+			w.add(i.change([]uint64{1}))
+			w.add(i.change(nil, protocol.VitalGone{Number: 1, Why: protocol.VitalReplaced}))
+			w.pass(72 * time.Hour)
+		}, []Kind{VitalSilent}},
+		"switched off, and there are none": {func(w *world, i *inventory) {
+			w.add(i.change([]uint64{1}))
+			w.set = w.changed("classes.toml", `vital = "ambulance-dispatch"`, "")
+			w.add(w.publish(w.set))
+			w.add(i.change(nil, protocol.VitalGone{Number: 1, Why: protocol.VitalEnded}))
+			w.pass(72 * time.Hour)
+		}, nil},
 		"told a day and an hour after reconnection": {func(w *world, i *inventory) {
 			w.add(i.change([]uint64{1}))
 			w.add(i.use([]uint64{1}, func(u *protocol.VitalUse, _ *protocol.Leaf) {
@@ -157,4 +179,53 @@ func TestAHubThatSaysGuardiansCameBackLaterThanTheyDid(t *testing.T) {
 	w.cosign(4)
 	w.rounds(one, 2)
 	w.expect(one, false, VitalLate)
+}
+
+// A disclosure whose mark is nobody's, or that one person signed twice, only guardians can see: where too few of them say that it is right, somebody must hear of it.
+func TestADisclosureThatGuardiansHaveNotFoundRight(t *testing.T) {
+	for name, c := range map[string]struct {
+		checked []int // by which guardians
+		alter   func(*protocol.VitalChecked)
+		forged  byte
+		want    []Kind
+	}{
+		"by two":                         {[]int{0, 2}, func(*protocol.VitalChecked) {}, 0, nil},
+		"by one":                         {[]int{1}, func(*protocol.VitalChecked) {}, 0, []Kind{BadVital}},
+		"by one, twice":                  {[]int{1, 1}, func(*protocol.VitalChecked) {}, 0, []Kind{BadVital}},
+		"by nobody":                      {nil, nil, 0, []Kind{BadVital}},
+		"of another leaf":                {[]int{0, 2}, func(v *protocol.VitalChecked) { v.Leaf[0] ^= 1 }, 0, []Kind{BadVital}},
+		"by the hub, in guardians' name": {[]int{0, 2}, func(*protocol.VitalChecked) {}, 1, []Kind{BadVital}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			i := &inventory{w: w}
+			w.add(i.change([]uint64{1}))
+			raw := i.use([]uint64{1})
+			w.add(raw)
+			w.cosign(4)
+			one := w.watcher(t.TempDir())
+			w.rounds(one, 1)
+			var checks []protocol.VitalChecked
+			for _, g := range c.checked {
+				v := protocol.VitalChecked{Guardian: w.guardians[g].name, Leaf: protocol.LeafHash(raw), Time: w.now.Unix()}
+				c.alter(&v)
+				key, err := protocol.SeedOf(w.guardians[g].skey)
+				if err != nil {
+					t.Fatal(err)
+				}
+				v.Sign(key)
+				v.Signature[0] ^= c.forged
+				checks = append(checks, v)
+			}
+			w.mu.Lock()
+			w.checks = map[string][]protocol.VitalChecked{"/vital/checks/3": checks}
+			w.mu.Unlock()
+			w.rounds(one, 1)
+			w.expect(one, false)
+			w.pass(vitalCheckAfter)
+			w.cosign(4)
+			w.rounds(one, 1)
+			w.expect(one, false, c.want...)
+		})
+	}
 }

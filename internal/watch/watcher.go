@@ -222,6 +222,7 @@ func (w *Watcher) round(ctx context.Context) error {
 	w.fresh(seen)
 	w.probe(ctx, seen)
 	w.releases(ctx)
+	w.read.vitalChecks(ctx)
 	w.rounds.Add(1)
 	if err := w.state.save(w.cfg.Dir); err != nil {
 		return err

@@ -53,8 +53,10 @@ type world struct {
 	set       *policy.Set
 	pins      policy.Trust
 	steward   string
+	auditor   string // of models
 	laws      map[string]map[string][]byte
 	released  map[string][]protocol.Statement
+	checks    map[string][]protocol.VitalChecked // by path
 	docs      string
 	log       *strings.Builder
 }
@@ -111,6 +113,8 @@ func (w *world) serve(p *peer, prefix string) {
 			}
 		case p == w.hub && strings.HasPrefix(r.URL.Path, "/record/releases/"):
 			raw, _ = json.Marshal(append([]protocol.Statement{}, w.released[r.URL.Path[len("/record/releases/"):]]...))
+		case p == w.hub && w.checks[r.URL.Path] != nil:
+			raw, _ = json.Marshal(w.checks[r.URL.Path])
 		case p == w.hub && r.URL.Path == "/group/chain" && w.chain != nil:
 			body := chainBody{}
 			for _, l := range w.chain {
@@ -142,8 +146,11 @@ func (w *world) writeLaw() {
 	if council, _, err = protocol.NewKey(testCity + "/council"); err != nil {
 		w.t.Fatal(err)
 	}
+	if w.auditor, _, err = protocol.NewKey(testCity + "/model-auditor"); err != nil {
+		w.t.Fatal(err)
+	}
 	w.docs = filepath.Join(w.t.TempDir(), "law")
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: council, Keys: keys, Now: w.now, Vital: true})
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: council, Auditor: w.auditor, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Keys: keys, Now: w.now, Vital: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

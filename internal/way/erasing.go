@@ -68,6 +68,7 @@ type erasurePlan struct {
 
 	leaf  tribune.Hash
 	index uint64
+	begun time.Time // by this process; of run alone
 }
 
 func planKey(leaf tribune.Hash) []byte {

@@ -31,8 +31,18 @@ type Recipients interface {
 	Erased(ctx context.Context, cause string, p tribune.Pseudonym, at time.Time, given []Given) error
 }
 
-// tellRecipients has it queued who must be told of the i-th erasure of a plan, while openings and trace key still say who was given what.
+// tellRecipients has it queued who must be told of the i-th erasure of a plan, while openings and trace key still say who was given what. What cannot be
+// queued in time keeps nobody's data for ever.
 func (e *erasing) tellRecipients(ctx context.Context, plan *erasurePlan, i int, at time.Time) error {
+	err := e.queueRecipients(ctx, plan, i, at)
+	if err != nil && ctx.Err() == nil && !e.waits(plan, at) {
+		e.way.cfg.Log.Error("recipients of erased data are not told; it is deleted here all the same", "index", plan.index, "err", err)
+		return nil
+	}
+	return err
+}
+
+func (e *erasing) queueRecipients(ctx context.Context, plan *erasurePlan, i int, at time.Time) error {
 	if e.way.cfg.Told == nil {
 		return nil
 	}

@@ -28,42 +28,51 @@ func (w *Way) Do(ctx context.Context, x Exercise) (tribune.Receipt, error) {
 		return nil, err
 	}
 	defer leave()
-	act, inputs, err := w.read(x)
+	act, inputs, err := w.read(x, tribune.ActDecide)
 	if err != nil {
 		return nil, err
 	}
-	s := &sheet{caller: x.Caller, act: x.Act, private: x.Private, salt: x.Salt}
+	_, receipt, err := w.exercise(ctx, x, act, inputs, nil, func() error { return nil })
+	return receipt, err
+}
+
+// exercise decides an act that its actor has built and signed, and puts it on record, once before has done what must be durable by then. Where publication takes longer the receipt is nil with an
+// error, and the act is on record at index all the same.
+func (w *Way) exercise(ctx context.Context, x Exercise, act tribune.Act, inputs protocol.Inputs, public []byte, before func() error) (index uint64, receipt tribune.Receipt, err error) {
+	s := &sheet{caller: x.Caller, act: x.Act, private: x.Private, salt: x.Salt, public: public}
 	if s.decision, s.evidence, err = w.cfg.Gate.Decide(ctx, act); err != nil {
-		return nil, fmt.Errorf("deciding act: %w", err)
+		return 0, nil, fmt.Errorf("deciding act: %w", err)
 	}
 	if !s.decision.Permit {
-		return nil, w.denials.record(ctx, act, inputs, s.decision)
+		return 0, nil, w.denials.record(ctx, act, inputs, s.decision)
 	}
 	if !w.seen.first(x.Act.ID) {
-		return nil, tribune.Hint(fmt.Errorf("%w: this act has been sent before", tribune.ErrConflict), "Give each act an id of its own: 16 random bytes in hex.")
+		return 0, nil, tribune.Hint(fmt.Errorf("%w: this act has been sent before", tribune.ErrConflict), "Give each act an id of its own: 16 random bytes in hex.")
 	}
 	leaf, err := s.leaf(x.Signature)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
+	}
+	if err := before(); err != nil {
+		w.seen.forget(x.Act.ID)
+		return 0, nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
 	defer cancel()
-	index, err := w.append(ctx, s, leaf)
-	if err != nil {
+	if index, err = w.append(ctx, s, leaf); err != nil {
 		if !errors.Is(err, tribune.ErrUncertain) {
 			w.seen.forget(x.Act.ID)
 		}
-		return nil, err
+		return 0, nil, err
 	}
-	receipt, err := w.cfg.Record.Await(ctx, index)
-	if err != nil {
-		return nil, fmt.Errorf("waiting for publication: %w", err)
+	if receipt, err = w.cfg.Record.Await(ctx, index); err != nil {
+		return index, nil, fmt.Errorf("waiting for publication: %w", err)
 	}
-	return receipt, nil
+	return index, receipt, nil
 }
 
 // read checks an exercise against itself, before anyone decides about it.
-func (w *Way) read(x Exercise) (tribune.Act, protocol.Inputs, error) {
+func (w *Way) read(x Exercise, kind tribune.ActKind) (tribune.Act, protocol.Inputs, error) {
 	fail := func(format string, args ...any) (tribune.Act, protocol.Inputs, error) {
 		return tribune.Act{}, protocol.Inputs{}, fmt.Errorf("%w: "+format, append([]any{tribune.ErrInvalid}, args...)...)
 	}
@@ -75,8 +84,8 @@ func (w *Way) read(x Exercise) (tribune.Act, protocol.Inputs, error) {
 	if skew := w.cfg.Now().Sub(at).Abs(); skew > maxClockSkew {
 		return fail("the act's time is %s away from now, at most %s", skew.Round(time.Second), maxClockSkew)
 	}
-	if a.Kind != tribune.ActDecide || a.Count != 0 || len(a.Recipient) != 0 {
-		return fail("an act of power has kind %q, count 0 and no recipient", tribune.ActDecide)
+	if a.Kind != kind || a.Count != 0 || len(a.Recipient) != 0 {
+		return fail("an act of power has kind %q, count 0 and no recipient", kind)
 	}
 	if a.Office != x.Caller.Office || a.Purpose != x.Caller.Purpose || a.Mandate != x.Caller.Mandate {
 		return fail("office, purpose and mandate of the act differ from the caller's")

@@ -29,6 +29,7 @@ import (
 type VitalVault interface {
 	AllowVital(last uint64, holders map[tribune.OfficeID][]protocol.VitalHolder)
 	VitalKeys() (all []vault.VitalKey, gone map[uint64]string)
+	VitalCount() map[tribune.ClassID]int
 	VitalOf(ctx context.Context, current []tribune.Sealed) ([]protocol.VitalPackage, error)
 	TakeVital(ctx context.Context, numbers []uint64, id string, note []byte) ([]protocol.VitalPackage, error)
 	AgainVital(ctx context.Context, office tribune.OfficeID, head protocol.VitalHead, value []byte) error
@@ -53,7 +54,8 @@ const (
 	vitalProbe     = 5 * time.Second  // between asking whether they answer
 	vitalInventory = time.Hour
 	vitalIdle      = 24 * time.Hour // an inventory that has not changed is put on record as often: who stops is seen to
-	maxVitalOrders = 64             // that wait for a second person, and answers that are shown
+	maxVitalOrders = 64             // that wait for a second person
+	maxVitalOfOne  = 8              // of one who asks: nobody fills the places of all
 	vitalTick      = time.Second
 )
 
@@ -251,19 +253,16 @@ func (w *Way) Vital(ctx context.Context) (s VitalState, err error) {
 	if err != nil {
 		return s, err
 	}
-	keys, _ := v.cfg.Vault.VitalKeys()
+	keys := v.cfg.Vault.VitalCount() // and not the keys: anybody asks, as often as they like
 	for _, c := range w.cfg.Gate.Set().VitalClasses() {
-		one := VitalClass{Class: c, Holders: len(holders[c.Vital])}
-		for _, k := range keys {
-			if k.Head.Class == c.ID {
-				one.Keys++
-			}
-		}
-		s.Classes = append(s.Classes, one)
+		s.Classes = append(s.Classes, VitalClass{Class: c, Holders: len(holders[c.Vital]), Keys: keys[c.ID]})
+	}
+	for _, n := range keys {
+		s.Keys += n
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s.Keys, s.Counted, s.Unwritten, s.Uses, s.Silent = len(keys), v.counted, v.waiting, slices.Clone(v.uses), w.cfg.Now().Sub(v.enough)
+	s.Counted, s.Unwritten, s.Uses, s.Silent = v.counted, v.waiting, slices.Clone(v.uses), w.cfg.Now().Sub(v.enough)
 	s.Reachable = s.Silent < vitalSilent
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,8 @@ const (
 type night struct {
 	*world
 	reach   atomic.Int64
-	mu      sync.Mutex // guards current: the hub looks at it in the background
+	slow    atomic.Int64 // how long asking them takes
+	mu      sync.Mutex   // guards current: the hub looks at it in the background
 	current map[tribune.EntityID][]tribune.Sealed
 	vital   *brittle
 }
@@ -60,7 +62,7 @@ func newNight(t *testing.T) *night {
 	n.Way.Close()
 	n.vital = &brittle{VitalVault: n.world.vault}
 	n.cfg.Vital = &VitalConfig{
-		Vault: n.vital, Reach: func(context.Context) int { return int(n.reach.Load()) }, Every: time.Minute,
+		Vault: n.vital, Reach: func(context.Context) int { n.clock.add(time.Duration(n.slow.Load())); return int(n.reach.Load()) }, Every: time.Minute,
 		Current: func(_ context.Context, class tribune.ClassID, e tribune.EntityID) (all []tribune.Sealed, err error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -171,7 +173,7 @@ func (n *night) part(t *testing.T, who tribune.ActorID, id string) protocol.Vita
 		}
 		var shares [][]byte
 		for _, s := range a.Shares {
-			share, err := secret.OpenVitalBox(s.Head, who, s.Box)
+			share, err := a.Order.OpenShare(secret, who, s.Head, s.Box)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -322,6 +324,18 @@ func TestVitalInterestRefuses(t *testing.T) {
 			_, err := n.ApproveVital(t.Context(), dispatcher(law.Dispatcher), a.Order.ID, part)
 			return err
 		}, tribune.ErrNotFound},
+		"an order whose time ends while guardians are asked": {func(t *testing.T, n *night) error {
+			n.away()
+			a := n.ask(t, law.Dispatcher)
+			if _, err := n.approve(t, law.Dispatcher, a.Order.ID); err != nil {
+				t.Fatal(err)
+			}
+			part := n.part(t, law.OtherDispatcher, a.Order.ID)
+			n.clock.add(protocol.VitalAskFor - time.Second)
+			n.slow.Store(int64(2 * time.Second))
+			_, err := n.ApproveVital(t.Context(), dispatcher(law.OtherDispatcher), a.Order.ID, part)
+			return err
+		}, tribune.ErrExpired},
 		"a class that the law does not name": {func(t *testing.T, n *night) error {
 			n.away()
 			_, err := n.PrepareVital(t.Context(), dispatcher(law.Dispatcher), testClass, "urn:ngsi-ld:ParkingSession:1", "x")
@@ -537,5 +551,35 @@ func TestABackupBringsNoUsedKeyBack(t *testing.T) {
 	n.start(t)
 	if all, _ := n.vital.VitalKeys(); len(all) != 1 || all[0].Head.Number == keys[0].Head.Number {
 		t.Errorf("after the start there are %d keys, the first with number %d; key %d was used", len(all), all[0].Head.Number, keys[0].Head.Number)
+	}
+}
+
+// A use whose note cannot be read must not keep the others from the record for ever.
+func TestOneUseThatCannotBeToldKeepsNoOtherBack(t *testing.T) {
+	n := newNight(t)
+	n.away()
+	ids := []string{n.opened(t).Order.ID, n.opened(t).Order.ID}
+	slices.Sort(ids)
+	if err := n.vital.KeepVital(t.Context(), ids[0], []byte("torn")); err != nil {
+		t.Fatal(err)
+	}
+	n.back()
+	if err := n.tell(t); err == nil {
+		t.Error("nothing is said of the one that cannot be read")
+	}
+	if told := n.log.of(t, tribune.ActVital); len(told) != 1 || told[0].Act.ID != ids[1] {
+		t.Errorf("%d disclosures on record, want that of the other", len(told))
+	}
+}
+
+// One person of the office, or their stolen key, must not fill the places where orders wait in an emergency.
+func TestOnePersonsOrdersLeaveRoomForOthers(t *testing.T) {
+	n := newNight(t)
+	n.away()
+	for range maxVitalOrders {
+		n.PrepareVital(t.Context(), dispatcher(law.Dispatcher), telecare, alarm, "again")
+	}
+	if _, err := n.PrepareVital(t.Context(), dispatcher(law.OtherDispatcher), telecare, alarm, "pressed"); err != nil {
+		t.Errorf("the other dispatcher: %v", err)
 	}
 }

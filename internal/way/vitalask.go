@@ -39,9 +39,8 @@ func (o *vitalOrder) wipe() {
 
 // VitalShare is what one holder needs to do their part: their share of one key, sealed to them.
 type VitalShare struct {
-	Number uint64       `json:"number"`
-	Head   tribune.Hash `json:"head"` // digest, which the box is bound to
-	Box    []byte       `json:"box"`
+	Head protocol.VitalHead `json:"head"` // which the box is bound to, and which the holder holds against the order
+	Box  []byte             `json:"box"`
 }
 
 // VitalAsked is an order that waits, as one of its office's holders sees it.
@@ -111,11 +110,21 @@ func (w *Way) PrepareVital(ctx context.Context, caller tribune.Caller, class tri
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.pending) >= maxVitalOrders {
-		return VitalAsked{}, fmt.Errorf("%w: %d orders wait", tribune.ErrBusy, len(v.pending))
+	if mine := v.ordersOf(caller.Actor); len(v.pending) >= maxVitalOrders || mine >= maxVitalOfOne {
+		return VitalAsked{}, fmt.Errorf("%w: %d orders wait, %d of them yours", tribune.ErrBusy, len(v.pending), mine)
 	}
 	v.pending[id] = o
 	return asked, nil
+}
+
+// ordersOf counts those that one person has begun. v.mu is held.
+func (v *vital) ordersOf(actor tribune.ActorID) (n int) {
+	for _, o := range v.pending {
+		if o.first == actor {
+			n++
+		}
+	}
+	return n
 }
 
 func errorOr(err, or error) error {
@@ -152,11 +161,11 @@ func (o *vitalOrder) asked(actor tribune.ActorID) (VitalAsked, error) {
 		a.Approved = append(a.Approved, done.caller.Actor)
 	}
 	for _, p := range o.packages {
-		box, digest, err := p.Box(actor)
+		box, _, err := p.Box(actor)
 		if err != nil {
 			return a, tribune.Hint(err, "Join with: tribune vital join. Values that arrive after that have a share of yours.")
 		}
-		a.Shares = append(a.Shares, VitalShare{Number: p.Head.Number, Head: digest, Box: box.Box})
+		a.Shares = append(a.Shares, VitalShare{Head: p.Head, Box: box.Box})
 	}
 	return a, nil
 }

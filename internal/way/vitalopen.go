@@ -72,6 +72,9 @@ func (v *vital) open(ctx context.Context, o *vitalOrder) (*VitalOpened, error) {
 		return nil, err
 	}
 	now := v.way.cfg.Now()
+	if !now.Before(o.until) { // guardians would find the order too old for what was opened by it
+		return nil, tribune.Hint(fmt.Errorf("%w: the order's time is over", tribune.ErrExpired), "Begin again: an order waits %d minutes.", protocol.VitalAskFor/time.Minute)
+	}
 	p := o.packages[0].Head.P
 	decision, evidence, err := v.way.cfg.Gate.Decide(ctx, vitalAct(o.approved[0].caller, o.order.Class, o.order.ID, now, p))
 	if err != nil || !decision.Permit {

@@ -28,10 +28,17 @@ func (v *vital) tell(ctx context.Context) error {
 	if !reachable {
 		return nil
 	}
-	for _, id := range slices.Sorted(maps.Keys(waiting)) {
+	var failed []error
+	for _, id := range slices.Sorted(maps.Keys(waiting)) { // one that cannot be told keeps no other back
 		if err := v.disclose(ctx, id, waiting[id]); err != nil {
-			return fmt.Errorf("disclosing what was opened without the guardians: %w", err)
+			failed = append(failed, fmt.Errorf("disclosing what was opened without the guardians: %w", err))
 		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
 	}
 	v.mu.Lock()
 	due := v.due()

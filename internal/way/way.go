@@ -36,6 +36,7 @@ type Gate interface {
 	Weigh(context.Context, tribune.Act) (tribune.Decision, tribune.Evidence, error) // Decide, but counting nothing
 	ActorKey(tribune.ActorID) (ed25519.PublicKey, error)
 	Set() *policy.Set
+	Then(at time.Time) *policy.Set // in force at that time; nil where it is not to be had
 	Mandates() []tribune.Mandate
 }
 
@@ -135,7 +136,8 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 	w.vital = newVital(w)
 	w.hidden.Now = cfg.Now
 	w.hidden.Valid = func(_ uint64, at time.Time, e protocol.Extension) bool {
-		return cfg.Gate.Set().Extends(e, at)
+		set := cfg.Gate.Then(at)
+		return set != nil && set.Extends(e, at)
 	}
 	counted, erased := map[uint32]bool{}, map[tribune.Hash]erasureLeaf{}
 	for entry, err := range cfg.Record.Range(ctx, 0) {

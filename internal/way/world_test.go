@@ -35,6 +35,7 @@ const (
 // guardians who really compute, and a log that is a slice.
 type world struct {
 	court string   // its secret key
+	audit string   // the secret key of the auditor of models
 	salts [][]byte // open whom its warrant names: suspect alone
 	*Way
 	cfg    Config
@@ -110,9 +111,12 @@ func (w *world) openGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if w.audit, _, err = protocol.NewKey(testCity + "/model-auditor"); err != nil {
+		t.Fatal(err)
+	}
 	dir := filepath.Join(t.TempDir(), "law")
 	w.dir = dir
-	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Court: court, Registry: registry, Keys: public, Now: w.clock.Now(), Vital: true, HourlyFactor: 100, Named: []tribune.Pseudonym{suspect}})
+	written, err := law.Write(dir, law.Config{City: testCity, Steward: steward, Council: council, Court: court, Registry: registry, Auditor: w.audit, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Keys: public, Now: w.clock.Now(), Vital: true, HourlyFactor: 100, Named: []tribune.Pseudonym{suspect}})
 	if err != nil {
 		t.Fatal(err)
 	}

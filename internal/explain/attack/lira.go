@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mat"
-
 	"tribune"
 )
 
@@ -28,17 +26,18 @@ func (LiRA) Score(s *Sheet) ([]float64, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	sides, err := worlds(s)
-	if err != nil {
+	l := newLikelihoods(s)
+	if err := l.learn(); err != nil {
 		return nil, err
 	}
 	scores := make([]float64, s.Points)
 	for i := range scores {
-		in, err := sides[1].likelihood(s, i)
+		l.center(i)
+		in, err := l.likelihood(i, 1)
 		if err != nil {
 			return nil, err
 		}
-		out, err := sides[0].likelihood(s, i)
+		out, err := l.likelihood(i, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -47,129 +46,149 @@ func (LiRA) Score(s *Sheet) ([]float64, error) {
 	return scores, nil
 }
 
-// world is one of the two that a record may live in: it was a member, or it was not.
-type world struct {
-	member bool
-	shift  []float64     // mean over all records of what members differ by; for records that no reference saw in this world
-	spread *mat.SymDense // of all records around their own means
+// likelihoods are the two worlds that a record may live in, [0] it was not a member, [1] it was, and the buffers of one record at a time.
+type likelihoods struct {
+	s      *Sheet
+	spread [2][]float64 // Width x Width: of all records around their own means
+	shift  []float64    // what membership changes on average; for records that no reference saw in one of the worlds
+	mean   [2][]float64 // of one record
+	count  [2]int
+	own    []float64 // scatter, then covariance, then its factor
+	d      []float64
 }
 
-// worlds fits what all records have in common: [0] not a member, [1] a member.
-func worlds(s *Sheet) (w [2]world, err error) {
-	var shift []float64
-	for side := range w {
-		w[side].member = side == 1
-		w[side].spread = mat.NewSymDense(s.Width, nil)
-		seen := 0
-		for i := range s.Points {
-			seen += scatter(s, i, w[side].member, w[side].spread)
-		}
-		if seen < 1 {
-			return w, tribune.Hint(fmt.Errorf("%w: no record has two references that were trained on it, and two that were not", tribune.ErrInvalid), "Train more reference models.")
-		}
-		w[side].spread.ScaleSym(1/float64(seen), w[side].spread)
+func newLikelihoods(s *Sheet) *likelihoods {
+	w := s.Width
+	l := &likelihoods{s: s, shift: make([]float64, w), own: make([]float64, w*w), d: make([]float64, w)}
+	for side := range 2 {
+		l.spread[side], l.mean[side] = make([]float64, w*w), make([]float64, w)
 	}
-	shift = meanShift(s)
-	w[1].shift = shift
-	w[0].shift = make([]float64, s.Width)
-	for f, v := range shift {
-		w[0].shift[f] = -v
-	}
-	return w, nil
+	return l
 }
 
-// center is the mean of what references of one side saw of a record, and how many they are.
-func center(s *Sheet, point int, member bool) (mean []float64, n int) {
-	mean = make([]float64, s.Width)
-	for m := 1; m < s.Models; m++ {
-		if s.In(m, point) == member {
-			n++
-			for f, v := range s.At(m, point) {
-				mean[f] += v
-			}
+// learn fits what all records have in common.
+func (l *likelihoods) learn() error {
+	seen, shifted := [2]int{}, 0
+	for i := range l.s.Points {
+		l.center(i)
+		for side := range 2 {
+			seen[side] += l.scatter(i, side, l.spread[side])
+		}
+		if l.count[0] == 0 || l.count[1] == 0 {
+			continue
+		}
+		shifted++
+		for f := range l.shift {
+			l.shift[f] += l.mean[1][f] - l.mean[0][f]
 		}
 	}
-	for f := range mean {
-		mean[f] /= float64(max(n, 1))
+	for side, n := range seen {
+		if n < 1 {
+			return tribune.Hint(fmt.Errorf("%w: no record has two references that were trained on it, and two that were not", tribune.ErrInvalid), "Train more reference models.")
+		}
+		for f := range l.spread[side] {
+			l.spread[side][f] /= float64(n)
+		}
 	}
-	return mean, n
+	for f := range l.shift {
+		l.shift[f] /= float64(max(shifted, 1))
+	}
+	return nil
 }
 
-// scatter adds a record's squared distances from its own mean, and gives their degrees of freedom.
-func scatter(s *Sheet, point int, member bool, to *mat.SymDense) int {
-	mean, n := center(s, point, member)
-	if n < 2 {
+// center finds the means of what references saw of a record in either world.
+func (l *likelihoods) center(point int) {
+	l.count = [2]int{}
+	clear(l.mean[0])
+	clear(l.mean[1])
+	for m := 1; m < l.s.Models; m++ {
+		side := l.s.side(m, point)
+		l.count[side]++
+		mean := l.mean[side]
+		for f, v := range l.s.At(m, point) {
+			mean[f] += v
+		}
+	}
+	for side, n := range l.count {
+		for f := range l.mean[side] {
+			l.mean[side][f] /= float64(max(n, 1))
+		}
+	}
+}
+
+// scatter adds the squared distances of a record, whose means were found, from its own mean to the lower half of a matrix, and gives their degrees of freedom.
+func (l *likelihoods) scatter(point, side int, to []float64) int {
+	if l.count[side] < 2 {
 		return 0
 	}
-	d := mat.NewVecDense(s.Width, nil)
-	for m := 1; m < s.Models; m++ {
-		if s.In(m, point) != member {
+	w, mean := l.s.Width, l.mean[side]
+	for m := 1; m < l.s.Models; m++ {
+		if l.s.side(m, point) != side {
 			continue
 		}
-		for f, v := range s.At(m, point) {
-			d.SetVec(f, v-mean[f])
+		for f, v := range l.s.At(m, point) {
+			l.d[f] = v - mean[f]
 		}
-		to.SymRankOne(to, 1, d)
-	}
-	return n - 1
-}
-
-// meanShift is what membership changes on average, over the records that references saw in both worlds.
-func meanShift(s *Sheet) []float64 {
-	shift, n := make([]float64, s.Width), 0
-	for i := range s.Points {
-		in, a := center(s, i, true)
-		out, b := center(s, i, false)
-		if a == 0 || b == 0 {
-			continue
-		}
-		n++
-		for f := range shift {
-			shift[f] += in[f] - out[f]
-		}
-	}
-	for f := range shift {
-		shift[f] /= float64(max(n, 1))
-	}
-	return shift
-}
-
-// likelihood is the logarithm of a Gaussian's density at what was seen of a record under the target.
-func (w world) likelihood(s *Sheet, point int) (float64, error) {
-	mean, n := center(s, point, w.member)
-	if n == 0 { // nobody saw it in this world: from the other one
-		mean, _ = center(s, point, !w.member)
-		for f := range mean {
-			mean[f] += w.shift[f]
-		}
-	}
-	own := mat.NewSymDense(s.Width, nil)
-	degrees := scatter(s, point, w.member, own)
-	cov := mat.NewSymDense(s.Width, nil)
-	for a := range s.Width {
-		for b := a; b < s.Width; b++ {
-			v := (shrink*w.spread.At(a, b) + own.At(a, b)) / float64(shrink+degrees)
-			if a == b {
-				v += ridge * (1 + w.spread.At(a, a))
+		for a, x := range l.d {
+			row := to[a*w:]
+			for b := 0; b <= a; b++ {
+				row[b] += float64(x * l.d[b])
 			}
-			cov.SetSym(a, b, v)
 		}
 	}
-	var chol mat.Cholesky
-	if !chol.Factorize(cov) {
+	return l.count[side] - 1
+}
+
+// likelihood is the logarithm of a Gaussian's density at what was seen under the target of a record whose means were found.
+func (l *likelihoods) likelihood(point, side int) (float64, error) {
+	w, mean, sign := l.s.Width, l.mean[side], 0.0
+	if l.count[side] == 0 { // nobody saw it in this world: from the other one
+		mean, sign = l.mean[1-side], float64(2*side-1)
+	}
+	clear(l.own)
+	degrees := l.scatter(point, side, l.own)
+	for a := range w {
+		for b := 0; b <= a; b++ {
+			l.own[a*w+b] = (shrink*l.spread[side][a*w+b] + l.own[a*w+b]) / float64(shrink+degrees)
+		}
+		l.own[a*w+a] += ridge * (1 + l.spread[side][a*w+a])
+	}
+	for f, v := range l.s.At(0, point) {
+		l.d[f] = v - mean[f] - sign*l.shift[f]
+	}
+	squared, determinant, ok := mahalanobis(l.own, l.d)
+	if !ok {
 		return 0, fmt.Errorf("%w: what was seen of record %d has no covariance that can be inverted", tribune.ErrInvalid, point)
 	}
-	d := mat.NewVecDense(s.Width, nil)
-	for f, v := range s.At(0, point) {
-		d.SetVec(f, v-mean[f])
+	return -0.5*squared - 0.5*determinant, nil
+}
+
+// mahalanobis gives d'A⁻¹d and the logarithm of A's determinant; of A, symmetric, the lower half is read, and it and d are overwritten.
+func mahalanobis(a, d []float64) (squared, determinant float64, ok bool) {
+	w := len(d)
+	for i := range w {
+		row := a[i*w : i*w+w]
+		for j := 0; j <= i; j++ {
+			v := row[j]
+			for k := range j {
+				v -= float64(row[k] * a[j*w+k])
+			}
+			if j < i {
+				row[j] = v / a[j*w+j]
+				continue
+			}
+			if !(v > 0) || math.IsInf(v, 0) {
+				return 0, 0, false
+			}
+			row[i] = math.Sqrt(v)
+			determinant += math.Log(v)
+		}
+		v := d[i]
+		for k := range i {
+			v -= float64(row[k] * d[k])
+		}
+		d[i] = v / row[i]
+		squared += d[i] * d[i]
 	}
-	var solved mat.VecDense
-	if err := chol.SolveVecTo(&solved, d); err != nil {
-		return 0, fmt.Errorf("fitting record %d: %w", point, err)
-	}
-	l := -0.5*mat.Dot(d, &solved) - 0.5*chol.LogDet()
-	if math.IsNaN(l) || math.IsInf(l, 0) {
-		return 0, fmt.Errorf("%w: the likelihood of record %d is not a number", tribune.ErrInvalid, point)
-	}
-	return l, nil
+	return squared, determinant, !math.IsNaN(squared) && !math.IsInf(squared, 0)
 }

@@ -23,13 +23,14 @@ func (RMIA) Score(s *Sheet) ([]float64, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	weights, err := direction(s)
+	a := newAside(s)
+	weights, err := a.direction()
 	if err != nil {
 		return nil, err
 	}
 	ratios := make([]float64, s.Points)
 	for i := range ratios {
-		ratios[i] = along(weights, beyond(s, 0, i))
+		ratios[i] = along(weights, a.beyond(0, i))
 	}
 	order := slices.Sorted(slices.Values(ratios))
 	scores := make([]float64, s.Points)
@@ -40,26 +41,40 @@ func (RMIA) Score(s *Sheet) ([]float64, error) {
 	return scores, nil
 }
 
-// beyond is what was seen of a record under a model, less what the other references see of it on average.
-func beyond(s *Sheet, m, point int) []float64 {
-	out, n := make([]float64, s.Width), 0
-	for r := 1; r < s.Models; r++ {
-		if r == m {
-			continue
-		}
-		n++
-		for f, v := range s.At(r, point) {
-			out[f] -= v
+// aside is what was seen of records less what references see of them.
+type aside struct {
+	s     *Sheet
+	total []float64 // Points x Width: over all references
+	d     []float64
+}
+
+func newAside(s *Sheet) *aside {
+	a := &aside{s: s, total: make([]float64, s.Points*s.Width), d: make([]float64, s.Width)}
+	size := s.Points * s.Width
+	for m := 1; m < s.Models; m++ {
+		for i, v := range s.Values[m*size : (m+1)*size] {
+			a.total[i] += v
 		}
 	}
-	for f, v := range s.At(m, point) {
-		out[f] = v + out[f]/float64(n)
+	return a
+}
+
+// beyond is what was seen of a record under a model, less what the other references see of it on average. It is overwritten by the next.
+func (a *aside) beyond(m, point int) []float64 {
+	own, total := a.s.At(m, point), a.total[point*a.s.Width:]
+	for f, v := range own {
+		if m == 0 {
+			a.d[f] = v - total[f]/float64(a.s.Models-1)
+		} else {
+			a.d[f] = v - (total[f]-v)/float64(a.s.Models-2)
+		}
 	}
-	return out
+	return a.d
 }
 
 // direction weighs the numbers so that members and others of the references come apart most.
-func direction(s *Sheet) ([]float64, error) {
+func (a *aside) direction() ([]float64, error) {
+	s := a.s
 	var mean [2][]float64
 	var count [2]int
 	for side := range mean {
@@ -68,11 +83,7 @@ func direction(s *Sheet) ([]float64, error) {
 	each := func(visit func(side int, d []float64)) {
 		for m := 1; m < s.Models; m++ {
 			for i := range s.Points {
-				side := 0
-				if s.In(m, i) {
-					side = 1
-				}
-				visit(side, beyond(s, m, i))
+				visit(s.side(m, i), a.beyond(m, i))
 			}
 		}
 	}
@@ -92,13 +103,20 @@ func direction(s *Sheet) ([]float64, error) {
 		mean[1][f] /= float64(count[1])
 		diff.SetVec(f, mean[1][f]-mean[0][f])
 	}
-	x := mat.NewVecDense(s.Width, nil)
+	x, squares := make([]float64, s.Width), make([]float64, s.Width*s.Width)
 	each(func(side int, d []float64) {
 		for f, v := range d {
-			x.SetVec(f, v-mean[side][f])
+			x[f] = v - mean[side][f]
+			for g := 0; g <= f; g++ {
+				squares[f*s.Width+g] += float64(x[f] * x[g])
+			}
 		}
-		within.SymRankOne(within, 1/float64(count[0]+count[1]), x)
 	})
+	for f := range s.Width {
+		for g := 0; g <= f; g++ {
+			within.SetSym(g, f, squares[f*s.Width+g]/float64(count[0]+count[1]))
+		}
+	}
 	for f := range s.Width {
 		within.SetSym(f, f, within.At(f, f)*(1+ridge)+ridge)
 	}

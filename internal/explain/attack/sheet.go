@@ -34,6 +34,26 @@ func (s *Sheet) At(m, point int) []float64 {
 // In reports whether a record was in a model's training set.
 func (s *Sheet) In(m, point int) bool { return s.Member[m*s.Points+point] }
 
+// side is 1 where a record was in a model's training set, else 0.
+func (s *Sheet) side(m, point int) int {
+	if s.Member[m*s.Points+point] {
+		return 1
+	}
+	return 0
+}
+
+// Pick is the sheet of some records, in that order.
+func (s *Sheet) Pick(points []int) *Sheet {
+	out := NewSheet(s.Models, len(points), s.Width)
+	for m := range s.Models {
+		for i, p := range points {
+			copy(out.At(m, i), s.At(m, p))
+			out.Member[m*len(points)+i] = s.In(m, p)
+		}
+	}
+	return out
+}
+
 // Beside puts two sheets about the same models and records side by side: an attacker who sees both.
 func (s *Sheet) Beside(o *Sheet) (*Sheet, error) {
 	if s.Models != o.Models || s.Points != o.Points {

@@ -18,6 +18,12 @@ const (
 	MeasureBeyond Measure = "beyond-auc"
 )
 
+// Measures of the paper's threshold attacks, which no plan limits: balanced accuracy, 0.5 = guessing.
+const (
+	MeasureShadow  Measure = "balanced@shadow"  // at the threshold that the references teach
+	MeasureOptimal Measure = "balanced@optimal" // at the best threshold there is, which no attacker knows
+)
+
 // Sight is what an attack looked at.
 type Sight string
 

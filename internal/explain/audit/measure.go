@@ -4,77 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"runtime"
+	"sync"
 
-	"tribune"
+	"golang.org/x/sync/errgroup"
+
 	"tribune/internal/explain/attack"
-	"tribune/internal/explain/data"
 	"tribune/internal/explain/metric"
 )
 
-const (
-	// outliers are the share of records that models which never saw them expect least: who stands out is found first.
-	outliers = 0.05
-	// Outliers is the grouping they stand under.
-	Outliers = "outliers"
-	unusual  = "the 5% least expected"
+// curvePoints are those of a plotted curve.
+const curvePoints = 200
 
-	curvePoints = 200 // of a plotted curve
-)
-
-// crowd is a group and its rows among the attacked records.
-type crowd struct {
-	Group
-	rows []int
-}
-
-// crowds are everybody, the values of the plan's groupings, and outliers.
-func crowds(p Plan, at data.Set, seen *attack.Sheet) ([]crowd, error) {
-	everybody := make([]int, len(at.Y))
-	for i := range everybody {
-		everybody[i] = i
-	}
-	out := []crowd{{rows: everybody}}
-	for _, name := range p.Groups {
-		i := slices.IndexFunc(at.Groups, func(g data.Grouping) bool { return g.Name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("%w: the plan judges groups by %q, which the records do not say", tribune.ErrInvalid, name)
-		}
-		g := at.Groups[i]
-		for v, value := range g.Values {
-			c := crowd{Group: Group{name, value}, rows: []int{}}
-			for i, of := range g.Of {
-				if of == v {
-					c.rows = append(c.rows, i)
-				}
-			}
-			out = append(out, c)
-		}
-	}
-	odd, err := metric.Outliers(unexpected(seen), outliers)
-	if err != nil {
-		return nil, err
-	}
-	return append(out, crowd{Group{Outliers, unusual}, odd}), nil
-}
-
-// unexpected is how little the references that never saw a record expected its class, on average.
-func unexpected(s *attack.Sheet) []float64 {
-	out := make([]float64, s.Points)
-	for i := range out {
-		n := 0.0
-		for m := 1; m < s.Models; m++ {
-			if !s.In(m, i) {
-				out[i] -= s.At(m, i)[0]
-				n++
-			}
-		}
-		out[i] /= max(n, 1)
-	}
-	return out
-}
-
-// measurer makes figures of scores.
+// measurer makes figures of scores: of all, or of one explanation by itself.
 type measurer struct {
 	plan    Plan
 	member  []bool
@@ -83,69 +25,138 @@ type measurer struct {
 	each    float64 // confidence of one interval, so that all of its measure hold at once
 	figures []Figure
 	curves  []Curve
+	gaps    []Gap
 }
 
-// measure scores every sheet by every attack, and measures every group.
-func measure(ctx context.Context, p Plan, attacks []attack.Attack, member []bool, groups []crowd, seen *observation, step func(Step)) ([]Figure, []Curve, error) {
-	scored := len(attacks) * (1 + 2*len(p.Explanations))
-	m := &measurer{plan: p, member: member, crowds: groups, scored: scored, each: metric.Each(p.Confidence, scored*len(groups))}
-	for i, a := range attacks {
-		alone, err := a.Score(seen.prediction)
-		if err != nil {
-			return nil, nil, fmt.Errorf("attacking answers by %s: %w", a.Name(), err)
-		}
-		if err := m.rates(ctx, "", a.Name(), OnPrediction, alone); err != nil {
-			return nil, nil, err
-		}
-		for j, e := range p.Explanations {
-			if err := m.explanation(ctx, e, a, seen.explanations[j], seen.prediction, alone); err != nil {
-				return nil, nil, err
+// measured is what came of it.
+type measured struct {
+	figures []Figure
+	curves  []Curve
+	gaps    []Gap
+}
+
+// measure scores every view by every attack, and measures every group. Explanations are measured beside each other; each by itself gives the same.
+func measure(ctx context.Context, p Plan, attacks []attacker, member []bool, groups []crowd, seen *observation, step func(Step)) (measured, error) {
+	m := measurer{plan: p, member: member, crowds: groups}
+	for _, a := range attacks {
+		for _, s := range a.sights {
+			if m.scored++; s != OnPrediction {
+				m.scored += len(p.Explanations) - 1
 			}
-			step(Step{i*len(p.Explanations) + j + 1, len(attacks) * len(p.Explanations), fmt.Sprintf("measured %s by %s", e.Name(), a.Name())})
 		}
 	}
-	sortFigures(m.figures)
-	return m.figures, m.curves, nil
+	m.each = metric.Each(p.Confidence, m.scored*len(groups))
+	parts := make([]measurer, 1+len(p.Explanations))
+	parts[0] = m
+	alone, err := parts[0].answers(ctx, attacks, seen.prediction)
+	if err != nil {
+		return measured{}, fmt.Errorf("what answers alone give away: %w", err)
+	}
+	var lock sync.Mutex
+	done := 0
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, e := range p.Explanations {
+		g.Go(func() error {
+			part := &parts[1+i]
+			*part = m
+			if err := part.explanation(ctx, e.Name(), attacks, seen.explanations[i], seen.prediction, alone); err != nil {
+				return fmt.Errorf("what %s gives away: %w", e.Name(), err)
+			}
+			lock.Lock()
+			defer lock.Unlock()
+			done++
+			step(Step{done, len(p.Explanations), "measured " + e.Name()})
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return measured{}, err
+	}
+	var out measured
+	for _, part := range parts {
+		out.figures, out.curves, out.gaps = append(out.figures, part.figures...), append(out.curves, part.curves...), append(out.gaps, part.gaps...)
+	}
+	sortFigures(out.figures)
+	return out, nil
 }
 
-// explanation measures what one explanation gives away to one attack: by itself, with the answer, and beyond the answer.
-func (m *measurer) explanation(ctx context.Context, e Explanation, a attack.Attack, explained, answered *attack.Sheet, alone []float64) error {
-	own, err := a.Score(explained)
-	if err != nil {
-		return fmt.Errorf("attacking %s by %s: %w", e.Name(), a.Name(), err)
+// answers measures what answers alone give away, and gives each attack's scores.
+func (m *measurer) answers(ctx context.Context, attacks []attacker, answered *view) (map[string][]float64, error) {
+	alone := map[string][]float64{}
+	for _, a := range attacks {
+		if !a.sees(OnPrediction) {
+			continue
+		}
+		scores, err := a.score(ctx, m.plan.Seed, answered.sheet, answered.alone)
+		if err != nil {
+			return nil, err
+		}
+		alone[a.name] = scores
+		if err := m.rates(ctx, "", a, OnPrediction, scores); err != nil {
+			return nil, err
+		}
 	}
-	beside, err := answered.Beside(explained)
+	return alone, nil
+}
+
+// explanation measures what one explanation gives away: by itself, with the answer, and beyond the answer.
+func (m *measurer) explanation(ctx context.Context, name string, attacks []attacker, explained, answered *view, alone map[string][]float64) error {
+	m.crowds, m.member = among(m.crowds, explained.rows), pick(m.member, explained.rows)
+	beside, err := answered.sheet.Pick(explained.rows).Beside(explained.sheet)
 	if err != nil {
 		return err
 	}
-	both, err := a.Score(beside)
-	if err != nil {
-		return fmt.Errorf("attacking answers with %s by %s: %w", e.Name(), a.Name(), err)
+	for _, a := range attacks {
+		if a.sees(OnExplanation) {
+			own, err := a.score(ctx, m.plan.Seed, explained.sheet, explained.alone)
+			if err != nil {
+				return err
+			}
+			if err := m.rates(ctx, name, a, OnExplanation, own); err != nil {
+				return err
+			}
+		}
+		if a.sees(OnBoth) {
+			both, err := a.score(ctx, m.plan.Seed, beside, func() attack.Whole { return explained.beside(answered) })
+			if err != nil {
+				return err
+			}
+			if err := m.rates(ctx, name, a, OnBoth, both); err != nil {
+				return err
+			}
+			if err := m.beyond(name, a.name, pick(alone[a.name], explained.rows), both); err != nil {
+				return err
+			}
+			m.between(name, a.name, both)
+		}
 	}
-	if err := m.rates(ctx, e.Name(), a.Name(), OnExplanation, own); err != nil {
-		return err
+	return nil
+}
+
+func pick[T any](of []T, rows []int) []T {
+	out := make([]T, len(rows))
+	for i, r := range rows {
+		out[i] = of[r]
 	}
-	if err := m.rates(ctx, e.Name(), a.Name(), OnBoth, both); err != nil {
-		return err
-	}
-	return m.beyond(e.Name(), a.Name(), alone, both)
+	return out
 }
 
 // rates adds area and rates of every group.
-func (m *measurer) rates(ctx context.Context, explanation, by string, sight Sight, scores []float64) error {
+func (m *measurer) rates(ctx context.Context, explanation string, by attacker, sight Sight, scores []float64) error {
 	all := metric.Sample{Score: scores, Member: m.member}
 	whole, err := metric.NewCurve(all)
 	if err != nil {
-		return fmt.Errorf("measuring %s: %w", by, err)
+		return fmt.Errorf("measuring %s: %w", by.name, err)
 	}
-	m.curves = append(m.curves, Curve{explanation, by, sight, whole.LogPoints(curvePoints)})
+	m.curves = append(m.curves, Curve{explanation, by.name, sight, whole.LogPoints(curvePoints)})
 	areas, refused, err := m.areas(ctx, all)
 	if err != nil {
-		return fmt.Errorf("measuring %s: %w", by, err)
+		return fmt.Errorf("measuring %s: %w", by.name, err)
 	}
 	for i, c := range m.crowds {
-		f := Figure{Explanation: explanation, Attack: by, Sight: sight, Grouping: c.Grouping, Group: c.Group.Group, Measure: MeasureAUC}
-		_, own, none := m.of(c, all, &f)
+		f := Figure{Explanation: explanation, Attack: by.name, Sight: sight, Grouping: c.Grouping, Group: c.Group.Group, Measure: MeasureAUC}
+		own, none := m.of(c, all, &f)
 		area := f
 		area.set(areas[i])
 		if refused[i] != nil {
@@ -161,22 +172,39 @@ func (m *measurer) rates(ctx context.Context, explanation, by string, sight Sigh
 			}
 			m.figures = append(m.figures, g)
 		}
+		if _, is := by.sheet.(attack.Threshold); is && refused[i] == nil && none == nil {
+			m.balanced(f, own, all.Pick(c.rows))
+		}
 	}
 	return nil
 }
 
-// areas of every group, with intervals that hold for all groups and scores at once.
+// areas of every group, with intervals that hold for all groups and scores at once: DeLong's, made wider for their number (Bonferroni); and where the plan has a
+// bootstrap with enough resamples to tell so rare an event, no wider than how the groups vary together (see metric.Simultaneous).
 func (m *measurer) areas(ctx context.Context, all metric.Sample) ([]metric.Figure, []error, error) {
-	groups := make([]metric.Group, len(m.crowds))
-	for i, c := range m.crowds {
-		groups[i] = metric.Group{Name: c.String(), Rows: c.rows}
+	confidence := metric.Each(m.plan.Confidence, m.scored)
+	if float64(m.plan.Resamples)*(1-confidence) >= fewestBeyond {
+		groups := make([]metric.Group, len(m.crowds))
+		for i, c := range m.crowds {
+			groups[i] = metric.Group{Name: c.String(), Rows: c.rows}
+		}
+		return metric.Bootstrap{Replicates: m.plan.Resamples, Seed: m.plan.Seed}.Simultaneous(ctx, all, groups, metric.Support{}, confidence)
 	}
-	boot := metric.Bootstrap{Replicates: m.plan.Resamples, Seed: m.plan.Seed}
-	return boot.Simultaneous(ctx, all, groups, metric.Support{}, metric.Each(m.plan.Confidence, m.scored))
+	figures, refused := make([]metric.Figure, len(m.crowds)), make([]error, len(m.crowds))
+	for i, c := range m.crowds {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		figures[i], refused[i] = metric.Support{}.AUC(all.Pick(c.rows), m.each)
+	}
+	return figures, refused, nil
 }
 
-// of is a group's part of a sample.
-func (m *measurer) of(c crowd, all metric.Sample, f *Figure) (metric.Sample, metric.Curve, error) {
+// fewestBeyond replicates have to lie beyond a quantile for it to be told.
+const fewestBeyond = 10
+
+// of is a group's curve.
+func (m *measurer) of(c crowd, all metric.Sample, f *Figure) (metric.Curve, error) {
 	sample := all.Pick(c.rows)
 	for _, is := range sample.Member {
 		if is {
@@ -186,10 +214,9 @@ func (m *measurer) of(c crowd, all metric.Sample, f *Figure) (metric.Sample, met
 		}
 	}
 	if f.Members == 0 || f.Others == 0 {
-		return sample, metric.Curve{}, fmt.Errorf("%d members and %d others are too few", f.Members, f.Others)
+		return metric.Curve{}, fmt.Errorf("%d members and %d others are too few", f.Members, f.Others)
 	}
-	curve, err := metric.NewCurve(sample)
-	return sample, curve, err
+	return metric.NewCurve(sample)
 }
 
 // rate measures the members found at few false alarms in one group. One that is too small for a threshold of its own is measured at everybody's.
@@ -216,34 +243,36 @@ func (f *Figure) refuse(why error) {
 	f.Value, f.Low, f.High, f.Common, f.Refused = 0, 0, 0, false, why.Error()
 }
 
-// beyond adds what the explanation gives away that the answer does not, for every group.
-func (m *measurer) beyond(explanation, by string, alone, both []float64) error {
-	with, without := metric.Sample{Score: both, Member: m.member}, metric.Sample{Score: alone, Member: m.member}
-	for _, c := range m.crowds {
-		f := Figure{Explanation: explanation, Attack: by, Sight: OnBoth, Grouping: c.Grouping, Group: c.Group.Group, Measure: MeasureBeyond}
-		if _, _, err := m.of(c, with, &f); err != nil {
-			f.refuse(err)
-		} else if v, err := m.added(with.Pick(c.rows), without.Pick(c.rows)); err != nil {
-			f.refuse(err)
-		} else {
-			f.set(v)
+// balanced adds the paper's figures of a threshold attack, whose threshold on the scores is 0.
+func (m *measurer) balanced(f Figure, own metric.Curve, sample metric.Sample) {
+	add := func(measure Measure, c metric.Curve, threshold float64) {
+		if v, err := c.Balanced(threshold, m.each); err == nil {
+			g := f
+			g.Measure = measure
+			g.set(v)
+			m.figures = append(m.figures, g)
 		}
-		m.figures = append(m.figures, f)
 	}
-	return nil
+	add(MeasureShadow, own, 0)
+	best, threshold := own.Best()
+	if turned, at, err := reversed(sample); err == nil {
+		if other, _ := turned.Best(); other > best {
+			own, threshold = turned, at
+		}
+	}
+	add(MeasureOptimal, own, threshold)
 }
 
-// added is the area with the explanation less the area without it.
-func (m *measurer) added(with, without metric.Sample) (metric.Figure, error) {
-	var support metric.Support
-	for _, s := range []metric.Sample{with, without} {
-		if _, err := support.AUC(s, m.each); err != nil {
-			return metric.Figure{}, err
-		}
+// reversed is the curve of whoever takes low scores for members, and its best threshold.
+func reversed(s metric.Sample) (metric.Curve, float64, error) {
+	low := make([]float64, len(s.Score))
+	for i, v := range s.Score {
+		low[i] = -v
 	}
-	d, err := metric.Compare(with.Member, with.Score, without.Score)
+	c, err := metric.NewCurve(metric.Sample{Score: low, Member: s.Member})
 	if err != nil {
-		return metric.Figure{}, err
+		return c, 0, err
 	}
-	return d.Difference(0, 1, m.each)
+	_, at := c.Best()
+	return c, at, nil
 }

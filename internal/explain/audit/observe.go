@@ -2,14 +2,10 @@ package audit
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
-	"tribune"
 	"tribune/internal/explain/attack"
-	"tribune/internal/explain/attribution"
 	"tribune/internal/explain/data"
 	"tribune/internal/explain/matrix"
 	"tribune/internal/explain/model"
@@ -21,36 +17,29 @@ type Step struct {
 	What     string // what has been done last
 }
 
-// Shelf keeps what took long to compute, so that an audit which was interrupted goes on where it was. Names are file names.
-type Shelf interface {
-	// Get gives what was put under a name, nil where nothing was.
-	Get(name string) ([]byte, error)
-	Put(name string, b []byte) error
+// wholeRows are how many whole explanations of one reference an attack network learns from.
+const wholeRows = 1000
+
+// view is what attackers saw: of the answers, or of one explanation.
+type view struct {
+	rows  []int // which of the attacked records
+	at    data.Set
+	sheet *attack.Sheet
+	// For the attack network, by model: all of the target's; of references those at drawn. Empty where the plan names no such attack.
+	drawn [][]int // by reference from 1: indices into rows
+	whole []matrix.Matrix
 }
 
-// Defence changes attributions before anybody sees them. The same seed changes them alike.
-type Defence interface {
-	Apply(ctx context.Context, a matrix.Matrix, seed uint64) (matrix.Matrix, error)
-}
-
-// method is one explanation of the plan, made ready.
-type method struct {
-	Explanation
-	explain func(ctx context.Context, m model.Model, x matrix.Matrix, seed uint64) (matrix.Matrix, error)
-	once    bool // asking again shows nothing new
-}
-
-// observation is what attackers saw: of the answers, and of each explanation.
+// observation is what attackers saw.
 type observation struct {
-	prediction   *attack.Sheet
-	explanations []*attack.Sheet
+	prediction   *view
+	explanations []*view
 }
 
 // observer watches models answer.
 type observer struct {
 	plan    Plan
 	pool    *pool
-	at      data.Set // the attacked records
 	methods []method
 	shelf   Shelf
 	step    func(Step)
@@ -58,12 +47,12 @@ type observer struct {
 	seen    observation
 }
 
-// observe has the target and its references answer and explain every attacked record.
+// observe has the target and its references answer and explain the attacked records.
 func observe(ctx context.Context, s Subject, p Plan, o *pool, methods []method, shelf Shelf, step func(Step)) (*observation, error) {
-	w := &observer{plan: p, pool: o, at: o.attacked(), methods: methods, shelf: shelf, step: step}
-	w.seen.prediction = attack.NewSheet(p.References+1, len(o.scored), attack.PredictionWidth)
-	for range methods {
-		w.seen.explanations = append(w.seen.explanations, attack.NewSheet(p.References+1, len(o.scored), attack.ExplanationWidth))
+	w := &observer{plan: p, pool: o, methods: methods, shelf: shelf, step: step}
+	w.seen.prediction = w.view(0, attack.PredictionWidth, attack.SortedWidth(s.Target.Classes()), true)
+	for _, e := range methods {
+		w.seen.explanations = append(w.seen.explanations, w.view(e.Points, attack.ExplanationWidth, s.Target.Inputs(), false))
 	}
 	if err := w.watch(ctx, 0, func() (model.Model, error) { return s.Target, nil }); err != nil {
 		return nil, err
@@ -85,11 +74,30 @@ func observe(ctx context.Context, s Subject, p Plan, o *pool, methods []method, 
 	return &w.seen, nil
 }
 
+// view prepares room for what will be seen of so many records. every: whole answers of all records are kept, so that they can stand beside any explanation's.
+func (w *observer) view(points, width, whole int, every bool) *view {
+	v := &view{rows: w.pool.some(points, w.plan.Seed)}
+	v.at = w.pool.attacked().Pick(v.rows)
+	v.sheet = attack.NewSheet(w.plan.References+1, len(v.rows), width)
+	if !slices.Contains(w.plan.Attacks, NetworkAttack) {
+		return v
+	}
+	for m := range w.plan.References + 1 {
+		n := 0
+		if m > 0 && !every {
+			n = wholeRows
+		}
+		v.drawn = append(v.drawn, draw(0, len(v.rows), n, w.plan.Seed, 2000+uint64(m)))
+		v.whole = append(v.whole, matrix.New(len(v.drawn[m]), whole))
+	}
+	return v
+}
+
 // mark notes on every sheet which attacked records a reference was trained on. The target's stay unmarked: attacks have no business with them.
 func (w *observer) mark(r int, in []bool) {
-	for _, s := range append([]*attack.Sheet{w.seen.prediction}, w.seen.explanations...) {
-		for i, row := range w.pool.scored {
-			s.Member[r*s.Points+i] = in[row]
+	for _, v := range append([]*view{w.seen.prediction}, w.seen.explanations...) {
+		for i, row := range v.rows {
+			v.sheet.Member[r*v.sheet.Points+i] = in[w.pool.scored[row]]
 		}
 	}
 }
@@ -105,47 +113,78 @@ func (w *observer) watch(ctx context.Context, m int, make func() (model.Model, e
 		made, err = make()
 		return made, err
 	}
-	err := w.fill(fmt.Sprintf("model-%03d-prediction", m), w.seen.prediction, m, func(to []float64) error {
+	v := w.seen.prediction
+	err := w.fill(fmt.Sprintf("model-%03d-prediction", m), w.naming(m)+": answers", v, m, func() (err error) {
 		mod, err := ready()
 		if err != nil {
 			return err
 		}
-		p, err := mod.Predict(ctx, w.at.X)
+		p, err := answers(ctx, mod, v.at.X)
 		if err != nil {
 			return fmt.Errorf("asking model %d: %w", m, err)
 		}
-		attack.Prediction(p, w.at.Y, to)
+		attack.Prediction(p, v.at.Y, v.numbers(m))
+		if v.whole != nil {
+			v.keep(m, attack.Sorted(p))
+		}
 		return nil
 	})
 	for i, e := range w.methods {
 		if err != nil {
 			return err
 		}
-		err = w.fill(fmt.Sprintf("model-%03d-explanation-%02d", m, i), w.seen.explanations[i], m, func(to []float64) error {
+		v := w.seen.explanations[i]
+		err = w.fill(fmt.Sprintf("model-%03d-explanation-%02d", m, i), w.naming(m)+": "+e.Name(), v, m, func() error {
 			mod, err := ready()
 			if err != nil {
 				return err
 			}
-			a, err := w.explained(ctx, e, mod, uint64(m))
+			a, err := w.explained(ctx, e, mod, v.at.X, uint64(m))
 			if err != nil {
 				return fmt.Errorf("explaining model %d by %s: %w", m, e.Name(), err)
 			}
-			attack.Explanation(a, to)
+			attack.Explanation(a, v.numbers(m))
+			if v.whole != nil {
+				v.keep(m, a)
+			}
 			return nil
 		})
 	}
 	return err
 }
 
+func (w *observer) naming(m int) string {
+	if m == 0 {
+		return "the model"
+	}
+	return fmt.Sprintf("reference %d of %d", m, w.plan.References)
+}
+
+// batchRows are asked at once: a model elsewhere bounds its requests, and memory is bounded here.
+const batchRows = 4096
+
+func answers(ctx context.Context, m model.Model, x matrix.Matrix) (matrix.Matrix, error) {
+	out := matrix.New(x.Rows, m.Classes())
+	for from := 0; from < x.Rows; from += batchRows {
+		to := min(from+batchRows, x.Rows)
+		p, err := m.Predict(ctx, x.Slice(from, to))
+		if err != nil {
+			return out, err
+		}
+		copy(out.Slice(from, to).Data, p.Data)
+	}
+	return out, nil
+}
+
 // explained is what an attacker knows of explanations who has asked for each of them again and again: their mean.
-func (w *observer) explained(ctx context.Context, e method, m model.Model, number uint64) (matrix.Matrix, error) {
+func (w *observer) explained(ctx context.Context, e method, m model.Model, x matrix.Matrix, number uint64) (matrix.Matrix, error) {
 	queries := w.plan.Queries
 	if e.once {
 		queries = 1
 	}
 	var mean matrix.Matrix
 	for q := range queries {
-		a, err := e.explain(ctx, m, w.at.X, w.plan.Seed+number<<20+uint64(q))
+		a, err := e.explain(ctx, m, x, w.plan.Seed+number<<20+uint64(q))
 		if err != nil {
 			return mean, err
 		}
@@ -160,68 +199,50 @@ func (w *observer) explained(ctx context.Context, e method, m model.Model, numbe
 	return mean, nil
 }
 
-// fill takes one model's part of a sheet from the shelf, or computes it and puts it there.
-func (w *observer) fill(name string, s *attack.Sheet, m int, compute func(to []float64) error) error {
-	size := s.Points * s.Width
-	to := s.Values[m*size : (m+1)*size]
-	kept, err := w.shelf.Get(name)
-	if err != nil {
-		return fmt.Errorf("going on with an audit: %w", err)
-	}
-	if len(kept) == 8*size {
-		for i := range to {
-			to[i] = math.Float64frombits(binary.LittleEndian.Uint64(kept[8*i:]))
-		}
-	} else {
-		if err := compute(to); err != nil {
-			return err
-		}
-		b := make([]byte, 0, 8*size)
-		for _, v := range to {
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-		}
-		if err := w.shelf.Put(name, b); err != nil {
-			return fmt.Errorf("keeping what an audit has seen: %w", err)
-		}
-	}
-	w.done++
-	w.step(Step{w.done, (w.plan.References + 1) * (1 + len(w.methods)), name})
-	return nil
+// numbers are one model's part of the sheet.
+func (v *view) numbers(m int) []float64 {
+	size := v.sheet.Points * v.sheet.Width
+	return v.sheet.Values[m*size : (m+1)*size]
 }
 
-// prepare makes the plan's explanations ready. background is of the training records, which every attacker is taken to know the like of.
-func prepare(p Plan, background matrix.Matrix, defence func(text string) (Defence, error)) ([]method, error) {
-	var out []method
-	for _, e := range p.Explanations {
-		if _, err := attribution.New(e.Method, attribution.Setting{Background: background}); err != nil {
-			return nil, fmt.Errorf("reading the plan: %w", err)
-		}
-		var d Defence
-		if e.Defence != "" {
-			var err error
-			if d, err = defence(e.Defence); err != nil {
-				return nil, fmt.Errorf("reading the plan: explanation %q: %w", e.Method, err)
-			}
-		}
-		out = append(out, method{Explanation: e, once: d == nil && !randomised(e.Method), explain: func(ctx context.Context, m model.Model, x matrix.Matrix, seed uint64) (matrix.Matrix, error) {
-			how, err := attribution.New(e.Method, attribution.Setting{Background: background, Seed: seed})
-			if err != nil {
-				return matrix.Matrix{}, err
-			}
-			a, err := how.Explain(ctx, m, x, nil)
-			if err != nil || d == nil {
-				return a, err
-			}
-			return d.Apply(ctx, a, seed)
-		}})
+// keep keeps those of a model's whole answers or explanations that an attack network will want.
+func (v *view) keep(m int, all matrix.Matrix) {
+	for i, row := range v.drawn[m] {
+		copy(v.whole[m].Row(i), all.Row(row))
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%w: no explanation to audit", tribune.ErrInvalid)
-	}
-	return out, nil
 }
 
-// randomised reports whether a method shows something new when it is asked again.
-func randomised(method string) bool {
-	return slices.Contains([]string{"smoothgrad", "lime", "kernel-shap"}, method)
+// alone is what an attack network learns from, of this view.
+func (v *view) alone() attack.Whole { return v.beside(nil) }
+
+// beside is the same with the answers to the same records before it.
+func (v *view) beside(answered *view) attack.Whole {
+	width := v.whole[0].Cols
+	if answered != nil {
+		width += answered.whole[0].Cols
+	}
+	n := 0
+	for m := 1; m < len(v.whole); m++ {
+		n += len(v.drawn[m])
+	}
+	out := attack.Whole{Known: matrix.New(n, width), Member: make([]int, n), Target: matrix.New(len(v.rows), width)}
+	join := func(to []float32, m, i int) {
+		if answered != nil { // its rows are all the attacked records
+			to = to[copy(to, answered.whole[m].Row(v.rows[v.drawn[m][i]])):]
+		}
+		copy(to, v.whole[m].Row(i))
+	}
+	for i := range v.rows {
+		join(out.Target.Row(i), 0, i)
+	}
+	at := 0
+	for m := 1; m < len(v.whole); m++ {
+		for i, row := range v.drawn[m] {
+			if join(out.Known.Row(at), m, i); v.sheet.In(m, row) {
+				out.Member[at] = 1
+			}
+			at++
+		}
+	}
+	return out
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"tribune"
+	"tribune/internal/explain/recipe"
 	"tribune/protocol"
 )
 
@@ -26,6 +27,8 @@ const (
 	maxReferences = 1024
 	maxQueries    = 10_000
 	maxPoints     = 10_000_000
+	maxSamples    = 100_000
+	maxBackground = 10_000
 	maxSeed       = 1<<53 - 1 // JSON's numbers are exact up to there
 )
 
@@ -37,29 +40,47 @@ type Plan struct {
 	Attacks      []string      `toml:"attacks" json:"attacks"`
 	Groups       []string      `toml:"groups" json:"groups"`         // names of groupings: each of their values is judged
 	References   int           `toml:"references" json:"references"` // reference models trained beside the target
+	Reference    recipe.Recipe `toml:"reference" json:"reference"`   // how they are trained; kind "" = as the target was
 	Queries      int           `toml:"queries" json:"queries"`       // explanations one attacker sees of a point: repeated ones add up
 	Seed         uint64        `toml:"seed" json:"seed"`
 	Confidence   float64       `toml:"confidence" json:"confidence"`    // of the intervals, all at once: 0.95
-	Resamples    int           `toml:"resamples" json:"resamples"`      // of the bootstrap
+	Resamples    int           `toml:"resamples" json:"resamples"`      // of a bootstrap that narrows the intervals of areas; 0 = none
 	Limits       Limits        `toml:"limit" json:"limits"`             // for everybody
 	GroupLimits  Limits        `toml:"group_limit" json:"group_limits"` // for each group
 	Days         int           `toml:"days" json:"days"`                // how long the verdict is fresh
 	Unclean      bool          `toml:"unclean" json:"unclean"`          // true: measured although the split is unclean; such a verdict never passes
-	Settings     []string      `toml:"settings" json:"settings"`        // further settings of attacks, "name=value"
+	Clean        bool          `toml:"clean" json:"clean"`              // true: test records that stand, or nearly, among the training records are left out, and counted
 }
 
-// Explanation is a method as it will be published: with the defence that is applied to it.
+// Explanation is a method as it will be published: with its settings, and the defence that is applied to it.
 type Explanation struct {
-	Method  string `toml:"method" json:"method"`
-	Defence string `toml:"defence" json:"defence,omitempty"` // "" = none; as defence.Parse reads it
+	Method     string `toml:"method" json:"method"`
+	Defence    string `toml:"defence" json:"defence,omitempty"`       // "" = none; as defence.Parse reads it
+	Samples    int    `toml:"samples" json:"samples,omitempty"`       // of smoothgrad, lime, kernel-shap (coalitions), integrated-gradients (steps); 0 = the method's default
+	Background int    `toml:"background" json:"background,omitempty"` // training records that lime and kernel-shap know the like of; 0 = 200, kernel-shap 8
+	Points     int    `toml:"points" json:"points,omitempty"`         // records attacked by this explanation, half of them members; 0 = the plan's
 }
 
 // Name is how verdict, act and register call it.
 func (e Explanation) Name() string {
-	if e.Defence == "" {
-		return e.Method
+	name := e.Method
+	if e.Samples > 0 {
+		name += fmt.Sprintf(",samples=%d", e.Samples)
 	}
-	return e.Method + "+" + e.Defence
+	if e.Background > 0 {
+		name += fmt.Sprintf(",background=%d", e.Background)
+	}
+	if e.Defence != "" {
+		name += "+" + e.Defence
+	}
+	return name
+}
+
+func (e Explanation) check() error {
+	if e.Samples < 0 || e.Samples > maxSamples || e.Background < 0 || e.Background > maxBackground || e.Points < 0 || e.Points > maxPoints {
+		return fmt.Errorf("%w: the plan's explanation %q has %d samples, %d background records, %d points", tribune.ErrInvalid, e.Method, e.Samples, e.Background, e.Points)
+	}
+	return nil
 }
 
 // Limits are the most that may be given away, each as the upper end of a simultaneous interval; nil = not judged.
@@ -72,7 +93,7 @@ type Limits struct {
 
 // ParsePlan reads a plan in TOML. Unknown names, and numbers that no run could use, are ErrInvalid.
 func ParsePlan(text []byte) (Plan, error) {
-	p := Plan{References: 16, Queries: 1, Confidence: 0.95, Resamples: 1000, Days: 90}
+	p := Plan{References: 16, Queries: 1, Confidence: 0.95, Days: 90}
 	if len(text) > MaxPlan {
 		return Plan{}, fmt.Errorf("%w: a plan of %d bytes, at most %d", tribune.ErrTooLarge, len(text), MaxPlan)
 	}
@@ -82,6 +103,11 @@ func ParsePlan(text []byte) (Plan, error) {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Plan{}, tribune.Hint(fmt.Errorf("%w: the plan has %q, which means nothing", tribune.ErrInvalid, unknown[0].String()), "tribune explain plan prints a plan with every setting.")
+	}
+	if p.Reference.Kind != "" {
+		if p.Reference, err = p.Reference.Fill(); err != nil {
+			return Plan{}, fmt.Errorf("reading the plan's [reference]: %w", err)
+		}
 	}
 	return p, p.Validate()
 }
@@ -98,8 +124,8 @@ func (p Plan) Validate() error {
 		return invalid("names %d explanations; give 1 to %d", len(p.Explanations), maxList)
 	case len(p.Attacks) == 0 || len(p.Attacks) > maxList:
 		return invalid("names %d attacks; give 1 to %d", len(p.Attacks), maxList)
-	case len(p.Groups) > maxList || len(p.Settings) > maxList:
-		return invalid("lists more than %d groups or settings", maxList)
+	case len(p.Groups) > maxList:
+		return invalid("lists more than %d groups", maxList)
 	case p.References < 2 || p.References > maxReferences:
 		return invalid("wants %d reference models; give 2 to %d", p.References, maxReferences)
 	case p.Points < 0 || p.Points > maxPoints:
@@ -108,8 +134,10 @@ func (p Plan) Validate() error {
 		return invalid("wants %d queries a point; give 1 to %d", p.Queries, maxQueries)
 	case !(p.Confidence >= 0.5 && p.Confidence < 1):
 		return invalid("wants a confidence of %v; give 0.5 to below 1", p.Confidence)
-	case p.Resamples < 200 || p.Resamples > 100_000:
-		return invalid("wants %d resamples; give 200 to 100000", p.Resamples)
+	case p.Resamples != 0 && p.Resamples < 200 || p.Resamples > 100_000:
+		return invalid("wants %d resamples; give 0, or 200 to 100000", p.Resamples)
+	case p.Clean && p.Unclean:
+		return invalid("says clean and unclean; one of them")
 	case p.Seed > maxSeed:
 		return invalid("has the seed %d; give at most %d", p.Seed, uint64(maxSeed))
 	case p.Days < 1 || p.Days > 366:
@@ -118,6 +146,9 @@ func (p Plan) Validate() error {
 	var names []string
 	for _, e := range p.Explanations {
 		names = append(names, e.Name())
+		if err := e.check(); err != nil {
+			return err
+		}
 	}
 	for what, list := range map[string][]string{"explanation": names, "attack": p.Attacks, "group": p.Groups} {
 		if name, ok := twice(list); ok {
@@ -158,6 +189,9 @@ func twice(list []string) (string, bool) {
 func (l Limits) byMeasure() map[Measure]*float64 {
 	return map[Measure]*float64{MeasureTPR01: l.TPR01, MeasureTPR1: l.TPR1, MeasureAUC: l.AUC, MeasureBeyond: l.Beyond}
 }
+
+// Of is the limit of a measure; nil: it is not judged.
+func (l Limits) Of(m Measure) *float64 { return l.byMeasure()[m] }
 
 // Hash identifies the plan: SHA-256 of its canonical JSON.
 func (p Plan) Hash() (tribune.Hash, error) {

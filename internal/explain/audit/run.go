@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"tribune"
-	"tribune/internal/explain/attack"
+	"tribune/internal/explain/attribution"
+	"tribune/internal/explain/defence"
+	"tribune/internal/explain/matrix"
 	"tribune/internal/explain/metric"
 )
 
@@ -14,10 +16,19 @@ import (
 type Options struct {
 	Program string // version and commit, for the verdict
 	Shelf   Shelf  // nil: nothing is kept, an interrupted audit begins anew
+	// Method makes an explanation of its name; nil: attribution.New. Its settings in the plan are applied after.
+	Method func(name string, s attribution.Setting) (attribution.Method, error)
+	// Defence reads what a plan says; nil: defence.Parse.
 	Defence func(text string) (Defence, error)
 	Unclean []string // what is wrong with the split, found before
+	Dropped int      // test records that were left out before, as doubles
 	Now     func() time.Time
-	Step    func(Step) // nil: nobody looks
+	Step    func(Step) // nil: nobody looks; it is called from one goroutine at a time
+}
+
+// Defence changes attributions before anybody sees them. The same seed changes them alike.
+type Defence interface {
+	Apply(ctx context.Context, a matrix.Matrix, seed uint64) (matrix.Matrix, error)
 }
 
 // Result is a verdict and what its report draws.
@@ -46,6 +57,12 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if o.Step == nil {
 		o.Step = func(Step) {}
 	}
+	if o.Method == nil {
+		o.Method = attribution.New
+	}
+	if o.Defence == nil {
+		o.Defence = func(text string) (Defence, error) { return defence.Parse(text) }
+	}
 	if o.Shelf == nil {
 		o.Shelf = bare{}
 	}
@@ -57,8 +74,7 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	background := s.Train.X.Pick(draw(0, s.Train.X.Rows, backgroundRows, p.Seed, 3))
-	methods, err := prepare(p, background, o.Defence)
+	methods, err := prepare(p, s, o)
 	if err != nil {
 		return nil, err
 	}
@@ -66,17 +82,18 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := crowds(p, pool.attacked(), seen.prediction)
+	groups, err := crowds(p, pool.attacked(), seen.prediction.sheet)
 	if err != nil {
 		return nil, err
 	}
-	figures, curves, err := measure(ctx, p, attacks, pool.isMember(), groups, seen, o.Step)
+	found, err := measure(ctx, p, attacks, pool.isMember(), groups, seen, o.Step)
 	if err != nil {
 		return nil, err
 	}
 	v := &Verdict{
 		Version: 1, Program: o.Program, Model: s.Model, Train: s.Train.Source, Test: s.Test.Source, Plan: p, Unclean: append([]string{}, o.Unclean...),
-		Figures: figures, Made: o.Now().UTC().Truncate(time.Second),
+		References: s.References, Dropped: o.Dropped,
+		Figures: found.figures, Gaps: found.gaps, Made: o.Now().UTC().Truncate(time.Second),
 	}
 	for _, c := range groups {
 		if c.Grouping != Everybody {
@@ -84,44 +101,5 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 		}
 	}
 	v.Judge()
-	return &Result{v, curves}, nil
+	return &Result{v, found.curves}, nil
 }
-
-// backgroundRows are how many records lime, kernel-shap and the search for counterfactuals know the like of.
-const backgroundRows = 200
-
-// attacks that plans may name.
-func attacks() []attack.Attack {
-	return []attack.Attack{
-		attack.LiRA{}, attack.RMIA{}, attack.Threshold{Of: "first", Number: 0},
-	}
-}
-
-// Attacks are the names that plans may use.
-func Attacks() (names []string) {
-	for _, a := range attacks() {
-		names = append(names, a.Name())
-	}
-	return names
-}
-
-func byName(names []string) (out []attack.Attack, err error) {
-	for _, name := range names {
-		found := false
-		for _, a := range attacks() {
-			if a.Name() == name {
-				out, found = append(out, a), true
-			}
-		}
-		if !found {
-			return nil, tribune.Hint(fmt.Errorf("%w: the plan names the attack %q", tribune.ErrInvalid, name), "one of %q", Attacks())
-		}
-	}
-	return out, nil
-}
-
-// bare is a shelf that keeps nothing.
-type bare struct{}
-
-func (bare) Get(string) ([]byte, error) { return nil, nil }
-func (bare) Put(string, []byte) error   { return nil }

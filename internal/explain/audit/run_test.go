@@ -44,7 +44,7 @@ func learner(c float64) func(context.Context, data.Set, uint64) (model.Model, er
 
 func subject(t *testing.T, c float64) Subject {
 	t.Helper()
-	s := Subject{Train: people(400, 250, 1), Test: people(400, 250, 2), Like: learner(c)}
+	s := Subject{Train: people(200, 150, 1), Test: people(200, 150, 2), Like: learner(c)}
 	m, err := s.Like(context.Background(), s.Train, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func subject(t *testing.T, c float64) Subject {
 
 func quick(t *testing.T) Plan {
 	p := mustPlan(t)
-	p.References, p.Resamples, p.Attacks = 6, 200, []string{"lira", "rmia"}
+	p.References, p.Attacks = 4, []string{"lira", "rmia"}
 	return p
 }
 
@@ -71,8 +71,8 @@ func TestModelThatLearnedByHeartFailsAndOneThatLearnedNothingIsNotAccused(t *tes
 			if f.Measure == MeasureAUC && f.Sight == OnPrediction && f.Grouping == Everybody && f.Attack == "lira" {
 				auc[c] = f.Value
 			}
-			if c > 1 && f.Grouping == Outliers && f.Members+f.Others != 40 {
-				t.Errorf("outliers are %d and %d of 800 records", f.Members, f.Others)
+			if c > 1 && f.Grouping == Outliers && f.Members+f.Others != 20 {
+				t.Errorf("outliers are %d and %d of 400 records", f.Members, f.Others)
 			}
 		}
 		if r.Verdict.Passed {

@@ -20,6 +20,8 @@ type Subject struct {
 	Test   data.Set     // that it was not, encoded alike
 	// Like trains a reference model as the target was trained, on other records; same records and seed, same model.
 	Like func(ctx context.Context, rows data.Set, seed uint64) (model.Model, error)
+	// References says in words how that is, and whether it is how the target was trained.
+	References string
 }
 
 // pool is every record that the target's owner has: those that it was trained on first.
@@ -43,6 +45,15 @@ func newPool(s Subject, p Plan) (*pool, error) {
 	o := &pool{all: all, members: len(s.Train.Y)}
 	o.scored = append(draw(0, o.members, p.Points/2, p.Seed, 1), draw(o.members, len(all.Y), p.Points/2, p.Seed, 2)...)
 	return o, nil
+}
+
+// some of the attacked records, by their place among them; half of them members; all of them where points is 0.
+func (o *pool) some(points int, seed uint64) []int {
+	members := 0
+	for members < len(o.scored) && o.scored[members] < o.members {
+		members++
+	}
+	return append(draw(0, members, points/2, seed, 4), draw(members, len(o.scored), points/2, seed, 5)...)
 }
 
 // draw names n of the rows from..to-1, in order; all of them where n is 0 or there are no more.

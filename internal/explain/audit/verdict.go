@@ -25,12 +25,16 @@ type Verdict struct {
 	Train   tribune.Hash `json:"train"` // of the bytes that were read
 	Test    tribune.Hash `json:"test"`
 	Plan    Plan         `json:"plan"`
-	Groups  []Group      `json:"groups"` // every group that the data have under the plan's groupings
-	Unclean []string     `json:"unclean"`
-	Figures []Figure     `json:"figures"`
-	Made    time.Time    `json:"made"` // UTC, whole seconds
-	Passed  bool         `json:"passed"`
-	Reasons []string     `json:"reasons"` // why not
+	// References is how the references were trained, and whether the target was, too.
+	References string    `json:"references"`
+	Dropped    int       `json:"dropped"` // test records left out, as doubles of training records
+	Groups     []Group   `json:"groups"`  // every group that the data have under the plan's groupings
+	Unclean    []string  `json:"unclean"`
+	Figures    []Figure  `json:"figures"`
+	Gaps       []Gap     `json:"gaps"` // told, not judged
+	Made       time.Time `json:"made"` // UTC, whole seconds
+	Passed     bool      `json:"passed"`
+	Reasons    []string  `json:"reasons"` // why not
 }
 
 // Group is one value of one grouping.
@@ -68,24 +72,71 @@ func (v *Verdict) judge(explanation string, g Group) (reasons []string) {
 		if limit == nil {
 			continue
 		}
-		measured := false
-		for _, f := range v.Figures {
+		var worst, refused *Figure // of the attacks: one reason a measure says enough
+		measured, above, without := 0, 0, 0
+		for i, f := range v.Figures {
 			if f.Measure != m || f.Grouping != g.Grouping || f.Group != g.Group || f.Explanation != explanation {
 				continue
 			}
-			measured = true
+			measured++
 			switch {
 			case f.Refused != "":
-				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s: %s", explanation, g, m, f.Attack, f.Refused))
+				if without++; refused == nil {
+					refused = &v.Figures[i]
+				}
 			case f.High > *limit:
-				reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s on %s: up to %.4f, the limit is %.4f", explanation, g, m, f.Attack, f.Sight, f.High, *limit))
+				if above++; worst == nil || f.High > worst.High {
+					worst = &v.Figures[i]
+				}
 			}
 		}
-		if !measured {
-			reasons = append(reasons, fmt.Sprintf("%s, %s: %s was not measured", explanation, g, m))
+		if worst != nil {
+			reasons = append(reasons, fmt.Sprintf("%s, %s, %s: up to %.4f by %s on %s, the limit is %.4f%s", explanation, g, m, worst.High, worst.Attack, worst.Sight, *limit, others(above, measured, "above it")))
+		}
+		if refused != nil {
+			reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s: %s%s", explanation, g, m, refused.Attack, refused.Refused, others(without, measured, "refused")))
+		}
+		if by := v.missing(explanation, g, m); by != "" {
+			reasons = append(reasons, fmt.Sprintf("%s, %s: %s was not measured%s", explanation, g, m, by))
 		}
 	}
 	return reasons
+}
+
+// missing names what the plan's attacks should have measured and nobody did; "" where nothing is missing.
+func (v *Verdict) missing(explanation string, g Group, m Measure) string {
+	expected := 0
+	for _, name := range v.Plan.Attacks {
+		attacks, err := byName([]string{name})
+		if err != nil {
+			return " by " + name
+		}
+		for _, sight := range attacks[0].sights {
+			if sight == OnPrediction || m == MeasureBeyond && sight != OnBoth {
+				continue
+			}
+			if m == MeasureBeyond && !attacks[0].sees(OnPrediction) {
+				continue
+			}
+			if expected++; !slices.ContainsFunc(v.Figures, func(f Figure) bool {
+				return f.Explanation == explanation && f.Attack == name && f.Sight == sight && f.Grouping == g.Grouping && f.Group == g.Group && f.Measure == m
+			}) {
+				return fmt.Sprintf(" by %s on %s", name, sight)
+			}
+		}
+	}
+	if expected == 0 {
+		return " by any attack"
+	}
+	return ""
+}
+
+// others says how many figures of a measure there are besides the one that is named.
+func others(n, of int, what string) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of %d figures are %s)", n, of, what)
 }
 
 func (g Group) String() string {
@@ -124,6 +175,11 @@ func Decode(b []byte) (*Verdict, error) {
 			return nil, fmt.Errorf("%w: reading the verdict: %w", tribune.ErrInvalid, err)
 		}
 	}
+	for _, g := range v.Gaps {
+		if err := g.sound(); err != nil {
+			return nil, fmt.Errorf("%w: reading the verdict: %w", tribune.ErrInvalid, err)
+		}
+	}
 	passed, reasons := v.Passed, v.Reasons
 	if v.Judge(); v.Passed != passed || !slices.Equal(v.Reasons, reasons) {
 		return nil, fmt.Errorf("%w: the verdict says passed=%t, and its figures passed=%t", tribune.ErrInvalid, passed, v.Passed)
@@ -150,7 +206,7 @@ func (v *Verdict) Public() (protocol.ModelVerdict, error) {
 		p.Explanations = append(p.Explanations, e.Name())
 	}
 	for _, f := range v.Figures {
-		if f.Refused == "" && f.Explanation != "" {
+		if f.Refused == "" && f.Explanation != "" && slices.Contains([]Measure{MeasureTPR01, MeasureTPR1, MeasureAUC, MeasureBeyond}, f.Measure) {
 			p.Worst[string(f.Measure)] = max(p.Worst[string(f.Measure)], math.Ceil(f.High*100)/100)
 		}
 	}

@@ -3,11 +3,13 @@ package audit
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tribune"
+	"tribune/internal/explain/attribution"
 )
 
 const planText = `
@@ -52,6 +54,12 @@ func sound(t testing.TB) *Verdict {
 			v.Figures = append(v.Figures, f)
 		}
 	}
+	for _, f := range v.Figures {
+		if f.Measure != MeasureBeyond {
+			f.Sight = OnExplanation
+			v.Figures = append(v.Figures, f)
+		}
+	}
 	return v
 }
 
@@ -63,7 +71,10 @@ func TestOneGroupFailsTheWhole(t *testing.T) {
 		"nothing wrong":              {func(*Verdict) {}, ""},
 		"one group above":            {func(v *Verdict) { v.Figures[6].Value, v.Figures[6].High = 0.59, 0.61 }, "sex female, auc"},
 		"too small to measure":       {func(v *Verdict) { v.Figures[9] = refused(v.Figures[9], "12 members are too few") }, "12 members are too few"},
-		"a measure left out":         {func(v *Verdict) { v.Figures = v.Figures[:11] }, "beyond-auc was not measured"},
+		"a measure left out":         {func(v *Verdict) { v.Figures = slices.Delete(v.Figures, 11, 12) }, "beyond-auc was not measured by lira on both"},
+		"one sight left out":         {func(v *Verdict) { v.Figures = slices.Delete(v.Figures, 14, 15) }, "auc was not measured by lira on explanation"},
+		"an attack left out":         {func(v *Verdict) { v.Plan.Attacks = append(v.Plan.Attacks, "rmia") }, "not measured by rmia"},
+		"only attacks on one number": {func(v *Verdict) { v.Plan.Attacks = []string{"threshold-loss"} }, "by any attack"},
 		"a group nobody looked at":   {func(v *Verdict) { v.Groups = append(v.Groups, Group{"sex", "other"}) }, "sex other: auc was not measured"},
 		"an unclean split":           {func(v *Verdict) { v.Unclean = []string{"3 records stand in both splits"} }, "both splits"},
 		"another explanation's only": {func(v *Verdict) { v.Figures[0].Explanation = "lime" }, "everybody: tpr@0.1% was not measured"},
@@ -134,6 +145,26 @@ func TestPlanThatMeansNothingIsRefused(t *testing.T) {
 	} {
 		if _, err := ParsePlan([]byte(text)); !errors.Is(err, tribune.ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
+		}
+	}
+}
+
+func TestPrintedPlanIsOne(t *testing.T) {
+	p, err := ParsePlan([]byte(DefaultPlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := byName(p.Attacks); err != nil || len(p.Explanations) != 8 || p.References != 16 {
+		t.Errorf("%d explanations, %d references, %v", len(p.Explanations), p.References, err)
+	}
+	names := map[string]bool{}
+	for _, e := range p.Explanations {
+		if names[e.Name()] {
+			t.Errorf("%q is the name of two explanations", e.Name())
+		}
+		names[e.Name()] = true
+		if _, err := e.method(Options{Method: attribution.New}, attribution.Setting{}); err != nil {
+			t.Errorf("%s: %v", e.Name(), err)
 		}
 	}
 }

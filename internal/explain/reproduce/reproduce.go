@@ -1,7 +1,8 @@
 // Package reproduce sets the figures of Shokri, Strobel and Zick ("On the Privacy Risks of Model Explanations", 1907.00164) beside the same figures
-// measured here, row by row: first on the paper's own draws of the data, then with what is wrong about them put right.
+// measured here, row by row: first on the paper's own draws of the data, then with what is wrong about them put right; and the same data under the attacks
+// that came after the paper (Beyond).
 //
-// `tribune explain reproduce` prints what these functions return. A run is decided by its Options alone: the same rows on one core and on many.
+// `tribune explain reproduce` prints what Experiments return. A run is decided by its Request alone: the same rows on one core and on many.
 package reproduce
 
 import (
@@ -24,7 +25,7 @@ type Row struct {
 	Unit     Unit        `json:"unit"`
 	Paper    *Range      `json:"paper"`    // null: the paper does not say
 	Ours     *float64    `json:"ours"`     // null: refused, Note says why
-	Interval *[2]float64 `json:"interval"` // 95 % of the mean over runs by Student's t, unless Note says otherwise
+	Interval *[2]float64 `json:"interval"` // 95 % of the mean over runs by Student's t, unless Note says otherwise; Beyond's are package metric's
 	Runs     int         `json:"runs"`
 	Note     string      `json:"note,omitempty"`
 }

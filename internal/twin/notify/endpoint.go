@@ -161,6 +161,12 @@ func (e *Endpoint) Receives(key string) (string, bool) {
 	return "", false
 }
 
+// Acknowledged is the endpoint, of which MQTT's quality of service 0 is 1: for what must be known to have arrived at its broker.
+func (e Endpoint) Acknowledged() Endpoint {
+	e.qos = max(e.qos, 1)
+	return e
+}
+
 func pairs(member string, in []map[string]any) ([]KeyValue, error) {
 	if len(in) > maxPairs {
 		return nil, badEndpoint("%s: at most %d pairs", member, maxPairs)

@@ -100,3 +100,16 @@ func FuzzParseEndpoint(f *testing.F) {
 		}
 	})
 }
+
+// A notice that a broker may drop was told to nobody.
+func TestAcknowledgedEndpointIsNeverOfQualityZero(t *testing.T) {
+	for qos, want := range map[string]byte{"0": 1, "1": 1, "2": 2} {
+		e, err := ParseEndpoint([]byte(`{"uri": "mqtts://broker.example/t", "notifierInfo": [{"key": "MQTT-QoS", "value": "` + qos + `"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Acknowledged().qos; got != want {
+			t.Errorf("quality %s: %d", qos, got)
+		}
+	}
+}
