@@ -41,10 +41,10 @@ func playVital(ctx context.Context, p *play) error {
 
 type vitalDrill struct {
 	*served
-	play     *play
-	asked    client.VitalAsked
-	leaf     uint64
-	cutAt    time.Time
+	play  *play
+	asked client.VitalAsked
+	leaf  uint64
+	cutAt time.Time
 }
 
 // before: two people join, addresses arrive, and while guardians answer only the ordinary way is open.

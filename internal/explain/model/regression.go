@@ -60,9 +60,6 @@ func NewRegression(x matrix.Matrix, y []int, classes int, cfg RegressionConfig) 
 	return r, nil
 }
 
-// Rows is the number of rows.
-func (r *Regression) Rows() int { return len(r.y) }
-
 // Width is the number of parameters of one linear function; Parameters the number of all.
 func (r *Regression) Width() int      { return widthOf(r.inputs, !r.cfg.NoIntercept) }
 func (r *Regression) functions() int  { return functionsOf(r.classes) }

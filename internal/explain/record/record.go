@@ -54,9 +54,6 @@ func (e *Explainer) Without(i int) []float64 {
 	return out
 }
 
-// Predict is the probability of class 1.
-func (e *Explainer) Predict(query []float64) float64 { return sigmoid(e.value(query)) }
-
 func (e *Explainer) value(query []float64) float64 {
 	z := e.theta[len(query)]
 	for j, v := range query {
