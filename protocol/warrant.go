@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,7 +108,10 @@ func (o WarrantOpening) For(names ...PersonName) (salts [][]byte) {
 	return salts
 }
 
-// NamingNote is the note of the act by which a court has a name evaluated for a warrant: the record commits to whose it was.
-func NamingNote(n PersonName) string {
-	return "name for a warrant: " + n.Type + " " + NormalName(n.Type, n.Name)
+// NamingNote is the note of the act by which a court has a name evaluated for a warrant: the record commits to whose it was, and the hub, which keeps
+// what the record commits to, keeps no name. The salt has SaltSize bytes; whoever has it can show whose name it was.
+func NamingNote(n PersonName, salt []byte) string {
+	b := AppendLP(AppendLP(Label("naming"), salt), []byte(n.Type))
+	sum := sha256.Sum256(AppendLP(b, []byte(NormalName(n.Type, n.Name))))
+	return "name for a warrant: " + hex.EncodeToString(sum[:])
 }

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -74,6 +75,10 @@ func TestTheWatchGuideOverACity(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.start(t, "--http", address)
+	c.until(t, "an act", func() bool { // by itself the record may not grow: at night nobody parks
+		answer, err := c.as(t, "inspector-ward").Exercise(t.Context(), "Penalty notice of a test")
+		return err == nil && answer.Status == http.StatusCreated
+	})
 	c.until(t, "the record to grow", func() bool {
 		r := tribune(t, dir, "mirror", "--trust", keys, "--record", "http://"+address, "--dir", "grown", "--once")
 		held := read(t, dir, "grown", "record", "checkpoint")

@@ -12,7 +12,7 @@ import (
 )
 
 // POST /warrants/names has the guardians evaluate a name for a court that writes a warrant about its holder: an act of power as at /acts,
-// {"name": {"type", "name"}, "act", "private", "salt", "signature"}, whose note is protocol.NamingNote of that name. The answer is 201 with
+// {"name": {"type", "name"}, "nameSalt", "act", "private", "salt", "signature"}, whose note is protocol.NamingNote of that name and salt. The answer is 201 with
 // {"y"}, from which the court computes the pseudonym and checks it under the guardians' key. The act is on record first; the name is not.
 
 // maxWarrantName bounds the request: an act of power with a short note.
@@ -40,6 +40,7 @@ func (h *Hub) nameForWarrant(w http.ResponseWriter, r *http.Request) error {
 	}
 	var body struct {
 		Name      protocol.PersonName `json:"name"`
+		NameSalt  []byte              `json:"nameSalt"`
 		Act       protocol.Act        `json:"act"`
 		Private   []byte              `json:"private"`
 		Salt      []byte              `json:"salt"`
@@ -47,14 +48,14 @@ func (h *Hub) nameForWarrant(w http.ResponseWriter, r *http.Request) error {
 	}
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxWarrantName))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&body); err != nil || body.Name.Type == "" || body.Name.Name == "" {
-		return tribune.Hint(fmt.Errorf("%w: the request cannot be read", tribune.ErrInvalid), `Send {"name": {"type", "name"}, "act", "private", "salt", "signature"}.`)
+	if err := dec.Decode(&body); err != nil || body.Name.Type == "" || body.Name.Name == "" || len(body.NameSalt) != protocol.SaltSize {
+		return tribune.Hint(fmt.Errorf("%w: the request cannot be read", tribune.ErrInvalid), `Send {"name": {"type", "name"}, "nameSalt", "act", "private", "salt", "signature"}.`)
 	}
 	private, err := protocol.DecodePrivate(body.Private)
 	if err != nil {
 		return err
 	}
-	if private.Inputs.Note != protocol.NamingNote(body.Name) {
+	if private.Inputs.Note != protocol.NamingNote(body.Name, body.NameSalt) {
 		return fmt.Errorf("%w: the act that was signed has another name evaluated", tribune.ErrInvalid)
 	}
 	receipt, err := one.Do(r.Context(), way.Exercise{Caller: caller, Act: body.Act, Private: body.Private, Salt: body.Salt, Signature: body.Signature})

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -216,12 +217,13 @@ func (c *Client) Exercise(ctx context.Context, note string) (*Answer, error) {
 }
 
 // NameForWarrant has the guardians evaluate a name, for a court that writes a warrant about its holder: y, from which the court computes
-// and checks the pseudonym, is in the answer's body. That it was done stands on record, without the name.
-func (c *Client) NameForWarrant(ctx context.Context, n protocol.PersonName) (*Answer, error) {
-	return c.exercise(ctx, "/warrants/names", protocol.NamingNote(n), &n)
+// and checks the pseudonym, is in the answer's body. That it was done stands on record, without the name; who has salt (protocol.SaltSize random bytes)
+// can show whose it was.
+func (c *Client) NameForWarrant(ctx context.Context, n protocol.PersonName, salt []byte) (*Answer, error) {
+	return c.exercise(ctx, "/warrants/names", protocol.NamingNote(n, salt), map[string]any{"name": n, "nameSalt": salt})
 }
 
-func (c *Client) exercise(ctx context.Context, path, note string, name *protocol.PersonName) (*Answer, error) {
+func (c *Client) exercise(ctx context.Context, path, note string, more map[string]any) (*Answer, error) {
 	if c.Key == nil {
 		return nil, errNoKey()
 	}
@@ -242,9 +244,7 @@ func (c *Client) exercise(ctx context.Context, path, note string, name *protocol
 		return nil, err
 	}
 	fields := map[string]any{"act": act, "private": private, "salt": salt, "signature": signature}
-	if name != nil {
-		fields["name"] = name
-	}
+	maps.Copy(fields, more)
 	body, err := json.Marshal(fields)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type Person struct {
 
 // Find has a name evaluated, on record, and checks what comes back under the group's NAME key: the caller vouches for the group.
 func Find(ctx context.Context, c *client.Client, group protocol.Group, name protocol.PersonName) (Person, *client.Answer, error) {
-	answer, err := c.NameForWarrant(ctx, name)
+	answer, err := c.NameForWarrant(ctx, name, protocol.NewSalt())
 	if err == nil {
 		err = answer.Error()
 	}

@@ -70,11 +70,12 @@ func TestCourtFindsOutAHubThatAnswersForAnotherName(t *testing.T) {
 				Act     protocol.Act
 				Private []byte
 				Name    protocol.PersonName
+				Salt    []byte `json:"nameSalt"`
 			}
 			private := protocol.Private{}
 			if err := json.NewDecoder(r.Body).Decode(&body); err == nil {
 				private, err = protocol.DecodePrivate(body.Private)
-				if err != nil || r.URL.Path != "/warrants/names" || body.Name != name || private.Inputs.Note != protocol.NamingNote(name) || body.Act.Count != 0 || body.Act.Kind != tribune.ActDecide {
+				if err != nil || r.URL.Path != "/warrants/names" || body.Name != name || private.Inputs.Note != protocol.NamingNote(name, body.Salt) || strings.Contains(private.Inputs.Note, "AB12") || len(body.Salt) != protocol.SaltSize || body.Act.Count != 0 || body.Act.Kind != tribune.ActDecide {
 					t.Errorf("asked is %s, %+v, %+v (%v)", r.URL.Path, body, private, err)
 				}
 			}

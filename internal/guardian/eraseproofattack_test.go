@@ -203,7 +203,8 @@ func TestErasureThatWasPublishedLateCanBeShown(t *testing.T) {
 	if why, s := w.show(0, signed(anna, 10*time.Minute)); s == nil {
 		t.Errorf("published ten minutes late: %s", why)
 	}
-	if why, s := w.show(0, signed(ben, afterGrace)); s != nil || !strings.Contains(why, "was on record at") {
+	// Of which of the two it is refused depends on how many midnights lie between.
+	if why, s := w.show(0, signed(ben, afterGrace)); s != nil || !strings.Contains(why, "was on record at") && !strings.Contains(why, "erases nobody") {
 		t.Errorf("published a day late: %q", why)
 	}
 }

@@ -260,8 +260,12 @@ func TestNoticeThatNoEndpointTakesWaitsAtTheDesk(t *testing.T) {
 	if l := w.of(t, anna)[0]; !l.Failed {
 		t.Errorf("shown as %+v", l)
 	}
+	eventually(t, "its notice at the desk", func() bool {
+		all, err := w.Desk(t.Context(), "parking-inspector")
+		return err == nil && len(all) == 1 && len(all[0].About) == 1
+	})
 	all, err := w.Desk(t.Context(), "parking-inspector")
-	if err != nil || len(all) != 1 || len(all[0].About) != 1 {
+	if err != nil || len(all) != 1 {
 		t.Fatalf("at the desk: %+v, %v", all, err)
 	}
 	if other, _ := w.Desk(t.Context(), "planner"); len(other) != 0 {

@@ -118,7 +118,7 @@ func TestRetiringLiarHoldsUpNoChange(t *testing.T) {
 		t.Errorf("%d reports count for the group of one: %v", len(ours), err)
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	var put atomic.Int64
 	_, err = c.Reshare(ctx, protocol.Group{}, change, "", func(context.Context, json.RawMessage) error { put.Add(1); return nil })
