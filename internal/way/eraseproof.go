@@ -134,29 +134,10 @@ func (w *Way) keepStated(ctx context.Context, index uint64, stated []protocol.Er
 	if len(stated) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(stated)
-	if err != nil {
-		return err
-	}
-	var b store.Batch
-	b.Put(statedKey(index), data)
-	if err := w.cfg.Store.Commit(ctx, &b); err != nil {
-		return fmt.Errorf("keeping what guardians state of an erasure: %w", err)
-	}
-	return nil
+	return keepWords(ctx, w.cfg.Store, statedKey(index), stated)
 }
 
 // erasureStated are the guardians' statements that they obey the erasure at index.
 func (w *Way) erasureStated(ctx context.Context, index uint64) (stated []protocol.ErasureStatement, err error) {
-	data, err := w.cfg.Store.Get(ctx, statedKey(index))
-	if errors.Is(err, tribune.ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &stated)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading what guardians state of an erasure: %w", err)
-	}
-	return stated, nil
+	return keptWords[protocol.ErasureStatement](ctx, w.cfg.Store, statedKey(index))
 }

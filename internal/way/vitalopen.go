@@ -185,29 +185,10 @@ func vitalChecksKey(index uint64) []byte {
 
 // KeepVitalChecks keeps guardians' public word on the disclosure at index.
 func (w *Way) KeepVitalChecks(ctx context.Context, index uint64, checks []protocol.VitalChecked) error {
-	data, err := json.Marshal(checks)
-	if err != nil {
-		return err
-	}
-	var b store.Batch
-	b.Put(vitalChecksKey(index), data)
-	if err := w.cfg.Store.Commit(ctx, &b); err != nil {
-		return fmt.Errorf("keeping what guardians have checked: %w", err)
-	}
-	return nil
+	return keepWords(ctx, w.cfg.Store, vitalChecksKey(index), checks)
 }
 
 // VitalChecks are those that were kept; none where nobody has checked it.
 func (w *Way) VitalChecks(ctx context.Context, index uint64) (checks []protocol.VitalChecked, err error) {
-	data, err := w.cfg.Store.Get(ctx, vitalChecksKey(index))
-	if errors.Is(err, tribune.ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &checks)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading what guardians have checked: %w", err)
-	}
-	return checks, nil
+	return keptWords[protocol.VitalChecked](ctx, w.cfg.Store, vitalChecksKey(index))
 }
