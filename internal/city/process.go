@@ -18,7 +18,7 @@ import (
 
 // Time-outs of guardians' processes in a demo.
 const (
-	guardianStarts = 10 * time.Second // a loaded machine; an idle one takes 50 ms
+	guardianStarts = time.Minute // a loaded machine whose disk stands still; an idle one takes 50 ms, and one that died is noticed at once
 	guardianEnds   = 5 * time.Second
 )
 
@@ -79,7 +79,7 @@ func startGuardian(ctx context.Context, name, dir string, log *slog.Logger) (*pr
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, tribune.Hint(fmt.Errorf("guardian %s did not start", name), "Why is in %s.", p.log.Name())
+		return nil, tribune.Hint(fmt.Errorf("guardian %s did not start within %s", name, guardianStarts), "Why is in %s.", p.log.Name())
 	}
 	if err := os.WriteFile(filepath.Join(dir, "pid"), []byte(strconv.Itoa(p.cmd.Process.Pid)), 0o600); err != nil {
 		p.stop()

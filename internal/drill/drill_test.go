@@ -114,7 +114,7 @@ func TestEndedDrillLeavesNoProcessBehind(t *testing.T) {
 		pids = append(pids, pid)
 	}
 	p.end()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for _, pid := range pids {
 		for alive(pid) {
 			if time.Now().After(deadline) {

@@ -72,7 +72,7 @@ func TestCommandSaysWhereItIsAndStopsCleanly(t *testing.T) {
 		if err != nil {
 			t.Errorf("stopped with %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Error("it does not stop")
 	}
 }

@@ -46,7 +46,7 @@ func laboratory(t *testing.T) (api, mqtt string) {
 func client(t *testing.T, address, id string) paho.Client {
 	t.Helper()
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(address).SetClientID(id).SetAutoReconnect(false).SetConnectTimeout(5 * time.Second))
-	if token := c.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+	if token := c.Connect(); !token.WaitTimeout(60*time.Second) || token.Error() != nil {
 		t.Fatalf("connecting: %v", token.Error())
 	}
 	t.Cleanup(func() { c.Disconnect(0) })
@@ -107,11 +107,11 @@ func TestAnEntityPublishedByMQTTIsThereBeforeItIsAcknowledged(t *testing.T) {
 		"ngsi-ld/entities/cars":  `[{"id":"urn:c:2","type":"Car","speed":{"type":"Property","value":2}},{"id":"urn:c:3","type":"Car"}]`,
 		"ngsi-ld/entities/a/b/c": `{"id":"urn:c:4","type":"Car","@context":{"speed":"https://example.org/speed"},"speed":{"type":"Property","value":4}}`,
 	} {
-		if token := c.Publish(topic, 1, false, payload); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		if token := c.Publish(topic, 1, false, payload); !token.WaitTimeout(60*time.Second) || token.Error() != nil {
 			t.Fatalf("%s: %v", topic, token.Error())
 		}
 	}
-	c.Publish("ngsi-ld/entities", 1, false, `{"id":"urn:c:1","type":"Car","speed":{"type":"Property","value":11}}`).WaitTimeout(10 * time.Second)
+	c.Publish("ngsi-ld/entities", 1, false, `{"id":"urn:c:1","type":"Car","speed":{"type":"Property","value":11}}`).WaitTimeout(60 * time.Second)
 	for id, want := range map[string]string{"urn:c:1": `"value":11`, "urn:c:2": `"value":2`, "urn:c:3": `"Car"`, "urn:c:4": `"https://example.org/speed"`} {
 		if status, _, body := get(t, at+"/ngsi-ld/v1/entities/"+id); status != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s, want %s", id, status, body, want)
@@ -127,13 +127,13 @@ func TestABadEntityByMQTTIsNeverAcknowledged(t *testing.T) {
 	} {
 		lost := make(chan struct{})
 		c := paho.NewClient(paho.NewClientOptions().AddBroker(broker).SetClientID(name).SetAutoReconnect(false).SetConnectionLostHandler(func(paho.Client, error) { close(lost) }))
-		if token := c.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		if token := c.Connect(); !token.WaitTimeout(60*time.Second) || token.Error() != nil {
 			t.Fatal(token.Error())
 		}
 		token := c.Publish("ngsi-ld/entities", 1, false, payload)
 		select {
 		case <-lost:
-		case <-time.After(10 * time.Second):
+		case <-time.After(60 * time.Second):
 			t.Errorf("%s: the connection goes on", name)
 		}
 		select {
@@ -154,20 +154,20 @@ func TestOtherTopicsArePlainPublishAndSubscribe(t *testing.T) {
 	at, broker := laboratory(t)
 	got := make(chan string, 10)
 	reader := client(t, broker, "reader")
-	if token := reader.Subscribe("notifications/#", 1, func(_ paho.Client, m paho.Message) { got <- m.Topic() + " " + string(m.Payload()) }); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+	if token := reader.Subscribe("notifications/#", 1, func(_ paho.Client, m paho.Message) { got <- m.Topic() + " " + string(m.Payload()) }); !token.WaitTimeout(60*time.Second) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	client(t, broker, "writer").Publish("notifications/x", 1, true, "hello").WaitTimeout(10 * time.Second)
+	client(t, broker, "writer").Publish("notifications/x", 1, true, "hello").WaitTimeout(60 * time.Second)
 	select {
 	case m := <-got:
 		if m != "notifications/x hello" {
 			t.Errorf("got %s", m)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Error("nothing arrived")
 	}
 	late := client(t, broker, "late")
-	late.Subscribe("notifications/#", 1, func(_ paho.Client, m paho.Message) { got <- "retained " + string(m.Payload()) }).WaitTimeout(10 * time.Second)
+	late.Subscribe("notifications/#", 1, func(_ paho.Client, m paho.Message) { got <- "retained " + string(m.Payload()) }).WaitTimeout(60 * time.Second)
 	select {
 	case m := <-got:
 		t.Errorf("%s: a message was kept, which nobody bounds", m)

@@ -77,7 +77,7 @@ func TestASubscriptionToASnapshotTellsOfItAlone(t *testing.T) {
 		if n.snapshot != "urn:x:1" || n.tenant != "north" || !strings.Contains(n.body, `"value":42`) || !strings.Contains(n.body, `"subscriptionId":"urn:s:1"`) {
 			t.Errorf("told %+v", n)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("nobody was told of what changed in the snapshot")
 	}
 	must(204, "DELETE", "/snapshots/urn:x:1", "", north)

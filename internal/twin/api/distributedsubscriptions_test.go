@@ -122,7 +122,7 @@ func newSubscriber(t *testing.T) *subscriber {
 // hears waits for a notification that holds all of the words.
 func (s *subscriber) hears(t *testing.T, words ...string) string {
 	t.Helper()
-	end := time.After(10 * time.Second)
+	end := time.After(60 * time.Second)
 next:
 	for {
 		select {

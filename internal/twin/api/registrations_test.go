@@ -326,7 +326,7 @@ func TestRegistrationIsTold(t *testing.T) {
 		if !strings.Contains(got, `"triggerReason":"newlyMatching"`) || !strings.Contains(got, `"urn:r:1"`) || !strings.Contains(got, "json-ld#context") {
 			t.Errorf("told %s", got)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("nobody is told")
 	}
 	c.must(t, 204, "PATCH", "/csourceSubscriptions/urn:s:1", `{"isActive": false}`)

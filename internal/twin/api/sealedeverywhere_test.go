@@ -247,7 +247,7 @@ func TestNotificationsHoldNothingSealed(t *testing.T) {
 	w.holds(t, ada)
 	w.must(t, 204, "DELETE", "/entities/urn:ngsi-ld:ParkingSession:1/attrs/driver", "")
 	w.must(t, 204, "DELETE", "/entities/urn:ngsi-ld:ParkingSession:1", "")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(w.notified(), "deletedAt") && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(60 * time.Second); !strings.Contains(w.notified(), "deletedAt") && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	said := w.notified()
@@ -330,7 +330,7 @@ func TestSnapshotsHoldNothingSealed(t *testing.T) {
 	_ = made
 	named := "NGSILD-Snapshot: urn:ngsi-ld:Snapshot:1"
 	var a answer
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if a = w.do(t, "GET", "/entities?type=ParkingSession", "", named); strings.Contains(a.body, "ParkingSession:1") {
 			break
 		}

@@ -53,7 +53,7 @@ func TestSubscriptionToPersonalDataIsASignedAct(t *testing.T) {
 		t.Fatalf("got %d %s %v", a.status, a.body, a.header)
 	}
 	w.must(t, 201, "POST", "/entities", `{"id":"urn:ngsi-ld:ParkingSession:1","type":"ParkingSession","synthetic":true,"licensePlate":"`+ada.plate+`","driver":"`+ada.driver+`","fee":`+ada.fee+`}`)
-	for deadline := time.Now().Add(10 * time.Second); w.endpoint.count() == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(60 * time.Second); w.endpoint.count() == 0 && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	_, said := w.endpoint.only(t)
