@@ -124,8 +124,8 @@ func (n *night) store(t *testing.T, e tribune.EntityID, p tribune.Pseudonym, val
 	if err := n.cfg.Store.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
+	n.put(e, sealed) // current from the commit on: who looks after keys in between must not take this one for an old one
 	committed()
-	n.put(e, sealed)
 }
 
 func (n *night) put(e tribune.EntityID, sealed []tribune.Sealed) {
