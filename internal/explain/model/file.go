@@ -56,27 +56,36 @@ func Save(w io.Writer, m Model) error {
 	if err != nil {
 		return err
 	}
-	text, err := protocol.JCS(h)
-	if err != nil {
+	b := bufio.NewWriterSize(w, 1<<16)
+	if err := writeFramed(b, magic, h, numbers); err != nil {
 		return fmt.Errorf("describing the model: %w", err)
 	}
-	b := bufio.NewWriterSize(w, 1<<16)
-	b.WriteString(magic)
-	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))
-	b.Write(text)
-	var eight [8]byte
-	for _, list := range numbers {
-		for _, v := range list {
-			b.Write(binary.LittleEndian.AppendUint32(eight[:0], math.Float32bits(v)))
-		}
-	}
 	if l, ok := m.(*Logistic); ok {
+		var eight [8]byte
 		for _, v := range l.theta {
 			b.Write(binary.LittleEndian.AppendUint64(eight[:0], math.Float64bits(v)))
 		}
 	}
 	if err := b.Flush(); err != nil { // a bufio.Writer keeps its first error
 		return fmt.Errorf("writing the model: %w", err)
+	}
+	return nil
+}
+
+// writeFramed writes the first line, the header and lists of numbers: what framed and lists read. Its error is the header's; the writer keeps its own.
+func writeFramed(b *bufio.Writer, first string, header any, numbers [][]float32) error {
+	text, err := protocol.JCS(header)
+	if err != nil {
+		return err
+	}
+	b.WriteString(first)
+	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))
+	b.Write(text)
+	var four [4]byte
+	for _, list := range numbers {
+		for _, v := range list {
+			b.Write(binary.LittleEndian.AppendUint32(four[:0], math.Float32bits(v)))
+		}
 	}
 	return nil
 }

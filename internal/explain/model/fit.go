@@ -187,29 +187,9 @@ func (f *Fit) Solve(b []float64) ([]float64, error) {
 // conjugate solves Hessian · x = b until the residual is precision times b. The penalty makes the Hessian positive, and in a flat direction b has no
 // part, so nothing breaks down.
 func (f *Fit) conjugate(b []float64, precision float64) []float64 {
-	n := len(b)
-	x, q := make([]float64, n), make([]float64, n)
-	rest, p := slices.Clone(b), slices.Clone(b)
-	norm := dot(b, b)
-	for range 10 * n {
-		if norm <= precision*precision*dot(b, b) || norm == 0 {
-			break
-		}
+	x, _ := Conjugate(b, precision, 10*len(b), func(p, q []float64) error { // which never fails
 		f.of.HessianProduct(f.Theta, f.weights, p, q)
-		bend := dot(p, q)
-		if !(bend > 0) {
-			break
-		}
-		a := norm / bend
-		for i := range x {
-			x[i] += float64(a * p[i])
-			rest[i] -= float64(a * q[i])
-		}
-		was := norm
-		norm = dot(rest, rest)
-		for i := range p {
-			p[i] = rest[i] + float64(norm/was*p[i])
-		}
-	}
+		return nil
+	}, nil)
 	return x
 }

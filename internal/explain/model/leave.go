@@ -88,17 +88,8 @@ func (f *Fit) parts(rows []int) []part {
 // nearly solves (Hessian - parts) · x = b by conjugate gradient, preconditioned with the Hessian's own factor.
 func (f *Fit) nearly(less []part, b []float64) []float64 {
 	n := len(b)
-	x, q, z := make([]float64, n), make([]float64, n), slices.Clone(b)
 	v := make([]float64, f.of.functions())
-	rest := slices.Clone(b)
-	substitute(f.factor, z)
-	p := slices.Clone(z)
-	norm := dot(rest, z)
-	first := norm
-	for range len(less)*len(v) + 10 {
-		if norm <= 1e-24*first || norm == 0 {
-			break
-		}
+	x, _ := Conjugate(b, 1e-12, len(less)*len(v)+10, func(p, q []float64) error { // which never fails
 		for i := range q {
 			q[i] = dot(f.hessian[i*n:(i+1)*n], p)
 		}
@@ -107,22 +98,7 @@ func (f *Fit) nearly(less []part, b []float64) []float64 {
 			f.of.bend(l.s, v)
 			f.of.spread(l.row, -l.scale, v, q)
 		}
-		bend := dot(p, q)
-		if !(bend > 0) {
-			break
-		}
-		a := norm / bend
-		for i := range x {
-			x[i] += float64(a * p[i])
-			rest[i] -= float64(a * q[i])
-		}
-		copy(z, rest)
-		substitute(f.factor, z)
-		was := norm
-		norm = dot(rest, z)
-		for i := range p {
-			p[i] = z[i] + float64(norm/was*p[i])
-		}
-	}
+		return nil
+	}, func(z []float64) { substitute(f.factor, z) })
 	return x
 }

@@ -1,6 +1,9 @@
 package model
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // cholesky turns a positive n x n matrix into its lower factor, in place (above the diagonal the old numbers stay). It returns -1, or the first row at
 // which the matrix is not positive.
@@ -33,6 +36,45 @@ func substitute(l, b []float64) {
 			b[k] -= float64(v * w)
 		}
 	}
+}
+
+// Conjugate solves A·x = b by conjugate gradient, from zero: product writes A·p into q, and precondition (nil: none) replaces z by about the inverse of A
+// times z. It ends when the residual is precision times b's (both as the preconditioner measures them), after steps, or where rounding or a
+// negative curvature leaves no way on, and gives the best it has. An error is product's.
+func Conjugate(b []float64, precision float64, steps int, product func(p, q []float64) error, precondition func(z []float64)) ([]float64, error) {
+	x, q, rest, z := make([]float64, len(b)), make([]float64, len(b)), slices.Clone(b), slices.Clone(b)
+	better := func() float64 {
+		copy(z, rest)
+		if precondition != nil {
+			precondition(z)
+		}
+		return dot(rest, z)
+	}
+	norm := better()
+	p, enough := slices.Clone(z), precision*precision*norm
+	for range steps {
+		if norm <= enough || norm == 0 {
+			break
+		}
+		if err := product(p, q); err != nil {
+			return nil, err
+		}
+		bend := dot(p, q)
+		if !(bend > 0) {
+			break
+		}
+		a := norm / bend
+		for i := range x {
+			x[i] += float64(a * p[i])
+			rest[i] -= float64(a * q[i])
+		}
+		was := norm
+		norm = better()
+		for i := range p {
+			p[i] = z[i] + float64(norm/was*p[i])
+		}
+	}
+	return x, nil
 }
 
 // dot has four sums, so that one addition need not wait for the other; their order is fixed.

@@ -77,19 +77,9 @@ func (t *Trainer) SaveState(w io.Writer) error {
 	for _, list := range numbers {
 		h.Numbers = append(h.Numbers, len(list))
 	}
-	text, err := protocol.JCS(h)
-	if err != nil {
-		return fmt.Errorf("describing the state: %w", err)
-	}
 	b := bufio.NewWriterSize(w, 1<<16)
-	b.WriteString(stateMagic)
-	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))
-	b.Write(text)
-	var four [4]byte
-	for _, list := range numbers {
-		for _, v := range list {
-			b.Write(binary.LittleEndian.AppendUint32(four[:0], math.Float32bits(v)))
-		}
+	if err := writeFramed(b, stateMagic, h, numbers); err != nil {
+		return fmt.Errorf("describing the state: %w", err)
 	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("writing the state: %w", err)

@@ -3,7 +3,6 @@ package record
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"tribune"
 	"tribune/internal/explain/matrix"
@@ -89,48 +88,19 @@ func (e *NetworkExplainer) answer(ctx context.Context, query []float32, class in
 	return e.net.WeightGradient(ctx, x, seed)
 }
 
-// invert solves (H + damping) s = b by conjugate gradient. Where rounding or a negative curvature ends it early, it keeps the best it has.
+// invert solves (H + damping) s = b. Where rounding or a negative curvature ends it early, it keeps the best it has.
 func (e *NetworkExplainer) invert(ctx context.Context, b []float64) ([]float64, error) {
-	s, rest, way := make([]float64, len(b)), slices.Clone(b), slices.Clone(b)
-	size := dot(rest, rest)
-	enough := size * e.options.Precision * e.options.Precision
-	for range e.options.Steps {
-		if size <= enough || size == 0 {
-			break
-		}
-		bent, err := e.bend(ctx, way)
-		if err != nil {
-			return nil, err
-		}
-		curve := dot(way, bent)
-		if !(curve > 0) {
-			break
-		}
-		step := size / curve
-		for i := range s {
-			s[i] += float64(step * way[i])
-			rest[i] -= float64(step * bent[i])
-		}
-		was := size
-		size = dot(rest, rest)
-		for i := range way {
-			way[i] = rest[i] + float64(size/was*way[i])
-		}
-	}
-	return s, nil
-}
-
-// bend is (H + damping) · v.
-func (e *NetworkExplainer) bend(ctx context.Context, v []float64) ([]float64, error) {
-	out, err := e.net.HessianProduct(ctx, e.x, e.y, v)
-	if err != nil {
-		return nil, err
-	}
 	damping, n := e.options.Decay+e.options.Damping, float64(len(e.y))
-	for i := range out {
-		out[i] = out[i]/n + float64(damping*v[i])
-	}
-	return out, nil
+	return model.Conjugate(b, e.options.Precision, e.options.Steps, func(v, out []float64) error {
+		h, err := e.net.HessianProduct(ctx, e.x, e.y, v)
+		if err != nil {
+			return err
+		}
+		for i := range out {
+			out[i] = h[i]/n + float64(damping*v[i])
+		}
+		return nil
+	}, nil)
 }
 
 // Top are the k most influential records for the likeliest class of a query, the first of equals first.
