@@ -58,9 +58,15 @@ func limits(w *words, t, n int) []limit {
 		{"outside", w.T("What the city does outside this platform leaves no trace here"),
 			w.T("Paper files, telephone calls, other computer systems: this platform sees nothing of them and enforces nothing there."),
 			w.T("Below is what the city itself says it does elsewhere.")},
+		{"gate", w.T("What you withdraw binds the city, not the guardians"),
+			w.T("Guardians do not know which consents were withdrawn, which data were restricted and to what somebody objected: the city’s own program keeps to it."),
+			w.T("A use against it is on record all the same, and stands in your list.")},
+		{"vital", w.T("An emergency can be opened before it is on record"),
+			w.T("Where the law names a class for vital interest, two people may open the current value for a quarter of an hour while guardians cannot be reached. A hub that was taken over together with these two could do so unseen."),
+			w.T("What they open is disclosed within a day, and a key that is missing without a reason raises an alarm.")},
 		{"not-built", w.T("Not everything that is planned exists"),
-			w.T("There is no erasure before the keeping time has ended, no change of guardians, no hidden investigation with later disclosure, no protected statistics, and no online objection yet. A changed set of policies comes into force after a restart of the hub only."),
-			w.T("Their formats are reserved in the protocol, and this page will say when that changes.")},
+			w.T("There are no protected statistics yet: the city publishes none about people."),
+			w.T("This page will say when that changes.")},
 	}
 }
 
