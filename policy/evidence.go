@@ -37,8 +37,8 @@ type mandateFile struct {
 	Offices     []string `toml:"offices"`
 	Classes     []string `toml:"classes"`
 	MaxSubjects int      `toml:"max_subjects"`
-	From        when     `toml:"from"`
-	Until       when     `toml:"until"`
+	From        When     `toml:"from"`
+	Until       When     `toml:"until"`
 	Disclose    string   `toml:"disclose"`
 	Extends     string   `toml:"extends"`
 	Names       []string `toml:"names"`
@@ -49,8 +49,8 @@ type appointmentFile struct {
 	Office  string  `toml:"office"`
 	Key     string  `toml:"key"`
 	Subject *string `toml:"subject"`
-	From    when    `toml:"from"`
-	Until   when    `toml:"until"`
+	From    When    `toml:"from"`
+	Until   When    `toml:"until"`
 }
 
 // MandateText reads the text of a mandate without looking at signatures.
@@ -76,7 +76,7 @@ func MandateText(file, text string) (tribune.Mandate, Problems) {
 	checkSpan(&bad, file, text, "mandate "+short(f.ID), f.From, f.Until)
 	m := tribune.Mandate{
 		ID: tribune.MandateID(f.ID), Purpose: tribune.PurposeID(f.Purpose), Issuer: f.Issuer, Basis: f.Basis,
-		MaxSubjects: max(f.MaxSubjects, 1), From: f.From.start(), Until: f.Until.end(),
+		MaxSubjects: max(f.MaxSubjects, 1), From: f.From.Start(), Until: f.Until.End(),
 	}
 	for _, o := range f.Offices {
 		m.Offices = append(m.Offices, tribune.OfficeID(o))
@@ -105,7 +105,7 @@ func AppointmentText(file, text string) (Appointment, Problems) {
 	}
 	checkSpan(&bad, file, text, "the appointment", f.From, f.Until)
 	a := Appointment{
-		Actor: tribune.ActorID(f.Actor), Office: tribune.OfficeID(f.Office), Key: key, From: f.From.start(), Until: f.Until.end(),
+		Actor: tribune.ActorID(f.Actor), Office: tribune.OfficeID(f.Office), Key: key, From: f.From.Start(), Until: f.Until.End(),
 	}
 	if f.Subject != nil {
 		a.Subject = new(tribune.Pseudonym)
@@ -116,8 +116,8 @@ func AppointmentText(file, text string) (Appointment, Problems) {
 	return a, bad
 }
 
-func checkSpan(bad *Problems, file, text, what string, from, until when) {
-	if !from.set() || !until.set() || !until.end().After(from.start()) {
+func checkSpan(bad *Problems, file, text, what string, from, until When) {
+	if !from.Set() || !until.Set() || !until.End().After(from.Start()) {
 		bad.add(file, keyLine(text, "until"), "give from and until, from first; no power is without an end", "%s has no sound beginning and end", what)
 	}
 }

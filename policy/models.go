@@ -39,7 +39,7 @@ type modelsFile struct {
 		SHA256  string   `toml:"sha256"`
 		Plan    string   `toml:"plan"`
 		Auditor string   `toml:"auditor"`
-		Until   when     `toml:"until"`
+		Until   When     `toml:"until"`
 		Revoked []string `toml:"revoked"`
 	} `toml:"model"`
 }
@@ -56,13 +56,13 @@ func readModels(text string) (list []Model, bad Problems) {
 	lines, seen := tableLines(text, "model"), map[string]bool{}
 	for i, e := range f.Model {
 		m := Model{
-			ID: tribune.ModelID(e.ID), Title: e.Title, Purpose: e.Purpose, Owner: tribune.OfficeID(e.Owner), Kind: e.Kind, Auditor: e.Auditor, Until: e.Until.end(), Line: lineAt(lines, i),
+			ID: tribune.ModelID(e.ID), Title: e.Title, Purpose: e.Purpose, Owner: tribune.OfficeID(e.Owner), Kind: e.Kind, Auditor: e.Auditor, Until: e.Until.End(), Line: lineAt(lines, i),
 		}
 		checkID(&bad, FileModels, m.Line, "model", e.ID, seen)
 		if e.Title == "" || e.Purpose == "" || !idShape.MatchString(e.Kind) {
 			bad.add(FileModels, m.Line, "say in plain words what it is used for, and its kind: logistic, mlp, onnx, trees, remote", "model %s has no title, no purpose or no kind", short(e.ID))
 		}
-		if !e.Until.set() {
+		if !e.Until.Set() {
 			bad.add(FileModels, m.Line, "add until = 2027-12-31; nothing is without an end", "model %s has no end", short(e.ID))
 		}
 		m.hashes(&bad, e.SHA256, e.Plan, e.Revoked)

@@ -163,7 +163,7 @@ type officesFile struct {
 		ID              string   `toml:"id"`
 		Title           string   `toml:"title"`
 		Powers          []string `toml:"powers"`
-		Until           when     `toml:"until"`
+		Until           When     `toml:"until"`
 		ActsPerHour     int64    `toml:"acts_per_hour"`
 		SubjectsPerHour int64    `toml:"subjects_per_hour"`
 	} `toml:"office"`
@@ -185,14 +185,14 @@ func readOffices(text string) (list []Office, bad Problems) {
 		if e.Title == "" || len(e.Powers) == 0 {
 			bad.add(FileOffices, line, "say in plain words what it may do", "office %s has no title or no powers", short(e.ID))
 		}
-		if !e.Until.set() {
+		if !e.Until.Set() {
 			bad.add(FileOffices, line, "add until = 2027-12-31; no power is without an end", "office %s has no end", short(e.ID))
 		}
 		if e.ActsPerHour < 0 || e.ActsPerHour > maxHourly || e.SubjectsPerHour < 0 || e.SubjectsPerHour > maxHourly {
 			bad.add(FileOffices, line, "give whole numbers from 0", "the hourly limits of office %s are out of range", short(e.ID))
 		}
 		list = append(list, Office{
-			ID: tribune.OfficeID(e.ID), Title: e.Title, Powers: e.Powers, Until: e.Until.end(), Line: line,
+			ID: tribune.OfficeID(e.ID), Title: e.Title, Powers: e.Powers, Until: e.Until.End(), Line: line,
 			Limits: Limits{Acts: e.ActsPerHour, Subjects: e.SubjectsPerHour},
 		})
 	}

@@ -89,10 +89,10 @@ func readRules(file, text string) (list rules, bad Problems) {
 		}
 		if until, ok := notes["until"]; ok {
 			w, err := parseWhen(string(until))
-			if err != nil || !w.set() {
+			if err != nil || !w.Set() {
 				bad.add(file, r.Line, `write @until("2027-12-31")`, "policy %s: its @until is not a day or time", short(r.ID))
 			}
-			r.Until = w.end()
+			r.Until = w.End()
 		} else if r.Permit {
 			bad.add(file, r.Line, `add @until("2027-12-31"); no power is without an end`, "policy %s permits without an end", short(r.ID))
 		}

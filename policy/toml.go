@@ -109,57 +109,6 @@ func lineAt(lines []int, i int) int {
 	return 0
 }
 
-// when is a day or an instant in a document.
-type when struct {
-	at  time.Time // midnight UTC for a day
-	day bool
-}
-
-// UnmarshalTOML reads a local date or an offset date-time. Local date-times are refused: they mean another instant on
-// another machine.
-func (w *when) UnmarshalTOML(v any) error {
-	t, ok := v.(time.Time)
-	if !ok {
-		return fmt.Errorf("want a day like 2026-12-31 or a time like 2026-12-31T12:00:00Z")
-	}
-	switch t.Location().String() {
-	case "date-local":
-		*w = when{at: time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), day: true}
-	case "datetime-local", "time-local":
-		return fmt.Errorf("a time needs its zone, like 2026-12-31T12:00:00Z")
-	default:
-		*w = when{at: t.UTC()}
-	}
-	return nil
-}
-
-// parseWhen reads the same two forms from an annotation.
-func parseWhen(s string) (when, error) {
-	if t, err := time.Parse(time.DateOnly, s); err == nil {
-		return when{at: t, day: true}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return when{at: t.UTC()}, nil
-	}
-	return when{}, fmt.Errorf("want a day like 2026-12-31 or a time like 2026-12-31T12:00:00Z")
-}
-
-// set reports whether it was given and lies in a range that every part of the platform can write.
-func (w when) set() bool {
-	return w.at.Year() >= 2000 && w.at.Year() <= 9000
-}
-
-// start is the first instant.
-func (w when) start() time.Time { return w.at }
-
-// end is the first instant after: a day is included as a whole.
-func (w when) end() time.Time {
-	if w.day {
-		return w.at.AddDate(0, 0, 1)
-	}
-	return w.at
-}
-
 // ended says, in words, when something with this exclusive end ended: "on 2025-12-31" for a whole day.
 func ended(until time.Time) string {
 	if until.Equal(until.Truncate(24 * time.Hour)) {

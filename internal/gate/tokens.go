@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
-	"time"
 
 	"github.com/BurntSushi/toml"
 
 	"tribune"
+	"tribune/policy"
 )
 
 const (
@@ -30,10 +30,10 @@ type token struct {
 
 type tokensTOML struct {
 	Token []struct {
-		SHA256 string `toml:"sha256"`
-		Actor  string `toml:"actor"`
-		Office string `toml:"office"`
-		Until  until  `toml:"until"`
+		SHA256 string      `toml:"sha256"`
+		Actor  string      `toml:"actor"`
+		Office string      `toml:"office"`
+		Until  policy.When `toml:"until"`
 	} `toml:"token"`
 }
 
@@ -70,11 +70,11 @@ func parseTokens(text string) ([]token, error) {
 	seen := map[[sha256.Size]byte]bool{}
 	for i, e := range f.Token {
 		raw, err := hex.DecodeString(e.SHA256)
-		if err != nil || len(raw) != sha256.Size || !idShape.MatchString(e.Actor) || !idShape.MatchString(e.Office) || e.Until.IsZero() {
+		if err != nil || len(raw) != sha256.Size || !idShape.MatchString(e.Actor) || !idShape.MatchString(e.Office) || !e.Until.Set() {
 			return nil, fmt.Errorf("%w: token %d lacks a sha256, actor, office or end that can be used", tribune.ErrInvalid, i+1)
 		}
 		t := token{hash: [sha256.Size]byte(raw), caller: tribune.Caller{
-			Actor: tribune.ActorID(e.Actor), Office: tribune.OfficeID(e.Office), Until: e.Until.Time,
+			Actor: tribune.ActorID(e.Actor), Office: tribune.OfficeID(e.Office), Until: e.Until.End(),
 		}}
 		if seen[t.hash] {
 			return nil, fmt.Errorf("%w: token %d is there twice", tribune.ErrInvalid, i+1)
@@ -83,26 +83,6 @@ func parseTokens(text string) ([]token, error) {
 		list = append(list, t)
 	}
 	return list, nil
-}
-
-// until is the first instant after: a day is included as a whole, in UTC.
-type until struct{ time.Time }
-
-// UnmarshalTOML keeps a day from being taken for midnight in whatever zone this machine is in.
-func (u *until) UnmarshalTOML(v any) error {
-	t, ok := v.(time.Time)
-	if !ok {
-		return errors.New("want a day like 2027-12-31")
-	}
-	switch t.Location().String() {
-	case "date-local":
-		u.Time = time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, time.UTC)
-	case "datetime-local", "time-local":
-		return errors.New("a time needs its zone, like 2027-12-31T12:00:00Z")
-	default:
-		u.Time = t.UTC()
-	}
-	return nil
 }
 
 // Caller is who holds the token. It fails with ErrUnknown or ErrExpired. Time tells nothing of the token: hashes are

@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/BurntSushi/toml"
 
 	"tribune"
 	"tribune/internal/web"
+	"tribune/policy"
 )
 
 const (
@@ -39,12 +39,12 @@ func (a Accounts) Len() int { return len(a.by) }
 
 type accountsTOML struct {
 	Account []struct {
-		Issuer  string `toml:"issuer"`
-		Subject string `toml:"subject"`
-		Role    string `toml:"role"`
-		Actor   string `toml:"actor"`
-		Office  string `toml:"office"`
-		Until   until  `toml:"until"`
+		Issuer  string      `toml:"issuer"`
+		Subject string      `toml:"subject"`
+		Role    string      `toml:"role"`
+		Actor   string      `toml:"actor"`
+		Office  string      `toml:"office"`
+		Until   policy.When `toml:"until"`
 	} `toml:"account"`
 }
 
@@ -112,7 +112,7 @@ func parseAccounts(text string) (Accounts, error) {
 			wrong = "actor and office together"
 		case e.Actor != "" && (!idShape.MatchString(e.Actor) || !idShape.MatchString(e.Office)):
 			wrong = "an actor and office of small letters, digits and hyphens"
-		case e.Until.IsZero():
+		case !e.Until.Set():
 			wrong = "an end"
 		}
 		if wrong != "" {
@@ -121,27 +121,7 @@ func parseAccounts(text string) (Accounts, error) {
 		if _, twice := out.by[at]; twice {
 			return Accounts{}, fmt.Errorf("%w: account %d is there twice", tribune.ErrInvalid, i+1)
 		}
-		out.by[at] = Account{Role: e.Role, Actor: tribune.ActorID(e.Actor), Office: tribune.OfficeID(e.Office), Until: e.Until.Time}
+		out.by[at] = Account{Role: e.Role, Actor: tribune.ActorID(e.Actor), Office: tribune.OfficeID(e.Office), Until: e.Until.End()}
 	}
 	return out, nil
-}
-
-// until is the first instant after: a day is included as a whole, in UTC.
-type until struct{ time.Time }
-
-// UnmarshalTOML keeps a day from being taken for midnight in whatever zone this machine is in.
-func (u *until) UnmarshalTOML(v any) error {
-	t, ok := v.(time.Time)
-	if !ok {
-		return errors.New("want a day like 2027-12-31")
-	}
-	switch t.Location().String() {
-	case "date-local":
-		u.Time = time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, time.UTC)
-	case "datetime-local", "time-local":
-		return errors.New("a time needs its zone, like 2027-12-31T12:00:00Z")
-	default:
-		u.Time = t.UTC()
-	}
-	return nil
 }

@@ -7,12 +7,12 @@ import (
 	"math"
 	"regexp"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/BurntSushi/toml"
 
 	"tribune"
+	"tribune/policy"
 )
 
 // The text of a device document is TOML 1.0. A key that is not listed here is an error.
@@ -84,8 +84,8 @@ type file struct {
 	Cost        string      `toml:"cost"`
 	Fallback    string      `toml:"fallback"`
 	CannotSense []string    `toml:"cannot_sense"`
-	From        when        `toml:"from"`
-	Until       when        `toml:"until"`
+	From        policy.When `toml:"from"`
+	Until       policy.When `toml:"until"`
 	TokenSHA256 string      `toml:"token_sha256"`
 	SigningKey  *string     `toml:"signing_key"`
 	Topics      *[]string   `toml:"topics"`
@@ -115,7 +115,7 @@ func Parse(text string) (Document, error) {
 	bad := f.missing()
 	d := Document{
 		ID: f.ID, Title: f.Title, Kind: Kind(f.Kind), Owner: f.Owner, Contact: f.Contact, Need: f.Need, Alternative: f.Alternative,
-		Cost: f.Cost, Fallback: f.Fallback, CannotSense: f.CannotSense, From: f.From.at, Until: f.Until.end(), city: f.City,
+		Cost: f.Cost, Fallback: f.Fallback, CannotSense: f.CannotSense, From: f.From.Start(), Until: f.Until.End(), city: f.City,
 		Place: Place{Name: f.Place.Name},
 	}
 	f.check(&d, &bad)
@@ -175,8 +175,8 @@ func (f *file) missing() (bad Problems) {
 		{readable(f.Cost), "cost", "what it costs to buy and to run"},
 		{readable(f.Fallback), "fallback", "what works by hand when it is off"},
 		{len(f.CannotSense) > 0, "cannot_sense", "what people may fear that it does, and it cannot"},
-		{f.From.set(), "from", "when it begins; a newer document begins later"},
-		{f.Until.set(), "until", "when it ends; nothing is without an end"},
+		{f.From.Set(), "from", "when it begins; a newer document begins later"},
+		{f.Until.Set(), "until", "when it ends; nothing is without an end"},
 		{len(f.Senses) > 0, "senses", "everything it reports"},
 		{given(f.TokenSHA256), "token_sha256", "by which the hub knows it"},
 	} {
@@ -215,7 +215,7 @@ func (f *file) check(d *Document, bad *Problems) {
 			bad.add("place: longitude is -180 to 180, latitude -90 to 90")
 		}
 	}
-	if f.From.set() && f.Until.set() {
+	if f.From.Set() && f.Until.Set() {
 		if !d.Until.After(d.From) {
 			bad.add("until: it ends before it begins")
 		} else if d.Until.After(d.From.AddDate(MaxLife, 0, 1)) {
@@ -254,39 +254,4 @@ func (f *file) check(d *Document, bad *Problems) {
 			d.PerMinute = int(*f.PerMinute)
 		}
 	}
-}
-
-// when is a day or an instant.
-type when struct {
-	at  time.Time // midnight UTC for a day
-	day bool
-}
-
-// UnmarshalTOML reads a local date or an offset date-time. Local date-times are refused: they mean another instant on
-// another machine.
-func (w *when) UnmarshalTOML(v any) error {
-	t, ok := v.(time.Time)
-	if !ok {
-		return errors.New("want a day like 2026-12-31 or a time like 2026-12-31T12:00:00Z")
-	}
-	switch t.Location().String() {
-	case "date-local":
-		*w = when{at: time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), day: true}
-	case "datetime-local", "time-local":
-		return errors.New("a time needs its zone, like 2026-12-31T12:00:00Z")
-	default:
-		*w = when{at: t.UTC()}
-	}
-	return nil
-}
-
-// set reports whether it was given and lies in a range that every part of the platform can write.
-func (w when) set() bool { return w.at.Year() >= 2000 && w.at.Year() <= 9000 }
-
-// end is the first instant after: a day is included as a whole.
-func (w when) end() time.Time {
-	if w.day {
-		return w.at.AddDate(0, 0, 1)
-	}
-	return w.at
 }

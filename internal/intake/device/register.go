@@ -1,9 +1,7 @@
 package device
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"tribune"
+	"tribune/internal/durable"
 	"tribune/protocol"
 )
 
@@ -103,7 +102,7 @@ func (r *Register) Add(signed []byte) (*Device, error) {
 	if err := r.together(devices); err != nil {
 		return nil, fmt.Errorf("adding device %s: %w", d.ID, err)
 	}
-	if err := replaceFile(filepath.Join(r.cfg.Dir, d.ID+extension), signed); err != nil {
+	if err := durable.WritePublic(filepath.Join(r.cfg.Dir, d.ID+extension), signed); err != nil {
 		return nil, fmt.Errorf("adding device %s: %w", d.ID, err)
 	}
 	r.enforce(devices)
@@ -235,34 +234,4 @@ func (r *Register) enforce(devices map[string]*Device) {
 		d.newest.Store(d)
 	}
 	r.byID = devices
-}
-
-// replaceFile writes a file whole or not at all, synced: a crash leaves the old bytes or the new ones.
-func replaceFile(path string, data []byte) error {
-	// One name: what a crash leaves is overwritten by the next attempt. It does not end as documents do.
-	tmp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) // the register is public
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		if rerr := os.Remove(tmp.Name()); !errors.Is(rerr, fs.ErrNotExist) {
-			err = errors.Join(err, rerr)
-		}
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
