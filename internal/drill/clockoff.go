@@ -29,14 +29,7 @@ const clockPoll = 7 * time.Second
 // co-signatures and answers to "what time is it" an hour off. To a guardian, peers who are all an hour ahead are the same as being an
 // hour behind itself.
 func playClock(ctx context.Context, p *play) error {
-	w, err := p.stealHub(ctx, p.officersClock)
-	if err != nil {
-		return err
-	}
-	if err := w.honest(ctx); err != nil {
-		return err
-	}
-	end, err := w.busy(ctx)
+	w, end, err := p.besieged(ctx, p.officersClock)
 	if err != nil {
 		return err
 	}

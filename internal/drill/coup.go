@@ -17,14 +17,7 @@ import (
 // together, with the council's and the officers' keys out of reach. No record that was sealed before may open, and nothing unseen. What
 // the council could add is tried at the end and told as it is.
 func playCoup(ctx context.Context, p *play) error {
-	w, err := p.stealHub(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.honest(ctx); err != nil {
-		return err
-	}
-	end, err := w.busy(ctx)
+	w, end, err := p.besieged(ctx)
 	if err != nil {
 		return err
 	}

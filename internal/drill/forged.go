@@ -19,14 +19,7 @@ import (
 // playForged shows checkpoints that are not the log's: to guardians, who must not co-sign them, and to verifiers, who must not
 // believe receipts under them. Honest checkpoints go through between them.
 func playForged(ctx context.Context, p *play) error {
-	w, err := p.stealHub(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.honest(ctx); err != nil {
-		return err
-	}
-	end, err := w.busy(ctx)
+	w, end, err := p.besieged(ctx)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/client"
 	"tribune/protocol"
 )
 
@@ -21,14 +22,7 @@ const lies = 3
 // playLyingHub: the drill holds the hub's keys and its log, and lies in what it puts on record and asks for. Honest requests go on
 // beside it, so that guardians have work.
 func playLyingHub(ctx context.Context, p *play) error {
-	w, err := p.stealHub(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.honest(ctx); err != nil {
-		return err
-	}
-	end, err := w.busy(ctx)
+	w, end, err := p.besieged(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,6 +39,18 @@ func playLyingHub(ctx context.Context, p *play) error {
 	}
 	end()
 	return w.honest(ctx)
+}
+
+// besieged is stealHub while its guardians have honest work: a request has gone through, and goes on being asked until end is called.
+func (p *play) besieged(ctx context.Context, before ...func(context.Context, *city, *client.Client, []person) error) (w *wide, end func(), err error) {
+	if w, err = p.stealHub(ctx, before...); err != nil {
+		return nil, nil, err
+	}
+	if err := w.honest(ctx); err != nil {
+		return nil, nil, err
+	}
+	end, err = w.busy(ctx)
+	return w, end, err
 }
 
 // busy repeats one honest request to all guardians until end is called, and says then how that went.

@@ -19,14 +19,7 @@ const replays = 5
 
 // playReplayed shows again what was good once: an officer's signature to the hub, a receipt and a request to the guardians.
 func playReplayed(ctx context.Context, p *play) error {
-	w, err := p.stealHub(ctx, p.signedOnce)
-	if err != nil {
-		return err
-	}
-	if err := w.honest(ctx); err != nil {
-		return err
-	}
-	end, err := w.busy(ctx)
+	w, end, err := p.besieged(ctx, p.signedOnce)
 	if err != nil {
 		return err
 	}

@@ -20,14 +20,7 @@ import (
 // playStalePolicy: a stolen hub decides under a law that is not in force. It is even given the steward's key: whoever has that may
 // write law, and still not what is in force when.
 func playStalePolicy(ctx context.Context, p *play) error {
-	w, err := p.stealHub(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.honest(ctx); err != nil {
-		return err
-	}
-	end, err := w.busy(ctx)
+	w, end, err := p.besieged(ctx)
 	if err != nil {
 		return err
 	}
