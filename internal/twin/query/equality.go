@@ -24,31 +24,8 @@ func (e *Expr) TakeEquality(attr tribune.Name) (value Scalar, rest *Expr, ok boo
 	if n != 1 || only == nil {
 		return value, nil, false
 	}
-	if root := e.root.less(only); root != nil {
+	if root := e.root.without(func(t *Term) bool { return t == only }); root != nil {
 		rest = newExpr(root)
 	}
 	return only.Values[0], rest, true
-}
-
-// less is the tree without one of its conjuncts.
-func (n *node) less(term *Term) *node {
-	switch {
-	case n.term == term:
-		return nil
-	case n.term != nil || n.or:
-		return n
-	}
-	var kids []*node
-	for _, k := range n.kids {
-		if k = k.less(term); k != nil {
-			kids = append(kids, k)
-		}
-	}
-	switch len(kids) {
-	case 0:
-		return nil
-	case 1:
-		return kids[0]
-	}
-	return &node{kids: kids}
 }

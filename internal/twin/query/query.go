@@ -174,26 +174,24 @@ func (e *Expr) Without(attr tribune.Name) *Expr {
 	if e == nil {
 		return nil
 	}
-	root := e.root.without(attr)
+	root := e.root.without(func(t *Term) bool { return t.equates(attr) })
 	if root == nil {
 		return nil
 	}
 	return newExpr(root)
 }
 
-func (n *node) without(attr tribune.Name) *node {
+// without is the tree less the conjuncts that are gone; nil where nothing is left.
+func (n *node) without(gone func(*Term) bool) *node {
 	switch {
-	case n.term != nil:
-		if n.term.equates(attr) {
-			return nil
-		}
-		return n
-	case n.or:
+	case n.term != nil && gone(n.term):
+		return nil
+	case n.term != nil || n.or:
 		return n
 	}
 	var kids []*node
 	for _, k := range n.kids {
-		if k = k.without(attr); k != nil {
+		if k = k.without(gone); k != nil {
 			kids = append(kids, k)
 		}
 	}
