@@ -18,6 +18,9 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) > 0 && args[0] == brokerBench {
 		return runBenchBroker(ctx, args[1:], out, log)
 	}
+	if len(args) > 0 && args[0] == explainBench {
+		return runBenchExplain(ctx, args[1:], out, log)
+	}
 	f := flags("bench", log)
 	var cfg bench.Config
 	asJSON := f.Bool("json", false, "print one JSON object a bench, one a line")
@@ -38,7 +41,8 @@ func runBench(ctx context.Context, args []string, out, log io.Writer) error {
 			fmt.Fprintf(log, "  %-12s %s\n", k.Name, k.Line)
 		}
 		fmt.Fprintf(log, "  %-12s each of them, on a fresh hub of its own\n", "all")
-		fmt.Fprintf(log, "  %-12s an NGSI-LD broker alone, at growing sizes: tribune bench broker -h\n\n", brokerBench)
+		fmt.Fprintf(log, "  %-12s an NGSI-LD broker alone, at growing sizes: tribune bench broker -h\n", brokerBench)
+		fmt.Fprintf(log, "  %-12s the parts of an audit of explanations: tribune bench explain -h\n\n", explainBench)
 		f.PrintDefaults()
 	}
 	names, err := words(f, args)

@@ -3,10 +3,12 @@ package main_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,6 +24,10 @@ method = "gradient"
 method = "lime"
 samples = 400
 points = 400
+[price]
+defences = ["unit"]
+points = 200
+records = 60
 [limit]
 tpr_at_1_percent = 0.03
 beyond_auc = 0.02
@@ -47,20 +53,20 @@ func TestAuditThatWasKilledGoesOnAndComesToTheSame(t *testing.T) {
 	if r := tribune(t, dir, whole...); r.code != 3 || !strings.Contains(r.out, "index.html") || !strings.Contains(r.log, "did not pass") {
 		t.Fatalf("an audit of 600 records: exit %d, want 3 (groups are too small): %s%s", r.code, r.out, r.log)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
+	killMidway(t, dir, args)
+	other, err := os.Open(filepath.Join(dir, "report"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		if kept, _ := filepath.Glob(filepath.Join(dir, "report", "work", "*", "model-001-*")); len(kept) > 0 || time.Now().After(deadline) {
-			break
-		}
+	defer other.Close()
+	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
 	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	if _, err := os.Stat(filepath.Join(dir, "report", "verdict.json")); err == nil {
-		t.Skip("the audit was done before it could be killed")
+	if r := tribune(t, dir, args...); r.code == 0 || r.code == 3 || !strings.Contains(r.log, "another run is writing") {
+		t.Errorf("while another run writes there: exit %d: %s", r.code, r.log)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if r := tribune(t, dir, args...); r.code != 3 {
 		t.Fatalf("going on: exit %d: %s", r.code, r.log)
@@ -71,10 +77,66 @@ func TestAuditThatWasKilledGoesOnAndComesToTheSame(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "report", "work")); err == nil {
 		t.Error("the work of a finished audit still lies there")
 	}
-	for _, name := range []string{"verdict.json", "index.html"} {
+	if a, b := read(t, dir, "whole", "price.json"), read(t, dir, "report", "price.json"); a != b || !strings.Contains(read(t, dir, "report", "index.html"), "What a defence would buy") {
+		t.Error("what a defence would buy is not told, or came to something else")
+	}
+	for _, name := range []string{"verdict.json", "price.json", "index.html"} {
 		if info, err := os.Stat(filepath.Join(dir, "report", name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s tells about small groups and has mode %v (%v)", name, info.Mode(), err)
 		}
+	}
+}
+
+// killMidway kills an audit twice with its work half done: once anywhere, with a folder in the place of its verdict so that it can never be done before; and once where it takes up what it
+// knows of reference 3, which is a pipe that says nothing.
+func killMidway(t *testing.T, dir string, args []string) {
+	t.Helper()
+	inTheWay := filepath.Join(dir, "report", "verdict.json")
+	if err := os.MkdirAll(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running := exec.CommandContext(t.Context(), binary, args...)
+	running.Dir = dir
+	if err := running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var work []string
+	for deadline := time.Now().Add(patience); len(work) == 0; time.Sleep(2 * time.Millisecond) {
+		if work, _ = filepath.Glob(filepath.Join(dir, "report", "work", "*", "model-001-prediction")); time.Now().After(deadline) {
+			t.Fatal("an audit keeps nothing of what it has seen")
+		}
+	}
+	_ = running.Process.Kill()
+	_ = running.Wait()
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(filepath.Dir(work[0]), "model-003-prediction")
+	if err := os.Remove(pipe); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := exec.CommandContext(t.Context(), binary, args...)
+	again.Dir = dir
+	if err := again.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the audit reads it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	_ = again.Process.Kill()
+	if err := again.Wait(); err == nil || again.ProcessState.Exited() {
+		t.Fatalf("the audit was not killed: %v", err)
+	}
+	if _, err := os.Stat(inTheWay); err == nil {
+		t.Fatal("an audit that was killed has a verdict")
+	}
+	if err := os.Remove(pipe); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -19,7 +15,7 @@ import (
 	"tribune/internal/durable"
 	"tribune/internal/explain/audit"
 	"tribune/internal/explain/data"
-	"tribune/internal/explain/model"
+	"tribune/internal/explain/price"
 	"tribune/internal/explain/report"
 	"tribune/protocol"
 )
@@ -49,48 +45,38 @@ func auditExplanations(ctx context.Context, d *explainFlags, words []string, out
 	if err != nil {
 		return err
 	}
-	t, err := openModel(ctx, d)
+	e, err := openSubject(ctx, d, plan, log)
 	if err != nil {
 		return err
 	}
-	how, said, err := t.references(plan)
-	if err != nil {
-		return err
-	}
-	scale, err := t.scale(d, plan)
-	if err != nil {
-		return err
-	}
-	s := audit.Subject{Target: t.Model, Model: t.hash, References: said, Like: func(ctx context.Context, rows data.Set, seed uint64) (model.Model, error) {
-		return how.Train(ctx, rows, seed, nil)
-	}}
-	if s.Train, s.Test, err = openSides(ctx, d, scale); err != nil {
-		return err
-	}
-	fmt.Fprintf(log, "%d training and %d test records, %d inputs; %s\n", s.Train.X.Rows, s.Test.X.Rows, s.Train.X.Cols, said)
-	o := audit.Options{Program: "tribune " + version(), Now: time.Now, Step: progress(log)}
-	if err := inspect(ctx, &s, plan, &o, log); err != nil {
-		return err
-	}
-	work, err := newShelf(d, s, plan, o)
+	s, o := e.subject, &e.options
+	work, err := newShelf(d, s, plan, *o)
 	if err != nil {
 		return err
 	}
 	o.Shelf = work
-	r, err := audit.Run(ctx, s, plan, o)
+	stop, err := e.reachAll(ctx, d, plan, work.dir, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := e.look(ctx, plan, log); err != nil {
+		return err
+	}
+	r, prices, err := price.Audit(ctx, e.priced(), plan, *o)
 	if errors.Is(err, context.Canceled) {
 		return tribune.Hint(errors.New("the audit was interrupted"), "The same command goes on where it was.")
 	}
 	if err != nil {
 		return err
 	}
-	if err := writeReport(d.out, r, t.kind, s); err != nil {
+	if err := writeReport(d.out, r, prices, e.target.kind, s); err != nil {
 		return err
 	}
 	if err := work.clear(); err != nil {
 		return err
 	}
-	return conclude(d.out, r.Verdict, time.Since(began), out)
+	return conclude(d.out, r.Verdict, prices, time.Since(began), out)
 }
 
 // openPlan reads the plan, or takes the one that tribune explain plan prints. Groups of the command line are the plan's.
@@ -160,44 +146,8 @@ func progress(log io.Writer) func(audit.Step) {
 	}
 }
 
-// shelf keeps an audit's work in OUT/work, under a name that model, data, references, plan and program have given it.
-type shelf struct{ dir string }
-
-func newShelf(d *explainFlags, s audit.Subject, p audit.Plan, o audit.Options) (*shelf, error) {
-	plan, err := p.Hash()
-	if err != nil {
-		return nil, err
-	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n%q\n%q\n%d %d\n%s\n", s.Model, s.Train.Source, s.Test.Source, plan, s.References, d.train, d.test, s.Train.X.Rows, s.Test.X.Rows, o.Program)
-	dir := filepath.Join(d.out, workFolder, hex.EncodeToString(h.Sum(nil)[:8]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the report's folder: %w", err)
-	}
-	return &shelf{dir}, nil
-}
-
-func (s *shelf) Get(name string) ([]byte, error) {
-	b, err := durable.Read(filepath.Join(s.dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return b, err
-}
-
-func (s *shelf) Put(name string, b []byte) error { return durable.Write(filepath.Join(s.dir, name), b) }
-
-// clear removes what is no longer needed: it says much about single records.
-func (s *shelf) clear() error {
-	if err := os.RemoveAll(s.dir); err != nil {
-		return fmt.Errorf("removing the audit's work: %w", err)
-	}
-	_ = os.Remove(filepath.Dir(s.dir)) // stays where another audit's work lies in it
-	return nil
-}
-
-// writeReport writes the whole verdict and the page for their owner alone, and the public verdict for all.
-func writeReport(dir string, r *audit.Result, kind string, s audit.Subject) error {
+// writeReport writes the whole verdict, what defences would buy and the page for their owner alone, and the public verdict for all.
+func writeReport(dir string, r *audit.Result, prices *price.Result, kind string, s audit.Subject) error {
 	whole, err := r.Verdict.Encode()
 	if err != nil {
 		return err
@@ -206,9 +156,14 @@ func writeReport(dir string, r *audit.Result, kind string, s audit.Subject) erro
 	if err != nil {
 		return err
 	}
-	page, err := report.Page(report.Content{Verdict: r.Verdict, Curves: r.Curves, Model: kind, Train: s.Train.Name, Trained: s.Train.X.Rows, Tested: s.Test.X.Rows})
+	page, err := report.Page(report.Content{Verdict: r.Verdict, Curves: r.Curves, Price: prices, Model: kind, Train: s.Train.Name, Trained: s.Train.X.Rows, Tested: s.Test.X.Rows})
 	if err != nil {
 		return err
+	}
+	if prices != nil {
+		if err := writeRows(dir, prices); err != nil {
+			return err
+		}
 	}
 	for _, f := range []struct {
 		name  string
@@ -235,8 +190,13 @@ func encodePublic(v *audit.Verdict) ([]byte, error) {
 }
 
 // conclude says how it came out.
-func conclude(dir string, v *audit.Verdict, took time.Duration, out io.Writer) error {
+func conclude(dir string, v *audit.Verdict, prices *price.Result, took time.Duration, out io.Writer) error {
 	fmt.Fprintf(out, "report: %s (%s)\n", filepath.Join(dir, reportFile), took.Round(time.Second))
+	if prices != nil {
+		for _, a := range prices.Advice {
+			fmt.Fprintf(out, "defence of %s: %s\n", a.Method, a)
+		}
+	}
 	if v.Passed {
 		fmt.Fprintf(out, "passed: %d figures within their limits, fresh until %s\n", len(v.Figures), v.Made.AddDate(0, 0, v.Plan.Days).Format(time.DateOnly))
 		return nil

@@ -24,30 +24,43 @@ const adultTrain = 32_561
 
 // openSides reads and encodes training and test records. What numbers are scaled by is learnt from the training records.
 func openSides(ctx context.Context, d *explainFlags, scale data.Scale) (train, test data.Set, err error) {
+	train, test, _, err = openEncoded(ctx, d, scale)
+	return train, test, err
+}
+
+// openEncoded also tells how they were encoded.
+func openEncoded(ctx context.Context, d *explainFlags, scale data.Scale) (train, test data.Set, e *data.Encoding, err error) {
 	if d.train == "" || d.test == "" {
-		return train, test, tribune.Hint(fmt.Errorf("%w: say what the model was trained on, and what it was not", errUsage), "--train adult --test adult, or two CSV files and --schema")
+		return train, test, e, tribune.Hint(fmt.Errorf("%w: say what the model was trained on, and what it was not", errUsage), "--train adult --test adult, or two CSV files and --schema")
 	}
 	known, size, err := builtIn(d.train)
 	if err != nil {
-		return train, test, err
+		return train, test, e, err
 	}
 	options := data.FitOptions{Scale: scale}
 	if known == "" {
 		return openTables(ctx, d, options)
 	}
 	if other, n, err := builtIn(d.test); err != nil || other != known || n != size {
-		return train, test, tribune.Hint(fmt.Errorf("%w: %q and %q are not the two sides of one split", errUsage, d.train, d.test), "--train %s --test %s", d.train, d.train)
+		return train, test, e, tribune.Hint(fmt.Errorf("%w: %q and %q are not the two sides of one split", errUsage, d.train, d.test), "--train %s --test %s", d.train, d.train)
 	}
 	t, err := openKnown(ctx, d, known)
 	if err != nil {
-		return train, test, err
+		return train, test, e, err
 	}
 	split, err := canonical(t, known, size)
 	if err != nil {
-		return train, test, err
+		return train, test, e, err
 	}
 	options.Constant = true // a small draw may lack a rare word; the published files are what they are
-	return t.Split(split, options)
+	if e, err = data.Fit(t, split.Train, options); err != nil {
+		return train, test, e, err
+	}
+	if train, err = e.Apply(t, split.Train); err != nil {
+		return train, test, e, err
+	}
+	test, err = e.Apply(t, split.Test)
+	return train, test, e, err
 }
 
 // builtIn reads adult, hospital, adult:N and their files' names; "" is another file.
@@ -84,7 +97,11 @@ func openKnown(ctx context.Context, d *explainFlags, known string) (*data.Table,
 	}
 	defer a.Close()
 	if known == "hospital" {
-		return outside.Hospital(ctx, worker.Worker{}, a, data.DefaultLimits())
+		t, err := outside.Hospital(ctx, worker.Worker{}, a, data.DefaultLimits())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return t, nil
 	}
 	other, _, _ := strings.Cut(d.test, ":")
 	b, err := os.Open(other)
@@ -92,7 +109,11 @@ func openKnown(ctx context.Context, d *explainFlags, known string) (*data.Table,
 		return nil, err
 	}
 	defer b.Close()
-	return outside.Adult(ctx, worker.Worker{}, a, b, data.DefaultLimits())
+	t, err := outside.Adult(ctx, worker.Worker{}, a, b, data.DefaultLimits())
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w", name, other, err)
+	}
+	return t, nil
 }
 
 // openShipped reads what this program carries, and no more of it than is asked for.
@@ -133,29 +154,30 @@ func canonical(t *data.Table, known string, size int) (data.Split, error) {
 }
 
 // openTables reads CSV files, each in a worker.
-func openTables(ctx context.Context, d *explainFlags, o data.FitOptions) (train, test data.Set, err error) {
+func openTables(ctx context.Context, d *explainFlags, o data.FitOptions) (train, test data.Set, e *data.Encoding, err error) {
 	a, err := openCSV(ctx, d.train, d.schema)
 	if err != nil {
-		return train, test, err
+		return train, test, e, err
 	}
-	b, err := openCSV(ctx, d.test, d.schema)
-	if err != nil {
-		return train, test, err
+	b := a // training alone names one file
+	if d.test != d.train {
+		if b, err = openCSV(ctx, d.test, d.schema); err != nil {
+			return train, test, e, err
+		}
 	}
-	e, err := data.Fit(a, a.All(), o)
-	if err != nil {
-		return train, test, fmt.Errorf("%s: %w", d.train, err)
+	if e, err = data.Fit(a, a.All(), o); err != nil {
+		return train, test, e, fmt.Errorf("%s: %w", d.train, err)
 	}
 	if train, err = e.Apply(a, a.All()); err != nil {
-		return train, test, fmt.Errorf("%s: %w", d.train, err)
+		return train, test, e, fmt.Errorf("%s: %w", d.train, err)
 	}
 	if test, err = e.Apply(b, b.All()); err != nil {
-		return train, test, fmt.Errorf("%s: %w", d.test, err)
+		return train, test, e, fmt.Errorf("%s: %w", d.test, err)
 	}
 	if strings.Join(train.Classes, "\n") != strings.Join(test.Classes, "\n") {
-		return train, test, tribune.Hint(fmt.Errorf("%w: the two files do not have the same classes", tribune.ErrInvalid), `declare the label's values in the schema: "values": ["no", "yes"]`)
+		return train, test, e, tribune.Hint(fmt.Errorf("%w: the two files do not have the same classes", tribune.ErrInvalid), `declare the label's values in the schema: "values": ["no", "yes"]`)
 	}
-	return train, test, nil
+	return train, test, e, nil
 }
 
 func openCSV(ctx context.Context, path, schema string) (*data.Table, error) {

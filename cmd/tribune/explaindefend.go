@@ -13,13 +13,11 @@ import (
 
 	"tribune"
 	"tribune/internal/durable"
-	"tribune/internal/explain/audit"
-	"tribune/internal/explain/data"
-	"tribune/internal/explain/model"
 	"tribune/internal/explain/price"
+	"tribune/internal/explain/report"
 )
 
-// The files of a comparison's folder.
+// The files of a comparison's folder, beside its page.
 const (
 	priceFile = "price.json" // every row with its intervals; it tells about small groups, so it stays with the auditor
 	tableFile = "price.txt"
@@ -57,16 +55,26 @@ func defendExplanations(ctx context.Context, d *explainFlags, words []string, ou
 	if err != nil {
 		return err
 	}
-	s, o, err := defended(ctx, d, plan, log)
+	e, err := openSubject(ctx, d, plan, log)
 	if err != nil {
 		return err
 	}
+	s, o := e.priced(), e.options
 	marked := s.Subject
 	marked.References += "\n" + string(text)
 	work, err := newShelf(d, marked, plan, o)
 	if err != nil {
 		return err
 	}
+	stop, err := e.reach(ctx, d, 0, work.dir, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := e.look(ctx, plan, log); err != nil {
+		return err
+	}
+	o = e.options
 	o.Shelf = work
 	fmt.Fprintf(log, "rule: %s\n", d.defend.rule)
 	r, err := price.Run(ctx, s, plan, schemes, price.Options{Audit: o, Records: d.defend.records, Rule: d.defend.rule})
@@ -76,13 +84,13 @@ func defendExplanations(ctx context.Context, d *explainFlags, words []string, ou
 	if err != nil {
 		return err
 	}
-	if err := writePrices(d.out, r, out); err != nil {
+	if err := writePrices(d.out, r, e.target.kind, s.Train.Name, out); err != nil {
 		return err
 	}
 	if err := work.clear(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s (%s)\n", filepath.Join(d.out, priceFile), time.Since(began).Round(time.Second))
+	fmt.Fprintf(out, "\n%s (%s)\n", filepath.Join(d.out, reportFile), time.Since(began).Round(time.Second))
 	for _, a := range r.Advice {
 		if a.Scheme == "" {
 			return fmt.Errorf("%w: no defence of %s suffices", errDoesNotHold, a.Method)
@@ -91,53 +99,48 @@ func defendExplanations(ctx context.Context, d *explainFlags, words []string, ou
 	return nil
 }
 
-// defended opens what is to be defended, as an audit would.
-func defended(ctx context.Context, d *explainFlags, p audit.Plan, log io.Writer) (s price.Subject, o audit.Options, err error) {
-	t, err := openModel(ctx, d)
-	if err != nil {
-		return s, o, err
-	}
-	how, said, err := t.references(p)
-	if err != nil {
-		return s, o, err
-	}
-	scale, err := t.scale(d, p)
-	if err != nil {
-		return s, o, err
-	}
-	a := audit.Subject{Target: t.Model, Model: t.hash, References: said, Like: func(ctx context.Context, rows data.Set, seed uint64) (model.Model, error) {
-		return how.Train(ctx, rows, seed, nil)
-	}}
-	if a.Train, a.Test, err = openSides(ctx, d, scale); err != nil {
-		return s, o, err
-	}
-	o = audit.Options{Program: "tribune " + version(), Now: time.Now, Step: progress(log)}
-	if err := inspect(ctx, &a, p, &o, log); err != nil {
-		return s, o, err
+// priced is what a comparison takes. What was trained elsewhere cannot be trained again by DP-SGD.
+func (e *examined) priced() price.Subject {
+	if e.how.Kind == "" {
+		return price.Subject{Subject: e.subject}
 	}
 	var seed uint64
-	if t.settings != nil {
-		seed = t.settings.Seed
+	if e.target.settings != nil {
+		seed = e.target.settings.Seed
 	}
-	return price.Taught(a, how, seed), o, nil
+	return price.Taught(e.subject, e.how, seed)
 }
 
-// writePrices writes the comparison for programs and for people, and prints the latter.
-func writePrices(dir string, r *price.Result, out io.Writer) error {
-	rows, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return fmt.Errorf("writing the comparison: %w", err)
-	}
+// writePrices writes the comparison for programs, as a page and as a table, and prints the latter.
+func writePrices(dir string, r *price.Result, kind, train string, out io.Writer) error {
 	var table bytes.Buffer
 	if err := r.Print(&table); err != nil {
 		return err
 	}
-	if err := durable.Write(filepath.Join(dir, priceFile), append(rows, '\n')); err != nil {
-		return fmt.Errorf("writing the comparison: %w", err)
+	page, err := report.Prices(r, kind, train)
+	if err != nil {
+		return err
 	}
-	if err := durable.Write(filepath.Join(dir, tableFile), table.Bytes()); err != nil {
-		return fmt.Errorf("writing the comparison: %w", err)
+	if err := writeRows(dir, r); err != nil {
+		return err
+	}
+	for name, b := range map[string][]byte{tableFile: table.Bytes(), reportFile: page} {
+		if err := durable.Write(filepath.Join(dir, name), b); err != nil {
+			return fmt.Errorf("writing the comparison: %w", err)
+		}
 	}
 	_, err = out.Write(table.Bytes())
 	return err
+}
+
+// writeRows writes every row of a comparison for programs.
+func writeRows(dir string, r *price.Result) error {
+	rows, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("writing the comparison: %w", err)
+	}
+	if err := durable.Write(filepath.Join(dir, priceFile), append(rows, '\n')); err != nil {
+		return fmt.Errorf("writing the comparison: %w", err)
+	}
+	return nil
 }

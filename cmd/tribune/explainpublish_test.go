@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tribune/internal/explain/audit"
+	"tribune/protocol"
 )
 
 // publishedWhy is what was published of the demo's model, to be looked at again after a restart.
@@ -41,6 +44,17 @@ func publishesAudited(t *testing.T, c *city) publishedWhy {
 	audit := []string{"audit", "--model", in("model"), "--train", in("train.csv"), "--test", in("test.csv"), "--schema", in("schema.json")}
 	step(0, append(audit, "--plan", in("plan.toml"), "--out", "report")...)
 	step(0, "sign", "report", "--key", filepath.Join(c.dir, "institutions", "model-auditor.key"))
+	again := []string{"--model", in("model"), "--train", in("train.csv"), "--test", in("test.csv"), "--schema", in("schema.json")}
+	if r := step(0, append([]string{"verify", filepath.Join("report", "verdict.json")}, again...)...); !strings.Contains(r.out, "the same to the last bit") {
+		t.Errorf("measured again: %s", r.out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "forged.json"), lowered(t, filepath.Join(dir, "report", "verdict.json")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	step(0, "verify", "forged.json") // it is judged by its own figures, and they suffice
+	if r := step(3, append([]string{"verify", "forged.json"}, again...)...); !strings.Contains(r.out, "not the same: ") {
+		t.Errorf("a figure that was never measured: %s%s", r.out, r.log)
+	}
 	publish := func(verdict, method, file string) []string {
 		return []string{"publish", "--dir", c.dir, "--model", "parking-demand", "--verdict", verdict, "--method", method, "--file", file, "--receipt", "receipt.tlog"}
 	}
@@ -78,7 +92,31 @@ func publishesAudited(t *testing.T, c *city) publishedWhy {
 	}
 	x.entry = models[0].Explanations[0].Entry
 	x.shown(t, c)
+	var stated []protocol.Statement
+	if err := json.Unmarshal(get(t, c.as(t, ""), "/record/releases/"+strconv.FormatUint(x.entry, 10)).Body, &stated); err != nil || len(stated) < 2 {
+		t.Errorf("%d guardians state that the publication is right (%v)", len(stated), err)
+	}
 	return x
+}
+
+// lowered is a verdict one of whose figures is smaller than was measured.
+func lowered(t *testing.T, path string) []byte {
+	t.Helper()
+	v, err := audit.Decode([]byte(read(t, path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range v.Figures {
+		if f := &v.Figures[i]; f.Refused == "" && f.Low > 0 {
+			f.Low /= 2
+			break
+		}
+	}
+	b, err := v.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // shown: the file is there for everybody, with its receipt, and opens as nothing but a download.

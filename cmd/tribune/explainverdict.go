@@ -18,12 +18,11 @@ import (
 	"tribune"
 	"tribune/internal/durable"
 	"tribune/internal/explain/audit"
-	"tribune/internal/explain/reproduce"
 	"tribune/protocol"
 )
 
 // verifyVerdict judges a whole verdict again, or reads a public or a signed one, and says what it rests on.
-func verifyVerdict(_ context.Context, d *explainFlags, words []string, out, _ io.Writer) error {
+func verifyVerdict(ctx context.Context, d *explainFlags, words []string, out, log io.Writer) error {
 	if len(words) != 1 {
 		return tribune.Hint(fmt.Errorf("%w: name one verdict", errUsage), "tribune explain verify report/verdict.json")
 	}
@@ -35,6 +34,9 @@ func verifyVerdict(_ context.Context, d *explainFlags, words []string, out, _ io
 		Figures json.RawMessage `json:"figures"`
 	}
 	if json.Unmarshal(b, &kind) != nil || kind.Figures == nil {
+		if d.model != "" {
+			return tribune.Hint(fmt.Errorf("%w: a public verdict holds no figures that could be measured again", errUsage), "Its auditor keeps the whole one, verdict.json, and shows it to a court.")
+		}
 		return verifyPublic(b, d.key, out)
 	}
 	v, err := audit.Decode(b)
@@ -55,7 +57,9 @@ func verifyVerdict(_ context.Context, d *explainFlags, words []string, out, _ io
 	fmt.Fprintf(out, "  rests on %d figures (%d refused, for want of data) by %s, seed %d, %d references %s\n", len(v.Figures), refused, strings.Join(v.Plan.Attacks, ", "), v.Plan.Seed, v.Plan.References, v.References)
 	fmt.Fprintf(out, "  model    %s\n  training %s\n  test     %s\n  plan     %s\n  made %s by %s, fresh until %s\n", v.Model, v.Train, v.Test, plan, v.Made.Format(time.RFC3339), v.Program,
 		v.Made.AddDate(0, 0, v.Plan.Days).Format(time.RFC3339))
-	fmt.Fprintln(out, "  The figures themselves are checked by measuring again: the same model, data, plan and program give the same bytes, but for the time.")
+	if d.model == "" {
+		fmt.Fprintln(out, "  The figures themselves are checked by measuring again: add --model, --train and --test.")
+	}
 	for i, reason := range v.Reasons {
 		if i == 10 {
 			fmt.Fprintf(out, "  and %d reasons more\n", len(v.Reasons)-i)
@@ -63,8 +67,17 @@ func verifyVerdict(_ context.Context, d *explainFlags, words []string, out, _ io
 		}
 		fmt.Fprintln(out, "  not passed:", reason)
 	}
-	return besideIt(words[0], v, out)
+	if v.Made.After(time.Now().Add(clockSkew)) {
+		return fmt.Errorf("%w: it says that it was made in the future", errDoesNotHold)
+	}
+	if err := besideIt(words[0], v, out); err != nil || d.model == "" {
+		return err
+	}
+	return measureAgain(ctx, d, v, out, log)
 }
+
+// clockSkew is how far another's clock may be ahead of ours.
+const clockSkew = 5 * time.Minute
 
 // besideIt holds the public verdict in the same folder against the whole one.
 func besideIt(path string, v *audit.Verdict, out io.Writer) error {
@@ -113,6 +126,12 @@ func verifyPublic(b []byte, key string, out io.Writer) error {
 	fmt.Fprintf(out, "public verdict: passed %t, signed by %s\n", p.Passed, signer)
 	fmt.Fprintf(out, "  model %s\n  explanations %s\n  plan %s\n  from %s until %s, by %s\n", p.Model, strings.Join(p.Explanations, "; "), p.Plan,
 		time.Unix(p.From, 0).UTC().Format(time.RFC3339), time.Unix(p.Until, 0).UTC().Format(time.RFC3339), p.Program)
+	switch now := time.Now().Unix(); {
+	case now < p.From:
+		fmt.Fprintln(out, "  It does not count yet.")
+	case now >= p.Until:
+		fmt.Fprintln(out, "  It counts no more: a new audit is due.")
+	}
 	fmt.Fprintf(out, "  It rests on the whole verdict with SHA-256 %s, which its auditor keeps.\n", p.Verdict)
 	return nil
 }
@@ -154,74 +173,5 @@ func signVerdict(_ context.Context, d *explainFlags, words []string, out, _ io.W
 		return fmt.Errorf("writing the signed verdict: %w", err)
 	}
 	fmt.Fprintf(out, "%s: signed by %s; passed %t\n", path, signer.Name(), v.Passed)
-	return nil
-}
-
-// reproducePaper prints the paper's figures beside ours.
-func reproducePaper(ctx context.Context, d *explainFlags, words []string, out, log io.Writer) error {
-	experiments := reproduce.Experiments()
-	if len(words) > 0 {
-		experiments = nil
-		for _, name := range words {
-			e, err := reproduce.Find(name)
-			if err != nil {
-				return fmt.Errorf("%w: %w", errUsage, err)
-			}
-			experiments = append(experiments, e)
-		}
-	}
-	var last time.Time
-	r := reproduce.Request{Datasets: atCommas(d.datasets), Quick: d.quick, Seeds: d.seeds, Progress: func(what string, done, total int) {
-		if now := time.Now(); now.Sub(last) > time.Second {
-			last = now
-			fmt.Fprintf(log, "%s: %d of %d\n", what, done, total)
-		}
-	}}
-	if len(r.Datasets) == 0 {
-		r.Datasets = nil
-	}
-	if d.data != "" {
-		r.Data = os.DirFS(d.data)
-	}
-	for _, e := range experiments {
-		rows, err := e.Run(ctx, r)
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.Name, err)
-		}
-		if err := printRows(out, e, rows, d.json); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func printRows(out io.Writer, e reproduce.Experiment, rows []reproduce.Row, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(out)
-		for _, row := range rows {
-			if err := encoder.Encode(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	fmt.Fprintf(out, "%s: %s\n", e.Name, e.About)
-	fmt.Fprintf(out, "  %-10s %-28s %-34s %-12s %12s %10s  %s\n", "data", "group", "measure", "draw", "paper", "ours", "interval")
-	for _, row := range rows {
-		paper, ours, interval := "", "", row.Note
-		if row.Paper != nil {
-			if paper = fmt.Sprintf("%.4g", row.Paper.Low); row.Paper.High != row.Paper.Low {
-				paper += fmt.Sprintf("-%.4g", row.Paper.High)
-			}
-		}
-		if row.Ours != nil {
-			ours = fmt.Sprintf("%.4g", *row.Ours)
-		}
-		if row.Interval != nil {
-			interval = strings.TrimSpace(fmt.Sprintf("%.4g to %.4g  %s", row.Interval[0], row.Interval[1], row.Note))
-		}
-		fmt.Fprintf(out, "  %-10s %-28s %-34s %-12s %12s %10s  %s\n", row.Dataset, row.Group, row.Measure, row.Draw, paper, ours, interval)
-	}
-	fmt.Fprintln(out)
 	return nil
 }

@@ -34,6 +34,7 @@ func pictures(t *testing.T, c *city) []picture {
 		changes, plate = lawChanges(t, c), resident(t, c)
 	}
 	told := sync.OnceValue(func() int { return subscribed(t, c) })
+	gone := sync.OnceFunc(func() { erased(t, c) })
 	return []picture{
 		{name: "city", path: "/", ready: `document.querySelectorAll(".place").length > 0`},
 		{name: "entity", path: "/entities/urn:ngsi-ld:OffStreetParking:birmingham:Bull-Ring#history", ready: `document.querySelectorAll("#points tbody tr").length >= 12 && document.querySelector("#chart canvas")`},
@@ -49,7 +50,9 @@ func pictures(t *testing.T, c *city) []picture {
 		{name: "law", path: "/law"},
 		{name: "law-changes", path: changes},
 		{name: "guardians", path: "/guardians"},
+		{name: "vital", path: "/vital"},
 		{name: "investigations", path: "/investigations"},
+		{name: "models", path: "/models"},
 		{name: "rights", path: "/rights"},
 		{name: "limits", path: "/limits"},
 		{name: "api", path: "/api"},
@@ -57,12 +60,14 @@ func pictures(t *testing.T, c *city) []picture {
 		{name: "my-data", path: "/me", who: "citizen", ready: `document.body.innerText.includes("looked up data about you")`},
 		{name: "consents", path: "/me/consents", who: "citizen"},
 		{name: "export", path: "/me/export", who: "citizen"},
+		{name: "trace-key", path: "/trace-key"},
+		{name: "representatives", path: "/me/representatives", who: "citizen"},
 		{name: "account", path: "/account", who: "inspector"},
 		{name: "desk", who: "inspector", open: func(t *testing.T, v *viewing) {
 			v.question(t, plate)
 			v.sign(t)
 		}},
-		{name: "subscription", open: func(t *testing.T, v *viewing) { // the last: what it tells would fill the other pictures
+		{name: "subscription", open: func(t *testing.T, v *viewing) { // near the last: what it tells would fill the other pictures
 			entry := told()
 			c.until(t, "some people to be told of", func() bool {
 				return strings.Count(string(get(t, c.as(t, ""), "/record.json?kind=delivery").Body), `"index"`) >= 5
@@ -70,6 +75,11 @@ func pictures(t *testing.T, c *city) []picture {
 			v.tab.Go(t, v.home+"/healthz")
 			v.tab.Go(t, fmt.Sprintf("%s/en/record/entries/%d#told", v.home, entry))
 		}},
+		{name: "notices", who: "inspector", open: func(t *testing.T, v *viewing) { // the last: the citizen is erased
+			gone()
+			v.waits(t, "/desk/notices", "Erased")
+		}},
+		{name: "recipients", path: "/me/recipients", who: "citizen", ready: `document.querySelector("main table")`},
 	}
 }
 
@@ -153,7 +163,9 @@ func takePictures(t *testing.T, dir string) {
 	c := newCity(t)
 	// Fast enough that a history is to be seen within a minute, also where the car parks' night is in it; slow enough that the cars do not
 	// look like a film.
-	c.start(t, "--people", "200", "--patrol", "5s", "--speed", "1800")
+	c.start(t, "--people", "200", "--patrol", "5s", "--speed", "1800", "--vital")
+	publishesAudited(t, c)
+	represented(t, c)
 	home := localhost(c.as(t, "").Base)
 	viewings := map[string]*viewing{}
 	for _, who := range []string{"", "citizen", "inspector"} {

@@ -66,8 +66,12 @@ func runVerify(ctx context.Context, args []string, out, log io.Writer) error {
 	for _, line := range v.Words() {
 		fmt.Fprintln(out, " ", line)
 	}
+	stated := "that it released its shares of the keys for exactly this act"
+	if v.Leaf.Act.Kind == tribune.ActPublish {
+		stated = "that it has decided this publication again, knows who signed it, and finds it right"
+	}
 	for _, name := range released {
-		fmt.Fprintf(out, "  %s states that it released its shares of the keys for exactly this act.\n", name)
+		fmt.Fprintf(out, "  %s states %s.\n", name, stated)
 	}
 	if *logDir != "" {
 		fmt.Fprintln(out, "  The log it rests on holds, too.")

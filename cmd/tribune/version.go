@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"debug/buildinfo"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"tribune"
 )
@@ -42,6 +44,37 @@ func runVersion(ctx context.Context, args []string, out, log io.Writer) error {
 		return fmt.Errorf("reading what %s is made of: %w", path, err)
 	}
 	return writeSBOM(out, info, scriptsIn(program))
+}
+
+// program names what measured, so that a court can get it again: its version and, where that names no commit as it was released, the SHA-256 of its file.
+func program() string {
+	v := version()
+	if strings.HasPrefix(v, "v") && !strings.Contains(v, "+dirty") {
+		return "tribune " + v
+	}
+	sum, err := ownHash()
+	if err != nil {
+		return "tribune " + v + ", of a file that cannot be read"
+	}
+	return fmt.Sprintf("tribune %s, SHA-256 %x", v, sum)
+}
+
+// ownHash is of this program's file.
+func ownHash() (sum []byte, err error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
 }
 
 func version() string {

@@ -25,9 +25,9 @@ func (c *child) autopsy(broken, ended error, l Limits) error {
 	state, log := c.cmd.ProcessState, string(c.log.text)
 	switch {
 	case strings.Contains(log, "out of memory"), strings.Contains(log, "cannot allocate memory"), strings.Contains(log, "failed to allocate"):
-		return tribune.Hint(fmt.Errorf("it needs more than %d MB of memory: %w", l.Memory>>20, tribune.ErrTooLarge), "a smaller file, or a higher memory limit")
+		return tribune.Hint(fmt.Errorf("it needs more than %d MB of memory: %w", l.Memory>>20, tribune.ErrTooLarge), "a smaller file")
 	case strings.Contains(log, "SIGXCPU"), state != nil && state.UserTime()+state.SystemTime() >= l.CPU:
-		return tribune.Hint(fmt.Errorf("it needs more than %v of processor time: %w", time.Duration(seconds(l.CPU))*time.Second, tribune.ErrTooLarge), "a smaller file, or a higher time limit")
+		return tribune.Hint(fmt.Errorf("it needs more than %v of processor time: %w", time.Duration(seconds(l.CPU))*time.Second, tribune.ErrTooLarge), "a smaller file")
 	}
 	why := broken.Error()
 	if first, _, _ := strings.Cut(strings.TrimSpace(log), "\n"); first != "" {

@@ -1,22 +1,30 @@
 package worker
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
+	"unsafe"
 
-	seccomp "github.com/elastic/go-seccomp-bpf"
 	"github.com/landlock-lsm/go-landlock/landlock"
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/psx"
+
+	"tribune"
 )
 
-// confine gives up, for good and for all threads, what a reader must not have. Limits that cannot be set are an error; landlock and seccomp are told of.
+// confine gives up, for good and for all threads, what a reader must not have. What cannot be set, or is set and does not hold, is an error; that a kernel
+// has no landlock or no seccomp is told.
 func confine(l bounds) (Protections, error) {
+	runtime.LockOSThread() // the filter is set by the thread that has given up new privileges
+	defer runtime.UnlockOSThread()
 	closeInherited()
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0)) // said once: else the runtime goes on reading the cgroup's files
 	if err := limitSelf(l); err != nil {
+		return 0, err
+	}
+	if err := loseRank(); err != nil {
 		return 0, err
 	}
 	p := Memory | Time
@@ -24,15 +32,17 @@ func confine(l bounds) (Protections, error) {
 		if err := landlock.V11.BestEffort().Restrict(); err != nil {
 			return 0, fmt.Errorf("landlock: %w", err)
 		}
+		if err := tried("landlock", unix.EACCES, openRoot); err != nil {
+			return 0, err
+		}
 		p |= Files
 		if abi >= 4 {
 			p |= Network
 		}
 	}
-	if seccomp.Supported() {
-		if err := seccomp.LoadFilter(filter()); err != nil {
-			return 0, fmt.Errorf("seccomp: %w", err)
-		}
+	if taken, err := takeFilter(); err != nil {
+		return 0, err
+	} else if taken {
 		p |= SystemCalls
 	}
 	return p, nil
@@ -60,42 +70,17 @@ func closeUnlessOwn(fd int) {
 	}
 }
 
-// room is what the runtime may take beside a reader's memory: it asks for address space in steps of 64 MB, and each thread has a stack.
-const room = 128 << 20
-
-func limitSelf(l bounds) error {
-	boundHeap(l)
-	mapped, err := dataBytes()
-	if err != nil {
-		return err
+// loseRank gives up what root has and a reader never needs, and has the kernel keep no picture of the process: a core that is piped to a program
+// does not ask RLIMIT_CORE, and would hold the document.
+func loseRank() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbidding cores: %w", err)
 	}
-	if err := setLimits(l); err != nil {
-		return err
-	}
-	for resource, value := range map[int]uint64{unix.RLIMIT_DATA: mapped + uint64(l.memory) + room, unix.RLIMIT_MEMLOCK: 0} {
-		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: value, Max: value}); err != nil {
-			return fmt.Errorf("resource limit %d: %w", resource, err)
-		}
+	header, none := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, [2]unix.CapUserData{}
+	if _, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none[0])), 0); errno != 0 {
+		return fmt.Errorf("giving up capabilities: %w", errno)
 	}
 	return nil
-}
-
-// dataBytes is what RLIMIT_DATA counts of this process now.
-func dataBytes() (uint64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, fmt.Errorf("reading the own memory: %w", err)
-	}
-	for line := range bytes.Lines(status) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmData:")); ok {
-			kb, err := strconv.ParseUint(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 44)
-			if err != nil {
-				return 0, fmt.Errorf("reading the own memory: %w", err)
-			}
-			return kb << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("reading the own memory: the kernel does not say it")
 }
 
 // landlockABI is the kernel's version of landlock, 0 where it has none.
@@ -108,41 +93,26 @@ func landlockABI() int {
 	return int(abi)
 }
 
-// filter lets through what the Go runtime needs to compute, to start threads of its own, and to use pipes that are open. All else is EPERM, but for
-// clone3, whose arguments a filter cannot see: ENOSYS makes the C library take clone.
-func filter() seccomp.Filter {
-	is := func(argument uint32, value uint64) seccomp.Condition {
-		return seccomp.Condition{Argument: argument, Operation: seccomp.Equal, Value: value}
+// tried does what must fail: a kernel, or what plays one, may take a rule and not heed it.
+func tried(rule string, want error, act func() error) error {
+	if err := act(); err != want {
+		return fmt.Errorf("this kernel has taken %s's rules and does not heed them (%v): %w", rule, err, tribune.ErrUnsupported)
 	}
-	only := func(name string, c ...seccomp.Condition) seccomp.NameWithConditions {
-		return seccomp.NameWithConditions{Name: name, Conditions: c}
+	return nil
+}
+
+func openRoot() error {
+	fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(fd)
 	}
-	notExecutable := seccomp.Condition{Argument: 2, Operation: seccomp.BitsNotSet, Value: unix.PROT_EXEC}
-	return seccomp.Filter{
-		NoNewPrivs: true,
-		Flag:       seccomp.FilterFlagTSync,
-		Policy: seccomp.Policy{
-			DefaultAction: seccomp.ActionErrno, // EPERM
-			Syscalls: []seccomp.SyscallGroup{{
-				Action: seccomp.ActionAllow,
-				Names: []string{
-					"read", "write", "close", "exit", "exit_group", "restart_syscall",
-					"munmap", "madvise", "mincore", "brk", "futex", "sched_yield", "sched_getaffinity", "set_robust_list", "rseq",
-					"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-					"nanosleep", "clock_nanosleep", "clock_gettime", "gettimeofday", "getrandom", "getpid", "gettid",
-					"epoll_create1", "epoll_ctl", "epoll_pwait", "eventfd2",
-				},
-				NamesWithCondtions: []seccomp.NameWithConditions{
-					only("mmap", notExecutable),
-					only("mprotect", notExecutable),
-					only("clone", seccomp.Condition{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_VM | unix.CLONE_THREAD | unix.CLONE_SIGHAND}),
-					only("tgkill", is(0, uint64(os.Getpid()))),
-					only("prctl", is(0, unix.PR_SET_VMA)), // names of mappings
-				},
-			}, {
-				Action: seccomp.ActionErrno&^0xffff | seccomp.Action(unix.ENOSYS),
-				Names:  []string{"clone3"},
-			}},
-		},
+	return err
+}
+
+func openSocket() error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(fd)
 	}
+	return err
 }

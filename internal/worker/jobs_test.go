@@ -3,6 +3,7 @@ package worker_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -16,7 +17,7 @@ import (
 
 // jobs are readers, honest and hostile.
 func jobs() worker.Jobs {
-	return worker.Jobs{
+	all := worker.Jobs{
 		"echo": func(in io.Reader, out io.Writer) error { _, err := io.Copy(out, in); return err },
 		"first": func(in io.Reader, out io.Writer) error { // answers after one byte
 			if _, err := io.ReadFull(in, make([]byte, 1)); err != nil {
@@ -48,6 +49,8 @@ func jobs() worker.Jobs {
 		"threads": func(in io.Reader, out io.Writer) error { return threads(out) },
 		"outside": outside,
 	}
+	maps.Copy(all, exploits())
+	return all
 }
 
 func onText(f func(string) error) worker.Job {

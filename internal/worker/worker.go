@@ -7,9 +7,10 @@
 // What the child is denied, in the order of what stops it:
 //
 //	system calls   a seccomp filter lets through what a Go program needs to compute, read and write; open, socket, exec, fork, ptrace, ioctl and everything
-//	               else is EPERM; no page becomes executable (Linux)
+//	               else is EPERM; no page becomes executable or shared, a clone is a thread and no process (Linux)
+//	rank           no capabilities, no new privileges, not to be traced nor dumped (Linux)
 //	files, network landlock rules without a single exception, for a kernel whose filter has a hole (Linux 5.13, TCP 6.7)
-//	memory         RLIMIT_DATA (Linux); elsewhere the child watches itself and ends
+//	memory         RLIMIT_DATA and RLIMIT_AS, and the first to go where all memory runs out (Linux); elsewhere the child watches itself and ends
 //	time           RLIMIT_CPU, and the parent's clock
 //	descriptors    three pipes; what the parent had inherited itself is closed; no environment; working directory /
 //	disk           RLIMIT_FSIZE and RLIMIT_CORE of 0
@@ -17,7 +18,8 @@
 // What is on is told by the child before it gets a byte of the document (Protections); on Linux a child without seccomp gets none. The child's answer is
 // untrusted too: a short grammar, bounded, and text that is made printable; what a Job's answer means is decoded strictly by its caller.
 //
-// Not covered: what the kernel leaks by time or load, and defects of the kernel in the few calls that remain.
+// Not covered: what the kernel leaks by time or load, and defects of the kernel in the few calls that remain; how many threads a reader of root's starts; a
+// reader in foreign hands that only sleeps, after its parent was killed.
 package worker
 
 import (
@@ -126,7 +128,7 @@ func (w Worker) run(ctx context.Context, job string, in io.Reader, limits Limits
 	case err == nil:
 		return data, p, nil
 	case errors.Is(err, errBroken) && errors.Is(within.Err(), context.DeadlineExceeded):
-		return nil, p, tribune.Hint(fmt.Errorf("it took more than %v: %w", limits.Wall, tribune.ErrTooLarge), "a smaller file, or a longer time limit")
+		return nil, p, tribune.Hint(fmt.Errorf("it took more than %v: %w", limits.Wall, tribune.ErrTooLarge), "a smaller file")
 	case errors.Is(err, errBroken):
 		return nil, p, c.autopsy(err, ended, limits)
 	}
@@ -244,7 +246,7 @@ func pump(to io.WriteCloser, in io.Reader, limit int64) error {
 	case err != nil:
 		return fmt.Errorf("reading the document: %w", err)
 	case n > limit:
-		return tribune.Hint(fmt.Errorf("more than %d bytes: %w", limit, tribune.ErrTooLarge), "a smaller file, or a higher limit for the input")
+		return tribune.Hint(fmt.Errorf("more than %d bytes: %w", limit, tribune.ErrTooLarge), "a smaller file")
 	}
 	return to.Close()
 }

@@ -124,7 +124,7 @@ type hood struct {
 // cut divides one input's values into at most four ranges.
 type cut struct {
 	edges []float32
-	at    []uint8 // sample -> range
+	left  [][]uint64 // by range: which samples lie in another
 }
 
 func (c cut) of(v float32) uint8 {
@@ -134,6 +134,25 @@ func (c cut) of(v float32) uint8 {
 		}
 	}
 	return uint8(len(c.edges))
+}
+
+// newCut has the edges, and room for samples.
+func newCut(edges []float32, samples int) cut {
+	c := cut{edges: edges, left: make([][]uint64, len(edges)+1)}
+	for r := range c.left {
+		c.left[r] = make([]uint64, (samples+63)/64)
+	}
+	return c
+}
+
+// note says where a sample lies.
+func (c cut) note(sample int, v float32) {
+	own := c.of(v)
+	for r := range c.left {
+		if r != int(own) {
+			c.left[r][sample>>6] |= 1 << (sample & 63)
+		}
+	}
 }
 
 func (l LIME) neighbours(ctx context.Context, m model.Model) (*hood, error) {
@@ -161,11 +180,11 @@ func (h *hood) shuffled(b, x matrix.Matrix, r *rand.Rand) {
 		for i := range column {
 			column[i] = b.Row(i)[j]
 		}
-		c := cut{edges: quartiles(column), at: make([]uint8, h.samples)}
+		c := newCut(quartiles(column), h.samples)
 		for s := range h.samples {
 			v := b.Row(r.IntN(b.Rows))[j]
 			x.Row(s)[j] = v
-			c.at[s] = c.of(v)
+			c.note(s, v)
 		}
 		h.quartiles[j] = c
 	}

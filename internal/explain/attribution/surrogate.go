@@ -28,9 +28,16 @@ type surrogate struct {
 	with  []float64      // of each input with the answer
 	sumY  float64
 
-	changed []uint16   // quartiles: how many inputs of a sample left the record's quartile
-	order   []int32    // quartiles: samples by changed, each count filled up to whole words with -1
-	words   [][]uint64 // quartiles: for each input the samples, in that order, that stayed in the record's quartile
+	// Quartiles: samples, and after them the record itself.
+	left    [][]uint64 // of each input the samples that left the record's quartile
+	planes  []uint64
+	changed []uint16   // how many inputs of a sample did
+	near    []float64  // the weight at so many
+	at      []int32    // where a sample stands in words, which are filled up for each distance
+	filled  []uint64   // the places where one does
+	parts   []float64  // by place: its weight times its answer
+	words   [][]uint64 // for each input the places whose samples stayed
+	always  []bool     // all of them did
 	levels  []level
 	scaled  blas64.General // continuous: samples times the root of their weight
 }
@@ -48,8 +55,11 @@ func newSurrogate(l LIME, h *hood) *surrogate {
 	if l.Continuous {
 		f.scaled = blas64.General{Rows: n, Cols: d, Stride: d, Data: make([]float64, n*d)}
 	} else {
-		f.changed = make([]uint16, n)
-		f.words = make([][]uint64, d)
+		f.left, f.words, f.always = make([][]uint64, d), make([][]uint64, d), make([]bool, d)
+		f.changed, f.at, f.planes = make([]uint16, n), make([]int32, n), make([]uint64, bits.Len(uint(d)))
+		for k := range d + 1 {
+			f.near = append(f.near, f.kernel(float64(k)))
+		}
 	}
 	return f
 }
@@ -82,41 +92,50 @@ func (f *surrogate) kernel(squared float64) float64 {
 
 // counted makes the sums over samples whose inputs are 0 or 1.
 func (f *surrogate) counted(row []float32) []float64 {
-	n := f.h.samples
-	clear(f.changed)
-	here := make([]uint8, len(row))
+	d := len(row)
 	for j, c := range f.h.quartiles {
-		here[j] = c.of(row[j])
-		for s, at := range c.at {
-			if at != here[j] {
-				f.changed[s]++
-			}
-		}
+		f.left[j] = c.left[c.of(row[j])]
 	}
+	f.count()
 	f.total, f.sumY = 0, 0
 	for s, k := range f.changed {
-		f.weight[s] = f.kernel(float64(k))
+		f.weight[s] = f.near[k]
 		f.total += f.weight[s]
 		f.sumY += f.weight[s] * f.answer[s]
 	}
 	f.arrange()
-	for j, c := range f.h.quartiles {
-		var with float64
+	for j, left := range f.left {
 		w := f.words[j]
-		for at, s := range f.order {
-			if s >= 0 && (int(s) == n || c.at[s] == here[j]) {
-				w[at>>6] |= 1 << (at & 63)
-				with += f.weight[s] * f.answer[s]
+		copy(w, f.filled)
+		for i, word := range left {
+			for ; word != 0; word &= word - 1 {
+				at := f.at[i<<6+bits.TrailingZeros64(word)]
+				w[at>>6] &^= 1 << (at & 63)
+			}
+		}
+		var with float64
+		for i, word := range w {
+			for part := f.parts[i<<6:]; word != 0; word &= word - 1 {
+				with += part[bits.TrailingZeros64(word)]
 			}
 		}
 		f.with[j] = with
 	}
-	d := len(row)
+	for j := range d {
+		f.sums[j] = f.shared(f.words[j], f.words[j])
+		f.always[j] = slices.Equal(f.words[j], f.filled)
+	}
 	for j := range d {
 		for k := j; k < d; k++ {
-			f.cross.Data[j*d+k] = f.shared(f.words[j], f.words[k])
+			switch { // an input that every sample shares with the record adds nothing to another's words
+			case f.always[j]:
+				f.cross.Data[j*d+k] = f.sums[k]
+			case f.always[k]:
+				f.cross.Data[j*d+k] = f.sums[j]
+			default:
+				f.cross.Data[j*d+k] = f.shared(f.words[j], f.words[k])
+			}
 		}
-		f.sums[j] = f.cross.Data[j*d+j]
 	}
 	own := make([]float64, d)
 	for j := range own {
@@ -125,7 +144,29 @@ func (f *surrogate) counted(row []float32) []float64 {
 	return own
 }
 
-// arrange puts samples of one distance into words of their own, and empties the words.
+// count finds how many inputs of each sample left the record's quartile, 64 samples at a time: planes hold the numbers' binary digits.
+func (f *surrogate) count() {
+	words := (f.h.samples + 63) / 64
+	for i := range words {
+		clear(f.planes)
+		for _, left := range f.left {
+			carry := left[i]
+			for p := 0; carry != 0; p++ {
+				f.planes[p], carry = f.planes[p]^carry, f.planes[p]&carry
+			}
+		}
+		for s := i << 6; s < min(i<<6+64, f.h.samples); s++ {
+			var k uint16
+			for p, plane := range f.planes {
+				k |= uint16(plane>>(s&63)&1) << p
+			}
+			f.changed[s] = k
+		}
+	}
+	f.changed[f.h.samples] = 0 // the record itself
+}
+
+// arrange puts samples of one distance into words of their own.
 func (f *surrogate) arrange() {
 	count := make([]int, f.h.inputs+1)
 	for _, k := range f.changed {
@@ -139,20 +180,21 @@ func (f *surrogate) arrange() {
 		}
 		start[k] = word * 64
 		size := (c + 63) / 64
-		f.levels = append(f.levels, level{word, word + size, f.kernel(float64(k))})
+		f.levels = append(f.levels, level{word, word + size, f.near[k]})
 		word += size
 	}
-	f.order = slices.Grow(f.order[:0], word*64)[:word*64]
-	for i := range f.order {
-		f.order[i] = -1
-	}
+	f.filled = slices.Grow(f.filled[:0], word)[:word]
+	clear(f.filled)
+	f.parts = slices.Grow(f.parts[:0], word*64)[:word*64]
 	for s, k := range f.changed {
-		f.order[start[k]] = int32(s)
+		at := start[k]
 		start[k]++
+		f.at[s] = int32(at)
+		f.filled[at>>6] |= 1 << (at & 63)
+		f.parts[at] = f.weight[s] * f.answer[s]
 	}
 	for j := range f.words {
 		f.words[j] = slices.Grow(f.words[j][:0], word)[:word]
-		clear(f.words[j])
 	}
 }
 

@@ -181,10 +181,11 @@ func TestLIMERegressionAgreesWithLime(t *testing.T) {
 		for j := range d {
 			h.scale[j] = 1
 			row[j] = float32(v.Samples[j])
-			h.quartiles[j] = cut{edges: []float32{0.5}, at: make([]uint8, n)}
+			h.quartiles[j] = newCut([]float32{0.5}, n)
 			for s := range n {
 				f := float32(v.Samples[(s+1)*d+j])
-				h.values.Row(s)[j], h.quartiles[j].at[s] = f, h.quartiles[j].of(f)
+				h.values.Row(s)[j] = f
+				h.quartiles[j].note(s, f)
 			}
 		}
 		for s := range n {

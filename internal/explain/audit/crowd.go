@@ -69,17 +69,3 @@ func unexpected(s *attack.Sheet) []float64 {
 	}
 	return out
 }
-
-// among are crowds among some of the records, by their place there.
-func among(crowds []crowd, rows []int) []crowd {
-	out := make([]crowd, len(crowds))
-	for i, c := range crowds {
-		out[i].Group = c.Group
-		for at, r := range rows {
-			if _, is := slices.BinarySearch(c.rows, r); is {
-				out[i].rows = append(out[i].rows, at)
-			}
-		}
-	}
-	return out
-}

@@ -3,8 +3,6 @@ package audit
 import (
 	"context"
 
-	"tribune/internal/explain/attribution"
-	"tribune/internal/explain/defence"
 	"tribune/internal/explain/matrix"
 	"tribune/internal/explain/model"
 )
@@ -14,14 +12,7 @@ type Explain func(ctx context.Context, m model.Model, x matrix.Matrix, seed uint
 
 // Explainer is how e explains. What methods know of data is drawn from the subject's training records, by the plan's seed.
 func (e Explanation) Explainer(s Subject, p Plan, o Options) (Explain, error) {
-	if o.Method == nil {
-		o.Method = attribution.New
-	}
-	if o.Defence == nil {
-		o.Defence = func(text string) (Defence, error) { return defence.Parse(text) }
-	}
-	p.Explanations = []Explanation{e}
-	made, err := prepare(p, s, o)
+	made, err := prepare([]Explanation{e}, p, s, o.filled())
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,6 @@
 package audit
 
-import (
-	"cmp"
-	"fmt"
-	"math"
-	"slices"
-)
+import "slices"
 
 // Measure is what a Figure is about.
 type Measure string
@@ -52,29 +47,6 @@ type Figure struct {
 	High        float64 `json:"high"`
 	Common      bool    `json:"common,omitempty"`  // the attacker has one threshold for everybody: the group is too small for one of its own
 	Refused     string  `json:"refused,omitempty"` // why the data are too few
-}
-
-// sound says whether a figure can be what it says it is: a verdict is read from files.
-func (f Figure) sound() error {
-	if f.Members < 0 || f.Others < 0 || f.Attack == "" || f.Measure == "" {
-		return fmt.Errorf("a figure names no attack or no measure, or counts below nothing")
-	}
-	for _, v := range []float64{f.Value, f.Low, f.High} {
-		if math.IsNaN(v) || math.Abs(v) > 1 {
-			return fmt.Errorf("a figure of %s is no share", f.Measure)
-		}
-	}
-	if f.Refused == "" && (f.Low > f.Value || f.Value > f.High) {
-		return fmt.Errorf("a figure of %s lies outside of its interval", f.Measure)
-	}
-	return nil
-}
-
-func (f Figure) compare(o Figure) int {
-	return cmp.Or(
-		cmp.Compare(f.Explanation, o.Explanation), cmp.Compare(f.Attack, o.Attack), cmp.Compare(f.Sight, o.Sight),
-		cmp.Compare(f.Grouping, o.Grouping), cmp.Compare(f.Group, o.Group), cmp.Compare(f.Measure, o.Measure),
-	)
 }
 
 // sortFigures puts figures in the one order in which a verdict holds them.

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"tribune/internal/explain/attack"
 	"tribune/internal/explain/metric"
@@ -23,62 +19,10 @@ type measurer struct {
 	crowds  []crowd
 	scored  int     // scores that are measured: how many intervals of one group there are
 	each    float64 // confidence of one interval, so that all of its measure hold at once
+	trial   bool    // figures are all that is wanted
 	figures []Figure
 	curves  []Curve
 	gaps    []Gap
-}
-
-// measured is what came of it.
-type measured struct {
-	figures []Figure
-	curves  []Curve
-	gaps    []Gap
-}
-
-// measure scores every view by every attack, and measures every group. Explanations are measured beside each other; each by itself gives the same.
-func measure(ctx context.Context, p Plan, attacks []attacker, member []bool, groups []crowd, seen *observation, step func(Step)) (measured, error) {
-	m := measurer{plan: p, member: member, crowds: groups}
-	for _, a := range attacks {
-		for _, s := range a.sights {
-			if m.scored++; s != OnPrediction {
-				m.scored += len(p.Explanations) - 1
-			}
-		}
-	}
-	m.each = metric.Each(p.Confidence, m.scored*len(groups))
-	parts := make([]measurer, 1+len(p.Explanations))
-	parts[0] = m
-	alone, err := parts[0].answers(ctx, attacks, seen.prediction)
-	if err != nil {
-		return measured{}, fmt.Errorf("what answers alone give away: %w", err)
-	}
-	var lock sync.Mutex
-	done := 0
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, e := range p.Explanations {
-		g.Go(func() error {
-			part := &parts[1+i]
-			*part = m
-			if err := part.explanation(ctx, e.Name(), attacks, seen.explanations[i], seen.prediction, alone); err != nil {
-				return fmt.Errorf("what %s gives away: %w", e.Name(), err)
-			}
-			lock.Lock()
-			defer lock.Unlock()
-			done++
-			step(Step{done, len(p.Explanations), "measured " + e.Name()})
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return measured{}, err
-	}
-	var out measured
-	for _, part := range parts {
-		out.figures, out.curves, out.gaps = append(out.figures, part.figures...), append(out.curves, part.curves...), append(out.gaps, part.gaps...)
-	}
-	sortFigures(out.figures)
-	return out, nil
 }
 
 // answers measures what answers alone give away, and gives each attack's scores.
@@ -102,7 +46,7 @@ func (m *measurer) answers(ctx context.Context, attacks []attacker, answered *vi
 
 // explanation measures what one explanation gives away: by itself, with the answer, and beyond the answer.
 func (m *measurer) explanation(ctx context.Context, name string, attacks []attacker, explained, answered *view, alone map[string][]float64) error {
-	m.crowds, m.member = among(m.crowds, explained.rows), pick(m.member, explained.rows)
+	m.crowds, m.member = explained.among(m.crowds, m.member), pick(m.member, explained.rows)
 	beside, err := answered.sheet.Pick(explained.rows).Beside(explained.sheet)
 	if err != nil {
 		return err
@@ -128,7 +72,9 @@ func (m *measurer) explanation(ctx context.Context, name string, attacks []attac
 			if err := m.beyond(name, a.name, pick(alone[a.name], explained.rows), both); err != nil {
 				return err
 			}
-			m.between(name, a.name, both)
+			if !m.trial {
+				m.between(name, a.name, both)
+			}
 		}
 	}
 	return nil
@@ -145,11 +91,13 @@ func pick[T any](of []T, rows []int) []T {
 // rates adds area and rates of every group.
 func (m *measurer) rates(ctx context.Context, explanation string, by attacker, sight Sight, scores []float64) error {
 	all := metric.Sample{Score: scores, Member: m.member}
-	whole, err := metric.NewCurve(all)
+	whole, err := metric.NewCurve(all.Pick(m.crowds[0].rows)) // everybody
 	if err != nil {
 		return fmt.Errorf("measuring %s: %w", by.name, err)
 	}
-	m.curves = append(m.curves, Curve{explanation, by.name, sight, whole.LogPoints(curvePoints)})
+	if !m.trial {
+		m.curves = append(m.curves, Curve{explanation, by.name, sight, whole.LogPoints(curvePoints)})
+	}
 	areas, refused, err := m.areas(ctx, all)
 	if err != nil {
 		return fmt.Errorf("measuring %s: %w", by.name, err)

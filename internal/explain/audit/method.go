@@ -28,16 +28,24 @@ type method struct {
 // explain is what is published.
 func (e method) explain(ctx context.Context, m model.Model, x matrix.Matrix, seed uint64) (matrix.Matrix, error) {
 	a, err := e.plain(ctx, m, x, seed)
-	if err != nil || e.defence == nil {
+	if err != nil {
 		return a, err
 	}
-	return e.defence.Apply(ctx, a, seed)
+	return e.defend(ctx, a, seed)
 }
 
-// prepare makes the plan's explanations ready. What methods know of data is drawn from the training records, the like of which every attacker is taken to know.
-func prepare(p Plan, s Subject, o Options) ([]method, error) {
+// defend gives what is published in place of plain explanations, which it leaves as they are.
+func (e method) defend(ctx context.Context, plain matrix.Matrix, seed uint64) (matrix.Matrix, error) {
+	if e.defence == nil {
+		return plain, nil
+	}
+	return e.defence.Apply(ctx, plain, seed)
+}
+
+// prepare makes explanations ready. What methods know of data is drawn from the training records, the like of which every attacker is taken to know.
+func prepare(explanations []Explanation, p Plan, s Subject, o Options) ([]method, error) {
 	var out []method
-	for _, e := range p.Explanations {
+	for _, e := range explanations {
 		rows := e.Background
 		if rows == 0 {
 			if rows = backgroundRows; e.Method == "kernel-shap" {

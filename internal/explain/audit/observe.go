@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"tribune/internal/explain/attack"
 	"tribune/internal/explain/data"
@@ -17,19 +16,6 @@ type Step struct {
 	What     string // what has been done last
 }
 
-// wholeRows are how many whole explanations of one reference an attack network learns from.
-const wholeRows = 1000
-
-// view is what attackers saw: of the answers, or of one explanation.
-type view struct {
-	rows  []int // which of the attacked records
-	at    data.Set
-	sheet *attack.Sheet
-	// For the attack network, by model: all of the target's; of references those at drawn. Empty where the plan names no such attack.
-	drawn [][]int // by reference from 1: indices into rows
-	whole []matrix.Matrix
-}
-
 // observation is what attackers saw.
 type observation struct {
 	prediction   *view
@@ -41,32 +27,32 @@ type observer struct {
 	plan    Plan
 	pool    *pool
 	methods []method
+	alike   [][]int // methods that differ by their defence alone, those with the most records first
 	shelf   Shelf
 	step    func(Step)
 	done    int
 	seen    observation
 }
 
-// observe has the target and its references answer and explain the attacked records.
+// observe has the target and its references answer and explain the attacked records. Of the methods the first are the plan's, and the others trials.
 func observe(ctx context.Context, s Subject, p Plan, o *pool, methods []method, shelf Shelf, step func(Step)) (*observation, error) {
 	w := &observer{plan: p, pool: o, methods: methods, shelf: shelf, step: step}
-	w.seen.prediction = w.view(0, attack.PredictionWidth, attack.SortedWidth(s.Target.Classes()), true)
-	for _, e := range methods {
-		w.seen.explanations = append(w.seen.explanations, w.view(e.Points, attack.ExplanationWidth, s.Target.Inputs(), false))
+	w.seen.prediction = w.view(0, wide{numbers: attack.PredictionWidth, whole: attack.SortedWidth(s.Target.Classes())})
+	for i, e := range methods {
+		size := wide{numbers: attack.ExplanationWidth, whole: s.Target.Inputs(), known: wholeRows}
+		if i >= len(p.Explanations) {
+			size.trial, size.known, size.of = true, trialRows, p.attackedBy(e.undefended())
+		}
+		w.seen.explanations = append(w.seen.explanations, w.view(e.Points, size))
 	}
+	w.group()
 	if err := w.watch(ctx, 0, func() (model.Model, error) { return s.Target, nil }); err != nil {
 		return nil, err
 	}
 	for r := 1; r <= p.References; r++ {
-		in, rows := o.half(p.Seed, r)
+		in := half(len(o.all.Y), p.Seed, r)
 		w.mark(r, in)
-		err := w.watch(ctx, r, func() (model.Model, error) {
-			m, err := s.Like(ctx, o.all.Pick(rows), p.Seed+uint64(r))
-			if err != nil {
-				return nil, fmt.Errorf("training reference %d of %d: %w", r, p.References, err)
-			}
-			return m, nil
-		})
+		err := w.watch(ctx, r, func() (model.Model, error) { return s.reference(ctx, p, r, o.all, in) })
 		if err != nil {
 			return nil, err
 		}
@@ -74,28 +60,37 @@ func observe(ctx context.Context, s Subject, p Plan, o *pool, methods []method, 
 	return &w.seen, nil
 }
 
-// view prepares room for what will be seen of so many records. every: whole answers of all records are kept, so that they can stand beside any explanation's.
-func (w *observer) view(points, width, whole int, every bool) *view {
-	v := &view{rows: w.pool.some(points, w.plan.Seed)}
-	v.at = w.pool.attacked().Pick(v.rows)
-	v.sheet = attack.NewSheet(w.plan.References+1, len(v.rows), width)
-	if !slices.Contains(w.plan.Attacks, NetworkAttack) {
-		return v
-	}
-	for m := range w.plan.References + 1 {
-		n := 0
-		if m > 0 && !every {
-			n = wholeRows
+// reference makes reference r, of the records that it is in.
+func (s Subject) reference(ctx context.Context, p Plan, r int, all data.Set, in []bool) (m model.Model, err error) {
+	var rows []int
+	for i, is := range in {
+		if is {
+			rows = append(rows, i)
 		}
-		v.drawn = append(v.drawn, draw(0, len(v.rows), n, w.plan.Seed, 2000+uint64(m)))
-		v.whole = append(v.whole, matrix.New(len(v.drawn[m]), whole))
 	}
-	return v
+	if s.Given != nil {
+		if m, err = s.Given(ctx, r, all.Pick(rows)); err != nil {
+			return nil, fmt.Errorf("opening reference %d of %d: %w", r, p.References, err)
+		}
+		return m, nil
+	}
+	if m, err = s.Like(ctx, all.Pick(rows), p.Seed+uint64(r)); err != nil {
+		return nil, fmt.Errorf("training reference %d of %d: %w", r, p.References, err)
+	}
+	return m, nil
+}
+
+// views are all there are so far.
+func (w *observer) views() []*view {
+	if w.seen.prediction == nil {
+		return nil
+	}
+	return append([]*view{w.seen.prediction}, w.seen.explanations...)
 }
 
 // mark notes on every sheet which attacked records a reference was trained on. The target's stay unmarked: attacks have no business with them.
 func (w *observer) mark(r int, in []bool) {
-	for _, v := range append([]*view{w.seen.prediction}, w.seen.explanations...) {
+	for _, v := range w.views() {
 		for i, row := range v.rows {
 			v.sheet.Member[r*v.sheet.Points+i] = in[w.pool.scored[row]]
 		}
@@ -129,26 +124,11 @@ func (w *observer) watch(ctx context.Context, m int, make func() (model.Model, e
 		}
 		return nil
 	})
-	for i, e := range w.methods {
+	for _, alike := range w.alike {
 		if err != nil {
 			return err
 		}
-		v := w.seen.explanations[i]
-		err = w.fill(fmt.Sprintf("model-%03d-explanation-%02d", m, i), w.naming(m)+": "+e.Name(), v, m, func() error {
-			mod, err := ready()
-			if err != nil {
-				return err
-			}
-			a, err := w.explained(ctx, e, mod, v.at.X, uint64(m))
-			if err != nil {
-				return fmt.Errorf("explaining model %d by %s: %w", m, e.Name(), err)
-			}
-			attack.Explanation(a, v.numbers(m))
-			if v.whole != nil {
-				v.keep(m, a)
-			}
-			return nil
-		})
+		err = w.explain(ctx, alike, m, ready)
 	}
 	return err
 }
@@ -174,75 +154,4 @@ func answers(ctx context.Context, m model.Model, x matrix.Matrix) (matrix.Matrix
 		copy(out.Slice(from, to).Data, p.Data)
 	}
 	return out, nil
-}
-
-// explained is what an attacker knows of explanations who has asked for each of them again and again: their mean.
-func (w *observer) explained(ctx context.Context, e method, m model.Model, x matrix.Matrix, number uint64) (matrix.Matrix, error) {
-	queries := w.plan.Queries
-	if e.once {
-		queries = 1
-	}
-	var mean matrix.Matrix
-	for q := range queries {
-		a, err := e.explain(ctx, m, x, w.plan.Seed+number<<20+uint64(q))
-		if err != nil {
-			return mean, err
-		}
-		if q == 0 {
-			mean = a
-			continue
-		}
-		for i, v := range a.Data {
-			mean.Data[i] += (v - mean.Data[i]) / float32(q+1)
-		}
-	}
-	return mean, nil
-}
-
-// numbers are one model's part of the sheet.
-func (v *view) numbers(m int) []float64 {
-	size := v.sheet.Points * v.sheet.Width
-	return v.sheet.Values[m*size : (m+1)*size]
-}
-
-// keep keeps those of a model's whole answers or explanations that an attack network will want.
-func (v *view) keep(m int, all matrix.Matrix) {
-	for i, row := range v.drawn[m] {
-		copy(v.whole[m].Row(i), all.Row(row))
-	}
-}
-
-// alone is what an attack network learns from, of this view.
-func (v *view) alone() attack.Whole { return v.beside(nil) }
-
-// beside is the same with the answers to the same records before it.
-func (v *view) beside(answered *view) attack.Whole {
-	width := v.whole[0].Cols
-	if answered != nil {
-		width += answered.whole[0].Cols
-	}
-	n := 0
-	for m := 1; m < len(v.whole); m++ {
-		n += len(v.drawn[m])
-	}
-	out := attack.Whole{Known: matrix.New(n, width), Member: make([]int, n), Target: matrix.New(len(v.rows), width)}
-	join := func(to []float32, m, i int) {
-		if answered != nil { // its rows are all the attacked records
-			to = to[copy(to, answered.whole[m].Row(v.rows[v.drawn[m][i]])):]
-		}
-		copy(to, v.whole[m].Row(i))
-	}
-	for i := range v.rows {
-		join(out.Target.Row(i), 0, i)
-	}
-	at := 0
-	for m := 1; m < len(v.whole); m++ {
-		for i, row := range v.drawn[m] {
-			if join(out.Known.Row(at), m, i); v.sheet.In(m, row) {
-				out.Member[at] = 1
-			}
-			at++
-		}
-	}
-	return out
 }

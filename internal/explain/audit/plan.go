@@ -50,6 +50,7 @@ type Plan struct {
 	Days         int           `toml:"days" json:"days"`                // how long the verdict is fresh
 	Unclean      bool          `toml:"unclean" json:"unclean"`          // true: measured although the split is unclean; such a verdict never passes
 	Clean        bool          `toml:"clean" json:"clean"`              // true: test records that stand, or nearly, among the training records are left out, and counted
+	Price        *Price        `toml:"price" json:"price,omitempty"`    // of other defences, told and not judged; nil = DefaultPrice
 }
 
 // Explanation is a method as it will be published: with its settings, and the defence that is applied to it.
@@ -109,6 +110,9 @@ func ParsePlan(text []byte) (Plan, error) {
 			return Plan{}, fmt.Errorf("reading the plan's [reference]: %w", err)
 		}
 	}
+	if p.Price != nil {
+		p.Price.fill(meta.IsDefined)
+	}
 	return p, p.Validate()
 }
 
@@ -154,6 +158,9 @@ func (p Plan) Validate() error {
 		if name, ok := twice(list); ok {
 			return invalid("names the %s %q twice or not at all", what, name)
 		}
+	}
+	if err := p.Pricing().check(); err != nil {
+		return err
 	}
 	if err := p.Limits.check("limit"); err != nil {
 		return err

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tribune"
@@ -20,6 +21,11 @@ type Options struct {
 	Method func(name string, s attribution.Setting) (attribution.Method, error)
 	// Defence reads what a plan says; nil: defence.Parse.
 	Defence func(text string) (Defence, error)
+	// Trials are explanations under other defences, measured beside the plan's and not judged (package price). What differs from one of the plan's by its defence alone is explained once for
+	// both. Of their Points, at most as many as the plan's explanation has, the attacked records are a sample; small groups are attacked besides.
+	Trials          []Explanation
+	TrialConfidence float64 // of all intervals of a measure of trials at once; 0 = the plan's
+
 	Unclean []string // what is wrong with the split, found before
 	Dropped int      // test records that were left out before, as doubles
 	Now     func() time.Time
@@ -34,6 +40,7 @@ type Defence interface {
 // Result is a verdict and what its report draws.
 type Result struct {
 	Verdict *Verdict
+	Trials  *Verdict // what was measured of the trials, as if the plan had named them; nil: there were none. Nobody publishes by it
 	Curves  []Curve
 }
 
@@ -45,15 +52,8 @@ type Curve struct {
 	Points      []metric.Point
 }
 
-// Run audits: it has the target and its references answer and explain, attacks what was seen, measures every group and judges. The same subject, plan
-// and program give the same verdict but for the time it was made.
-func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	if len(o.Unclean) > 0 && !p.Unclean {
-		return nil, tribune.Hint(fmt.Errorf("%w: the split is unclean: %s", tribune.ErrInvalid, o.Unclean[0]), "Mend the split; or write unclean = true into the plan, to measure all the same: such a verdict never passes.")
-	}
+// filled are o with what was left out.
+func (o Options) filled() Options {
 	if o.Step == nil {
 		o.Step = func(Step) {}
 	}
@@ -66,6 +66,19 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if o.Shelf == nil {
 		o.Shelf = bare{}
 	}
+	return o
+}
+
+// Run audits: it has the target and its references answer and explain, attacks what was seen, measures every group and judges. The same subject, plan
+// and program give the same verdict but for the time it was made.
+func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	if len(o.Unclean) > 0 && !p.Unclean {
+		return nil, tribune.Hint(fmt.Errorf("%w: the split is unclean: %s", tribune.ErrInvalid, o.Unclean[0]), "Mend the split; or write unclean = true into the plan, to measure all the same: such a verdict never passes.")
+	}
+	o = o.filled()
 	attacks, err := byName(p.Attacks)
 	if err != nil {
 		return nil, err
@@ -74,13 +87,22 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods, err := prepare(p, s, o)
+	methods, err := prepare(slices.Concat(p.Explanations, o.Trials), p, s, o)
 	if err != nil {
 		return nil, err
 	}
 	seen, err := observe(ctx, s, p, pool, methods, o.Shelf, o.Step)
 	if err != nil {
 		return nil, err
+	}
+	recalled, err := seen.recollect(pool.isMember())
+	if err != nil {
+		return nil, err
+	}
+	if s.Given != nil {
+		if err := recalled.check(); err != nil {
+			return nil, err
+		}
 	}
 	groups, err := crowds(p, pool.attacked(), seen.prediction.sheet)
 	if err != nil {
@@ -90,8 +112,28 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.References += "; " + recalled.String()
+	r := &Result{Curves: found.curves}
+	if r.Verdict = o.verdict(s, p, groups, found); len(o.Trials) == 0 {
+		return r, nil
+	}
+	seen.explanations = slices.Clone(seen.explanations[len(p.Explanations):]) // of the others nothing is needed any more
+	beside := p
+	if beside.Explanations = o.Trials; o.TrialConfidence > 0 {
+		beside.Confidence = o.TrialConfidence
+	}
+	tried, err := found.again(ctx, beside, attacks, pool.isMember(), groups, seen, o.Step)
+	if err != nil {
+		return nil, fmt.Errorf("measuring other defences: %w", err)
+	}
+	r.Trials = o.verdict(s, beside, groups, tried)
+	return r, nil
+}
+
+// verdict judges figures.
+func (o Options) verdict(s Subject, p Plan, groups []crowd, found measured) *Verdict {
 	v := &Verdict{
-		Version: 1, Program: o.Program, Model: s.Model, Train: s.Train.Source, Test: s.Test.Source, Plan: p, Unclean: append([]string{}, o.Unclean...),
+		Version: 1, Program: o.Program, Model: s.Model, Train: s.Train.Source, Test: s.Test.Source, Records: s.Records(), Plan: p, Unclean: append([]string{}, o.Unclean...),
 		References: s.References, Dropped: o.Dropped,
 		Figures: found.figures, Gaps: found.gaps, Made: o.Now().UTC().Truncate(time.Second),
 	}
@@ -101,5 +143,5 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 		}
 	}
 	v.Judge()
-	return &Result{v, found.curves}, nil
+	return v
 }

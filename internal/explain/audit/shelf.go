@@ -22,23 +22,46 @@ func (bare) Put(string, []byte) error   { return nil }
 
 // fill takes one model's part of a view from the shelf, or computes it and puts it there.
 func (w *observer) fill(name, what string, v *view, m int, compute func() error) error {
-	kept, err := w.shelf.Get(name)
+	kept, err := w.kept(name, v, m)
 	if err != nil {
-		return fmt.Errorf("going on with an audit: %w", err)
+		return err
 	}
-	if !v.decode(m, kept) {
+	if !kept {
 		if err := compute(); err != nil {
 			return err
 		}
-		if _, none := w.shelf.(bare); !none {
-			if err := w.shelf.Put(name, v.encode(m)); err != nil {
-				return fmt.Errorf("keeping what an audit has seen: %w", err)
-			}
+		if err := w.put(name, v, m); err != nil {
+			return err
 		}
 	}
+	w.tell(what)
+	return nil
+}
+
+// kept takes one model's part of a view from the shelf, and reports whether it was there.
+func (w *observer) kept(name string, v *view, m int) (bool, error) {
+	b, err := w.shelf.Get(name)
+	if err != nil {
+		return false, fmt.Errorf("going on with an audit: %w", err)
+	}
+	return v.decode(m, b), nil
+}
+
+// put keeps one model's part of a view.
+func (w *observer) put(name string, v *view, m int) error {
+	if _, none := w.shelf.(bare); none {
+		return nil
+	}
+	if err := w.shelf.Put(name, v.encode(m)); err != nil {
+		return fmt.Errorf("keeping what an audit has seen: %w", err)
+	}
+	return nil
+}
+
+// tell says that one more part of one more model has been seen.
+func (w *observer) tell(what string) {
 	w.done++
 	w.step(Step{w.done, (w.plan.References + 1) * (1 + len(w.methods)), what})
-	return nil
 }
 
 // encode is a model's part of a view: the sheet's numbers, then what is kept whole.

@@ -24,6 +24,7 @@ type Verdict struct {
 	Model   tribune.Hash `json:"model"`
 	Train   tribune.Hash `json:"train"` // of the bytes that were read
 	Test    tribune.Hash `json:"test"`
+	Records tribune.Hash `json:"records,omitzero"` // what was made of them: encoded, split, grouped, and left out (Subject.Records)
 	Plan    Plan         `json:"plan"`
 	// References is how the references were trained, and whether the target was, too.
 	References string    `json:"references"`
@@ -43,26 +44,51 @@ type Group struct {
 	Group    string `json:"group"`
 }
 
+// judged is what one limit is held against: an explanation, a group, a measure.
+type judged struct {
+	explanation string
+	group       Group
+	measure     Measure
+}
+
 // Judge sets Passed and Reasons from everything else. It is a pure function: whoever has the figures can judge again.
 func (v *Verdict) Judge() {
 	sortFigures(v.Figures)
+	figures := map[judged][]int{}
+	for i, f := range v.Figures {
+		of := judged{f.Explanation, Group{f.Grouping, f.Group}, f.Measure}
+		figures[of] = append(figures[of], i)
+	}
 	v.Reasons = []string{}
-	if len(v.Unclean) > 0 {
-		v.Reasons = append(v.Reasons, v.Unclean...)
+	more := 0
+	say := func(reasons ...string) {
+		for _, r := range reasons {
+			if len(v.Reasons) < maxReasons {
+				v.Reasons = append(v.Reasons, r)
+			} else {
+				more++
+			}
+		}
+	}
+	say(v.Unclean...)
+	for _, name := range append(slices.Clone(v.Plan.Groups), Outliers) {
+		if !slices.ContainsFunc(v.Groups, func(g Group) bool { return g.Grouping == name }) {
+			say("no group of " + name + " was measured")
+		}
 	}
 	for _, e := range v.Plan.Explanations {
 		for _, g := range append([]Group{{Everybody, ""}}, v.Groups...) {
-			v.Reasons = append(v.Reasons, v.judge(e.Name(), g)...)
+			say(v.judge(e.Name(), g, figures)...)
 		}
 	}
-	if len(v.Reasons) > maxReasons {
-		v.Reasons = append(v.Reasons[:maxReasons:maxReasons], fmt.Sprintf("and %d more", len(v.Reasons)-maxReasons))
+	if more > 0 {
+		v.Reasons = append(v.Reasons, fmt.Sprintf("and %d more", more))
 	}
 	v.Passed = len(v.Reasons) == 0
 }
 
 // judge holds one explanation and group against every limit. A measure without a figure is as bad as one that is too high.
-func (v *Verdict) judge(explanation string, g Group) (reasons []string) {
+func (v *Verdict) judge(explanation string, g Group, figures map[judged][]int) (reasons []string) {
 	limits := v.Plan.GroupLimits
 	if g.Grouping == Everybody {
 		limits = v.Plan.Limits
@@ -72,39 +98,37 @@ func (v *Verdict) judge(explanation string, g Group) (reasons []string) {
 		if limit == nil {
 			continue
 		}
+		of := figures[judged{explanation, g, m}]
 		var worst, refused *Figure // of the attacks: one reason a measure says enough
-		measured, above, without := 0, 0, 0
-		for i, f := range v.Figures {
-			if f.Measure != m || f.Grouping != g.Grouping || f.Group != g.Group || f.Explanation != explanation {
-				continue
-			}
-			measured++
+		above, without := 0, 0
+		for _, i := range of {
+			f := &v.Figures[i]
 			switch {
 			case f.Refused != "":
 				if without++; refused == nil {
-					refused = &v.Figures[i]
+					refused = f
 				}
 			case f.High > *limit:
 				if above++; worst == nil || f.High > worst.High {
-					worst = &v.Figures[i]
+					worst = f
 				}
 			}
 		}
 		if worst != nil {
-			reasons = append(reasons, fmt.Sprintf("%s, %s, %s: up to %.4f by %s on %s, the limit is %.4f%s", explanation, g, m, worst.High, worst.Attack, worst.Sight, *limit, others(above, measured, "above it")))
+			reasons = append(reasons, fmt.Sprintf("%s, %s, %s: up to %.4f by %s on %s, the limit is %.4f%s", explanation, g, m, worst.High, worst.Attack, worst.Sight, *limit, others(above, len(of), "above it")))
 		}
 		if refused != nil {
-			reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s: %s%s", explanation, g, m, refused.Attack, refused.Refused, others(without, measured, "refused")))
+			reasons = append(reasons, fmt.Sprintf("%s, %s, %s by %s: %s%s", explanation, g, m, refused.Attack, refused.Refused, others(without, len(of), "refused")))
 		}
-		if by := v.missing(explanation, g, m); by != "" {
+		if by := v.missing(m, of); by != "" {
 			reasons = append(reasons, fmt.Sprintf("%s, %s: %s was not measured%s", explanation, g, m, by))
 		}
 	}
 	return reasons
 }
 
-// missing names what the plan's attacks should have measured and nobody did; "" where nothing is missing.
-func (v *Verdict) missing(explanation string, g Group, m Measure) string {
+// missing names what the plan's attacks should have measured and nobody did, of the figures that there are; "" where nothing is missing.
+func (v *Verdict) missing(m Measure, of []int) string {
 	expected := 0
 	for _, name := range v.Plan.Attacks {
 		attacks, err := byName([]string{name})
@@ -118,9 +142,7 @@ func (v *Verdict) missing(explanation string, g Group, m Measure) string {
 			if m == MeasureBeyond && !attacks[0].sees(OnPrediction) {
 				continue
 			}
-			if expected++; !slices.ContainsFunc(v.Figures, func(f Figure) bool {
-				return f.Explanation == explanation && f.Attack == name && f.Sight == sight && f.Grouping == g.Grouping && f.Group == g.Group && f.Measure == m
-			}) {
+			if expected++; !slices.ContainsFunc(of, func(i int) bool { return v.Figures[i].Attack == name && v.Figures[i].Sight == sight }) {
 				return fmt.Sprintf(" by %s on %s", name, sight)
 			}
 		}
@@ -164,21 +186,8 @@ func Decode(b []byte) (*Verdict, error) {
 	if err := protocol.DecodeJCS(b, v); err != nil {
 		return nil, fmt.Errorf("reading the verdict: %w", err)
 	}
-	if v.Version != 1 || v.Made.IsZero() {
-		return nil, fmt.Errorf("%w: a verdict of version %d made at %s", tribune.ErrInvalid, v.Version, v.Made)
-	}
-	if err := v.Plan.Validate(); err != nil {
+	if err := v.sound(); err != nil {
 		return nil, fmt.Errorf("reading the verdict: %w", err)
-	}
-	for _, f := range v.Figures {
-		if err := f.sound(); err != nil {
-			return nil, fmt.Errorf("%w: reading the verdict: %w", tribune.ErrInvalid, err)
-		}
-	}
-	for _, g := range v.Gaps {
-		if err := g.sound(); err != nil {
-			return nil, fmt.Errorf("%w: reading the verdict: %w", tribune.ErrInvalid, err)
-		}
 	}
 	passed, reasons := v.Passed, v.Reasons
 	if v.Judge(); v.Passed != passed || !slices.Equal(v.Reasons, reasons) {

@@ -29,7 +29,7 @@ func readCSV(in *input, s Schema, l Limits) (*Table, error) {
 	records := newRecords(in, l.Record)
 	header, err := records.next()
 	if err == io.EOF {
-		return nil, fmt.Errorf("no header: %w", tribune.ErrInvalid)
+		return nil, tribune.Hint(fmt.Errorf("the file is empty, it has no header: %w", tribune.ErrInvalid), "the first line names the columns, as in the schema")
 	} else if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
@@ -49,7 +49,7 @@ func readCSV(in *input, s Schema, l Limits) (*Table, error) {
 			return nil, fmt.Errorf("row %d: %w", b.table.Rows+1, err)
 		}
 		if len(cells) != width {
-			return nil, fmt.Errorf("row %d: %d cells, the header has %d: %w", b.table.Rows+1, len(cells), width, tribune.ErrInvalid)
+			return nil, quoted(fmt.Errorf("row %d: %d cells, the header has %d: %w", b.table.Rows+1, len(cells), width, tribune.ErrInvalid))
 		}
 		if err := b.add(cells); err != nil {
 			return nil, err
@@ -67,6 +67,14 @@ type records struct {
 	csv   *csv.Reader
 	guard *guard
 	limit int64
+}
+
+// CSVRecords gives what Read of an encoding/csv.Reader gives, of records that are all as wide as the first and each of at most limit bytes: a line without end,
+// or of nothing but commas, is an error and not as many cells. A record is good until the next is read.
+func CSVRecords(r io.Reader, limit int) func() ([]string, error) {
+	in := newRecords(r, limit)
+	in.csv.FieldsPerRecord = 0
+	return in.next
 }
 
 func newRecords(r io.Reader, limit int) *records {
@@ -87,9 +95,13 @@ func (r *records) next() ([]string, error) {
 		if errors.Is(err, tribune.ErrTooLarge) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("line %d, byte %d: %w: %w", parse.Line, parse.Column, parse.Err, tribune.ErrInvalid)
+		return nil, quoted(fmt.Errorf("line %d, byte %d: %w: %w", parse.Line, parse.Column, parse.Err, tribune.ErrInvalid))
 	}
 	return cells, err
+}
+
+func quoted(err error) error {
+	return tribune.Hint(err, "a cell that holds commas, quotes or line ends stands in quotes, a quote within it twice (RFC 4180)")
 }
 
 // guard lets through as many bytes as one record may have.
@@ -100,7 +112,7 @@ type guard struct {
 
 func (g *guard) Read(p []byte) (int, error) {
 	if g.read >= g.until {
-		return 0, fmt.Errorf("record without end: %w", tribune.ErrTooLarge)
+		return 0, quoted(fmt.Errorf("record without end: %w", tribune.ErrTooLarge))
 	}
 	n, err := g.r.Read(p[:min(int64(len(p)), g.until-g.read)])
 	g.read += int64(n)

@@ -67,7 +67,19 @@ func Fit(t *Table, rows []int, o FitOptions) (*Encoding, error) {
 			return nil, fmt.Errorf("fitting an encoding: column %q: %w", c.Name, err)
 		}
 	}
-	return e, nil
+	return e, e.fits(len(rows))
+}
+
+// maxEncoded bounds the numbers of one Set (512 MB): a category of ten thousand words makes ten thousand columns of one.
+const maxEncoded = 1 << 27
+
+func (e *Encoding) fits(rows int) error {
+	if e.width == 0 || rows <= maxEncoded/e.width {
+		return nil
+	}
+	widest := slices.MaxFunc(e.columns, func(a, b encoded) int { return a.cols - b.cols })
+	return tribune.Hint(fmt.Errorf("encoding: %d rows of %d numbers are more than %d; column %q alone makes %d of each row: %w", rows, e.width, maxEncoded, widest.name, widest.cols, tribune.ErrTooLarge),
+		`kind "ignore" leaves a column out; or sample the rows, or join rare words`)
 }
 
 func (e *Encoding) add(n encoded) {
@@ -145,6 +157,8 @@ func (e *Encoding) category(c *Column, rows []int) error {
 	return nil
 }
 
+const few = "nothing can be learnt of such a class: add records of it, join it to another one, or leave it out"
+
 func (c *Column) classes(rows []int, rare bool) error {
 	count, last := make([]int, len(c.Values)), make([]int, len(c.Values))
 	for _, r := range rows {
@@ -152,15 +166,15 @@ func (c *Column) classes(rows []int, rare bool) error {
 		last[c.Codes[r]] = r
 	}
 	if len(c.Values) < 2 {
-		return fmt.Errorf("one class alone: %w", tribune.ErrInvalid)
+		return tribune.Hint(fmt.Errorf("one class alone: %w", tribune.ErrInvalid), "a model tells classes apart: the records need two at least")
 	}
 	for class, n := range count {
 		switch {
 		case rare || n > 1:
 		case n == 1:
-			return fmt.Errorf("class %q has one training row (row %d): %w", c.Values[class], last[class]+1, tribune.ErrInvalid)
+			return tribune.Hint(fmt.Errorf("class %q has one training row (row %d): %w", c.Values[class], last[class]+1, tribune.ErrInvalid), few)
 		default:
-			return fmt.Errorf("class %q has no training row: %w", c.Values[class], tribune.ErrInvalid)
+			return tribune.Hint(fmt.Errorf("class %q has no training row: %w", c.Values[class], tribune.ErrInvalid), few)
 		}
 	}
 	return nil
@@ -168,6 +182,9 @@ func (c *Column) classes(rows []int, rare bool) error {
 
 // Apply encodes rows of a table (their indices, from 0); the table may be another one of the same schema.
 func (e *Encoding) Apply(t *Table, rows []int) (Set, error) {
+	if err := e.fits(len(rows)); err != nil {
+		return Set{}, err
+	}
 	s := Set{Name: t.Name, Source: t.Source, X: matrix.New(len(rows), e.width), Y: make([]int, len(rows)), Row: make([]int, len(rows))}
 	for i, r := range rows {
 		s.Row[i] = r + 1
@@ -262,36 +279,4 @@ func (t *Table) All() []int {
 		rows[i] = i
 	}
 	return rows
-}
-
-// grouping divides people by a column: its words, or its bands.
-func (c *Column) grouping(rows []int) (Grouping, bool) {
-	if c.Kind != Group && !c.Group {
-		return Grouping{}, false
-	}
-	g := Grouping{Name: c.Name, Of: make([]int, len(rows))}
-	if c.Kind == Numeric {
-		g.Values = bandNames(c.Bands)
-		for i, r := range rows {
-			at, exact := slices.BinarySearch(c.Bands, c.Numbers[r])
-			if exact {
-				at++
-			}
-			g.Of[i] = at
-		}
-		return g, true
-	}
-	g.Values = c.Values
-	for i, r := range rows {
-		g.Of[i] = int(c.Codes[r])
-	}
-	return g, true
-}
-
-func bandNames(bands []float64) []string {
-	names := []string{fmt.Sprintf("under %g", bands[0])}
-	for i := 1; i < len(bands); i++ {
-		names = append(names, fmt.Sprintf("%g to under %g", bands[i-1], bands[i]))
-	}
-	return append(names, fmt.Sprintf("%g and over", bands[len(bands)-1]))
 }

@@ -22,7 +22,11 @@ func HospitalSchema() Schema {
 		s.Columns = append(s.Columns, Field{Name: name, Kind: Numeric})
 	}
 	for name := range strings.FieldsSeq(words) {
-		s.Columns = append(s.Columns, Field{Name: name, Kind: Category, Group: name == "race" || name == "gender" || name == "age"})
+		f := Field{Name: name, Kind: Category, Group: name == "race" || name == "gender" || name == "age"}
+		if f.Group {
+			f.Nobody = []string{"?", "Unknown/Invalid"}
+		}
+		s.Columns = append(s.Columns, f)
 	}
 	s.Columns = append(s.Columns, Field{Name: "patient_nbr", Kind: Person}, Field{Name: "readmitted", Kind: Label, Values: []string{"NO", ">30", "<30"}})
 	for name := range strings.FieldsSeq("encounter_id weight admission_type_id admission_source_id payer_code medical_specialty diag_1 diag_2 diag_3") {

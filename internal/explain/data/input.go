@@ -54,6 +54,9 @@ func (in *input) Read(p []byte) (int, error) {
 	in.read += int64(n)
 	if err != nil && err != io.EOF {
 		err = fmt.Errorf("%w: %w", err, tribune.ErrInvalid)
+		if in.open != in.packed {
+			err = tribune.Hint(fmt.Errorf("unpacking gzip: %w", err), "the file is cut or damaged: copy it again")
+		}
 	}
 	return n, err
 }

@@ -30,6 +30,7 @@ type Field struct {
 	Values  []string  `json:"values,omitempty"`  // category, label, group: the words there are; absent: those of the training rows
 	Missing []string  `json:"missing,omitempty"` // category, group, person: words for "not given", as "?": all zeros, no group, nobody
 	Group   bool      `json:"group,omitempty"`   // numeric, category: groups are formed by it too
+	Nobody  []string  `json:"nobody,omitempty"`  // category with group, group: words that are a value like others and no group of people, as "?"
 	Bands   []float64 `json:"bands,omitempty"`   // numeric with group: where one band ends and the next begins
 }
 
@@ -69,6 +70,9 @@ func ReadSchema(r io.Reader) (Schema, error) {
 }
 
 func (s Schema) check() error {
+	if !printable(s.Name) {
+		return fmt.Errorf("the name is not printable text: %w", tribune.ErrInvalid)
+	}
 	count, names := map[Kind]int{}, map[string]bool{}
 	for _, f := range s.Columns {
 		if names[f.Name] {
@@ -101,10 +105,14 @@ func (f Field) check() error {
 	switch {
 	case f.Name == "":
 		return fmt.Errorf("no name")
+	case !printable(f.Name) || slices.ContainsFunc(f.Values, func(v string) bool { return !printable(v) }):
+		return fmt.Errorf("its name, or one of its values, is not printable text")
 	case len(f.Values) > 0 && !words:
 		return fmt.Errorf("values of a column without words")
 	case len(f.Missing) > 0 && (f.Kind == Label || f.Kind == Numeric):
 		return fmt.Errorf("a missing %s cannot be used", f.Kind)
+	case len(f.Nobody) > 0 && f.Kind != Group && !(f.Kind == Category && f.Group):
+		return fmt.Errorf("words that are no group, in a column without groups of words")
 	case f.Group && f.Kind != Numeric && f.Kind != Category:
 		return fmt.Errorf("group is for features; kind group for what is none")
 	case f.Group && f.Kind == Numeric && len(f.Bands) == 0:

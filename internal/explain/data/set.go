@@ -1,5 +1,5 @@
-// Package data reads what models are trained and tested on: Adult, Diabetes-130, Location-30, MNIST, CSV with a schema; encodes it; splits it; and
-// finds what would make an audit lie before anything is measured (hygiene.go).
+// Package data reads what models are trained and tested on: Adult, Diabetes-130, Location-30, MNIST, Purchase-100, Texas-100, CIFAR-10, CSV with a schema;
+// encodes it; splits it; and finds what would make an audit lie before anything is measured (hygiene.go).
 //
 // The way of a data set: a reader makes a Table (words and numbers as they were), a Split names its rows, Fit learns an Encoding from the training
 // rows alone, Apply makes the Sets, Inspect looks across the split. Readers take io.Readers, are bounded by Limits, and run in a worker without keys

@@ -84,10 +84,13 @@ func newBuilder(s Schema, header []string, l Limits) (*builder, error) {
 	if len(header) > l.Columns {
 		return nil, fmt.Errorf("header has %d columns, at most %d are read: %w", len(header), l.Columns, tribune.ErrTooLarge)
 	}
+	if err := headed(header); err != nil {
+		return nil, err
+	}
 	at := make(map[string]int, len(header))
 	for i, name := range header {
 		if _, twice := at[name]; twice {
-			return nil, fmt.Errorf("column %q stands twice in the header: %w", name, tribune.ErrInvalid)
+			return nil, tribune.Hint(fmt.Errorf("column %q stands twice in the header: %w", name, tribune.ErrInvalid), "give each column a name of its own")
 		}
 		at[name] = i
 	}
@@ -96,7 +99,7 @@ func newBuilder(s Schema, header []string, l Limits) (*builder, error) {
 		cell, ok := at[f.Name]
 		if !ok {
 			return nil, tribune.Hint(fmt.Errorf("column %q of the schema is not in the header: %w", f.Name, tribune.ErrInvalid),
-				"the first line of the file must name its columns, spelled as in the schema")
+				"the first line of the file must name its columns, spelled as in the schema, with commas between")
 		}
 		delete(at, f.Name)
 		if f.Kind != Ignore {
@@ -132,7 +135,7 @@ func (b *builder) add(cells []string) error {
 	row := b.table.Rows + 1
 	if row > b.limits.Rows {
 		return tribune.Hint(fmt.Errorf("row %d: at most %d rows are read: %w", row, b.limits.Rows, tribune.ErrTooLarge),
-			"declare a higher row limit, or sample the file")
+			"sample the file: an audit of fewer records says as much")
 	}
 	if b.kept += len(b.from); b.kept > b.limits.Cells {
 		return tribune.Hint(fmt.Errorf("row %d: at most %d cells are kept: %w", row, b.limits.Cells, tribune.ErrTooLarge),
@@ -155,11 +158,11 @@ func (b *builder) cell(c *Column, words map[string]int32, cell string) error {
 		v, err := strconv.ParseFloat(cell, 64)
 		switch {
 		case cell == "":
-			return fmt.Errorf("missing value: %w", tribune.ErrInvalid)
+			return noNumber("missing value")
 		case err != nil: // the error of strconv would quote the cell
-			return fmt.Errorf("not a number: %w", tribune.ErrInvalid)
+			return noNumber("not a number")
 		case math.IsNaN(v), math.Abs(v) > math.MaxFloat32: // an infinity too
-			return fmt.Errorf("not a finite number (NaN, infinite or over 3.4e38): %w", tribune.ErrInvalid)
+			return noNumber("not a finite number (NaN, infinite or over 3.4e38)")
 		}
 		c.Numbers = append(c.Numbers, v)
 	case Person:
@@ -178,6 +181,10 @@ func (b *builder) cell(c *Column, words map[string]int32, cell string) error {
 	return nil
 }
 
+func noNumber(what string) error {
+	return tribune.Hint(fmt.Errorf("%s: %w", what, tribune.ErrInvalid), `put a number there (a point before decimals, no thousands), or leave the row out; a column in which numbers are missing can be a category with "missing" words`)
+}
+
 func (b *builder) word(c *Column, words map[string]int32, cell string, missing bool) (int32, error) {
 	if missing {
 		if c.Kind == Label {
@@ -190,11 +197,13 @@ func (b *builder) word(c *Column, words map[string]int32, cell string, missing b
 	}
 	switch {
 	case cell == "":
-		return 0, fmt.Errorf("missing value: %w", tribune.ErrInvalid)
+		return 0, tribune.Hint(fmt.Errorf("missing value: %w", tribune.ErrInvalid), `leave the row out, or name the empty word among the column's "missing" words in the schema`)
+	case !printable(cell):
+		return 0, notText()
 	case c.Declared:
-		return 0, fmt.Errorf("unknown category: %w", tribune.ErrInvalid)
+		return 0, tribune.Hint(fmt.Errorf("unknown category: %w", tribune.ErrInvalid), `name it among the column's "values" in the schema, or correct the row`)
 	case len(c.Values) >= b.limits.Values:
-		return 0, fmt.Errorf("more than %d different values: %w", b.limits.Values, tribune.ErrTooLarge)
+		return 0, tribune.Hint(fmt.Errorf("more than %d different values: %w", b.limits.Values, tribune.ErrTooLarge), `such a column is no category: kind "ignore" leaves it out, kind "person" says whose the record is`)
 	}
 	code := int32(len(c.Values))
 	word := string([]byte(cell)) // a record's cells share one string: keeping a word must not keep the record
@@ -205,7 +214,7 @@ func (b *builder) word(c *Column, words map[string]int32, cell string, missing b
 // finish sorts the words that were not declared, so that the order of rows does not order the columns of the encoding.
 func (b *builder) finish(source tribune.Hash) (*Table, error) {
 	if b.table.Rows == 0 {
-		return nil, fmt.Errorf("no rows: %w", tribune.ErrInvalid)
+		return nil, tribune.Hint(fmt.Errorf("no rows: %w", tribune.ErrInvalid), "one row a record after the header")
 	}
 	for i := range b.table.Columns {
 		if c := &b.table.Columns[i]; !c.Declared && len(c.Values) > 0 {

@@ -98,12 +98,30 @@ func (d Noise) Apply(ctx context.Context, a matrix.Matrix, seed uint64) (matrix.
 }
 
 func (t Top) Apply(ctx context.Context, a matrix.Matrix, seed uint64) (matrix.Matrix, error) {
+	sizes := make([]float32, a.Cols)
 	return rows(ctx, a, func(row []float32) {
 		if t.Count >= len(row) {
 			return
 		}
-		for _, j := range largest(row)[t.Count:] {
-			row[j] = 0
+		for j, v := range row {
+			sizes[j] = abs(v)
+		}
+		slices.Sort(sizes)
+		least, equal := sizes[len(sizes)-t.Count], 0 // the smallest that is kept, and how many of just that size are
+		for _, v := range sizes[len(sizes)-t.Count:] {
+			if v == least {
+				equal++
+			}
+		}
+		for j, v := range row {
+			switch size := abs(v); {
+			case size < least:
+				row[j] = 0
+			case size == least:
+				if equal--; equal < 0 {
+					row[j] = 0
+				}
+			}
 		}
 	})
 }

@@ -110,13 +110,13 @@ func TestGaussianNoiseIsCalibrated(t *testing.T) {
 }
 
 func TestParseGivesBackWhatItReads(t *testing.T) {
-	for _, text := range []string{"unit", "clip:1", "noise:0.25", "top:10", "round:0.05", "gaussian:4,1e-05,1", "clip:1+noise:0.2+top:10+round:0.05"} {
+	for _, text := range []string{"unit", "clip:1", "noise:0.25", "top:10", "round:0.05", "gaussian:4,1e-05,1", "clip:1+noise:0.2+top:10+round:0.05", "gaussian:4,1e-05,1e+06", "clip:1e+06+noise:1e+21+top:10"} {
 		d, err := Parse(text)
 		if err != nil || d.String() != text {
 			t.Errorf("%s: %v, %v", text, d, err)
 		}
 	}
-	for _, text := range []string{"", "+", "unit+", "unit:", "unit:1", "Clip:1", "clip", "clip:0", "clip:-1", "clip:NaN", "clip:Inf", "clip:1,2", "clip:1.0", "clip: 1", "clip:1e40", "noise:1e-40", "top:1.5", "top:0", "top:1e9", "gaussian:1,1,1",
+	for _, text := range []string{"", "+", "unit+", "unit++unit", "unit+1", "noise:+1", "clip:1e+06+", "unit:", "unit:1", "Clip:1", "clip", "clip:0", "clip:-1", "clip:NaN", "clip:Inf", "clip:1,2", "clip:1.0", "clip: 1", "clip:1e40", "noise:1e-40", "top:1.5", "top:0", "top:1e9", "gaussian:1,1,1",
 		"gaussian:4,1e-5,1", "gaussian:1e6,0.1,1", "nothing", strings.Repeat("unit+", 8) + "unit", strings.Repeat("x", 300)} {
 		if d, err := Parse(text); err == nil || (!errors.Is(err, tribune.ErrInvalid) && !errors.Is(err, tribune.ErrTooLarge)) {
 			t.Errorf("%q: %v, %v", text, d, err)
@@ -136,7 +136,7 @@ func TestParseGivesBackWhatItReads(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"unit", "clip:1+noise:0.2", "gaussian:4,1e-05,1", "top:10+round:0.05", ":,+"} {
+	for _, s := range []string{"unit", "clip:1+noise:0.2", "gaussian:4,1e-05,1", "top:10+round:0.05", "gaussian:4,1e+06,1", "clip:1e+06+unit", ":,+"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -23,7 +23,9 @@ func Parse(text string) (Defence, error) {
 		return nil, fmt.Errorf("reading a defence: %d bytes, at most %d: %w", len(text), maxText, tribune.ErrTooLarge)
 	}
 	var chain Chain
-	for part := range strings.SplitSeq(text, "+") {
+	for rest, more := text, true; more; {
+		var part string
+		part, rest, more = Cut(rest)
 		d, err := parse(part)
 		if err == nil && d.String() != part {
 			err = fmt.Errorf("it is written %q", d)
@@ -41,6 +43,16 @@ func Parse(text string) (Defence, error) {
 		return chain[0], nil
 	}
 	return chain, nil
+}
+
+// Cut splits a chain at its first +, which begins another part; every part begins with a letter, so that a + before a digit is a number's own, as in 1e+06.
+func Cut(text string) (part, rest string, chained bool) {
+	for i := range len(text) {
+		if text[i] == '+' && (i+1 == len(text) || text[i+1] < '0' || '9' < text[i+1]) {
+			return text[:i], text[i+1:], true
+		}
+	}
+	return text, "", false
 }
 
 func parse(text string) (Defence, error) {

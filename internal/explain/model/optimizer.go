@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"tribune"
+	"tribune/internal/explain/matrix"
 )
 
 // Optimizer is how a gradient moves the weights.
@@ -105,14 +106,7 @@ func (m *mover) adam(w, g, mean, square []float32, rate float64) {
 }
 
 func (m *mover) adagrad(w, g, sum []float32, rate float32) {
-	const epsilon = 1e-7
-	g, sum = g[:len(w)], sum[:len(w)]
-	decay := float32(m.cfg.Decay)
-	for i := range w {
-		d := g[i] + float32(decay*w[i])
-		sum[i] += float32(d * d)
-		w[i] -= float32(rate*d) / (float32(math.Sqrt(float64(sum[i]))) + epsilon)
-	}
+	matrix.Adagrad(w, g, sum, rate, float32(m.cfg.Decay), 1e-7)
 }
 
 // power is b^n by squaring: the same bits everywhere, which math.Pow does not promise.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"tribune"
 	"tribune/internal/explain/audit"
@@ -79,6 +80,15 @@ type Result struct {
 
 // Run measures every scheme with every method of the plan (whose own defences are left aside) and applies the rule.
 func Run(ctx context.Context, s Subject, p audit.Plan, schemes []Scheme, o Options) (*Result, error) {
+	c, err := compare(s, p, schemes, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.run(ctx)
+}
+
+// compare makes a comparison ready. What cannot be done is said before hours of work.
+func compare(s Subject, p audit.Plan, schemes []Scheme, o Options) (*comparison, error) {
 	if len(schemes) == 0 || schemes[0] != Plain() {
 		schemes = append([]Scheme{Plain()}, schemes...)
 	}
@@ -88,22 +98,28 @@ func Run(ctx context.Context, s Subject, p audit.Plan, schemes []Scheme, o Optio
 	}
 	o.Audit.Method = named
 	o.Audit.Defence = func(text string) (audit.Defence, error) { return defence.Parse(text) }
-	c := &comparison{plain: map[string]matrix.Matrix{}, subject: s, methods: methods(p), options: o, plan: p}
+	c := &comparison{plain: map[string]matrix.Matrix{}, subject: s, methods: methods(p), schemes: schemes, options: o, asked: p, plan: p}
 	for _, scheme := range schemes {
 		if !slices.Contains(c.trainings, scheme.training()) {
 			c.trainings = append(c.trainings, scheme.training())
 		}
 	}
-	for _, t := range c.trainings { // what cannot be trained is said before hours of work
+	for _, t := range c.trainings {
 		if _, err := c.training(t); err != nil {
 			return nil, err
 		}
 	}
 	c.figures = len(schemes) * len(c.methods)
 	c.plan.Confidence = metric.Each(p.Confidence, len(c.trainings))
+	var err error
+	c.eye, err = c.open()
+	return c, err
+}
+
+func (c *comparison) run(ctx context.Context) (*Result, error) {
 	for _, t := range c.trainings {
 		var of []Scheme
-		for _, scheme := range schemes {
+		for _, scheme := range c.schemes {
 			if scheme.training() == t {
 				of = append(of, scheme)
 			}
@@ -112,14 +128,14 @@ func Run(ctx context.Context, s Subject, p audit.Plan, schemes []Scheme, o Optio
 			return nil, err
 		}
 	}
-	r := &Result{Plan: p, Rule: o.Rule, Rows: c.rows, Choices: c.choices}
+	r := &Result{Plan: c.asked, Rule: c.options.Rule, Rows: c.rows, Choices: c.choices}
 	var names []string
 	for _, m := range c.methods {
 		names = append(names, m.Name())
 	}
-	order(r, names, schemes)
+	order(r, names, c.schemes)
 	front(r.Rows)
-	r.Advice = o.Rule.Advise(names, r.Choices)
+	r.Advice = c.options.Rule.Advise(names, r.Choices)
 	return r, nil
 }
 
@@ -143,14 +159,18 @@ func methods(p audit.Plan) (out []audit.Explanation) {
 // comparison is one run.
 type comparison struct {
 	subject   Subject
-	plan      audit.Plan
+	asked     audit.Plan
+	plan      audit.Plan // the same, with the confidence that is left for each training
 	methods   []audit.Explanation
+	schemes   []Scheme
 	options   Options
 	trainings [][2]float64
 	figures   int                      // how many schemes and methods are compared
+	eye       eye                      // the records looked at
 	plain     map[string]matrix.Matrix // by method, the undefended explanations of the records looked at, by the model as it was
 	right     []bool                   // which test records that model answers rightly
-	eyeRows   []int                    // which test records are looked at
+	judged    *audit.Plan              // a whole audit, beside which schemes are compared; nil: schemes alone
+	audited   *audit.Result            // what it came to
 	rows      []Row
 	choices   []Choice
 }
@@ -167,17 +187,25 @@ func (c *comparison) train(ctx context.Context, t [2]float64, schemes []Scheme) 
 			return fmt.Errorf("training by DP-SGD: %w", err)
 		}
 	}
-	subject.Target = knowing(subject.Target, subject.Train.X, c.plan.Seed)
-	subject.Like = func(ctx context.Context, rows data.Set, seed uint64) (model.Model, error) {
-		m, err := training.Like(ctx, rows, seed)
-		if err != nil {
-			return nil, err
+	subject.Like = training.Like
+	if c.private() {
+		subject.Target = knowing(subject.Target, subject.Train.X, c.plan.Seed)
+		subject.Like = func(ctx context.Context, rows data.Set, seed uint64) (model.Model, error) {
+			m, err := training.Like(ctx, rows, seed)
+			if err != nil {
+				return nil, err
+			}
+			return knowing(m, rows.X, c.plan.Seed), nil
 		}
-		return knowing(m, rows.X, c.plan.Seed), nil
-	}
-	v, err := c.leak(ctx, subject, t, schemes)
-	if err != nil {
-		return err
+		if given := subject.Given; given != nil {
+			subject.Given = func(ctx context.Context, r int, rows data.Set) (model.Model, error) {
+				m, err := given(ctx, r, rows)
+				if err != nil {
+					return nil, err
+				}
+				return knowing(m, rows.X, c.plan.Seed), nil
+			}
+		}
 	}
 	here, err := c.look(ctx, subject, schemes)
 	if err != nil {
@@ -186,6 +214,10 @@ func (c *comparison) train(ctx context.Context, t [2]float64, schemes []Scheme) 
 	if c.right == nil {
 		c.right = here.right
 	}
+	v, err := c.leak(ctx, subject, t, schemes)
+	if err != nil {
+		return err
+	}
 	for _, method := range c.methods {
 		for _, s := range schemes {
 			rows, err := c.price(v, here, method, s, training)
@@ -193,10 +225,16 @@ func (c *comparison) train(ctx context.Context, t [2]float64, schemes []Scheme) 
 				return err
 			}
 			c.rows = append(c.rows, rows...)
-			c.choices = append(c.choices, choose(v, s.of(method), method.Name(), s.Text, rows, c.right, here.right))
+			c.choices = append(c.choices, c.choose(v, method, s, rows, here.right))
 		}
 	}
 	return nil
+}
+
+// private tells whether an explanation rests on records that its model was trained on.
+func (c *comparison) private() bool {
+	by := func(text string) bool { return strings.HasPrefix(text, privately) }
+	return slices.ContainsFunc(c.schemes, func(s Scheme) bool { return by(s.after) }) || slices.ContainsFunc(c.methods, func(e audit.Explanation) bool { return by(e.Method) })
 }
 
 // training is how models are trained under t: as the subject is, or by DP-SGD.
@@ -214,7 +252,7 @@ func (c *comparison) training(t [2]float64) (Training, error) {
 	return out, nil
 }
 
-// leak audits every scheme of one training together.
+// leak audits every scheme of one training together; that of the model as it is beside the whole audit, if there is one.
 func (c *comparison) leak(ctx context.Context, s audit.Subject, t [2]float64, schemes []Scheme) (*audit.Verdict, error) {
 	p, o := c.plan, c.options.Audit
 	p.Explanations = nil
@@ -228,11 +266,19 @@ func (c *comparison) leak(ctx context.Context, s audit.Subject, t [2]float64, sc
 	if o.Shelf != nil {
 		o.Shelf = part{o.Shelf, fmt.Sprintf("training-%d-", slices.Index(c.trainings, t))}
 	}
-	r, err := audit.Run(ctx, s, p, o)
-	if err != nil {
+	if c.judged == nil || t != [2]float64{} {
+		r, err := audit.Run(ctx, s, p, o)
+		if err != nil {
+			return nil, err
+		}
+		return r.Verdict, nil
+	}
+	o.Shelf, o.Trials, o.TrialConfidence = c.options.Audit.Shelf, p.Explanations, p.Confidence
+	var err error
+	if c.audited, err = audit.Run(ctx, s, *c.judged, o); err != nil {
 		return nil, err
 	}
-	return r.Verdict, nil
+	return c.audited.Trials, nil
 }
 
 // part is a shelf's part for one training.

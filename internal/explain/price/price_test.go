@@ -130,7 +130,7 @@ func TestEachDefenceHasItsPriceInWhatItTakesAway(t *testing.T) {
 	if f := at(t, r, "none", "f"); f.Fidelity.Refused != "" || f.AUC.Refused == "" && f.AUC.High <= f.AUC.Low {
 		t.Errorf("women: %+v", f)
 	}
-	if len(r.Rows) != 5*4 || r.Rows[0].Scheme != "none" || r.Rows[16].Scheme != "dp-sgd:1,8" {
+	if len(r.Rows) != 5*5 || r.Rows[0].Scheme != "none" || r.Rows[20].Scheme != "dp-sgd:1,8" {
 		t.Errorf("%d rows, or in another order", len(r.Rows))
 	}
 	if a := r.Advice[0]; a.Scheme != "" || !strings.HasPrefix(a.Why, "none does") {

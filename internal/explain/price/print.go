@@ -3,6 +3,7 @@ package price
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -22,7 +23,7 @@ func (r *Result) Print(w io.Writer) error {
 				star = "*"
 			}
 			if row.Grouping != "" {
-				group = row.Grouping + " " + row.Group
+				group = strings.TrimSpace(row.Grouping + " " + row.Group)
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", star, row.Scheme, group, row.AUC, row.Alone, row.TPR1, row.Beyond, row.Fidelity, row.Rank, row.Deletion, row.Steady, row.Accuracy)
 		}
@@ -46,6 +47,9 @@ func (r *Result) printChoices(w io.Writer, a Advice) {
 	}
 	if a.Scheme == "" {
 		fmt.Fprintf(w, "  Recommended for %s: %s.\n", a.Method, a.Why)
+		if a.Measured != "" {
+			fmt.Fprintf(w, "  Of those that could be measured it would be %s; too small were: %s.\n", a.Measured, strings.Join(a.Few, ", "))
+		}
 		return
 	}
 	fmt.Fprintf(w, "  Recommended for %s: %s: %s.\n", a.Method, a.Scheme, a.Why)

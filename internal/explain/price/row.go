@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"tribune/internal/explain/audit"
-	"tribune/internal/explain/data"
 	"tribune/internal/explain/defence"
 	"tribune/internal/explain/metric"
 )
@@ -21,14 +20,18 @@ type Number struct {
 	Low     float64 `json:"low"`
 	High    float64 `json:"high"`
 	Refused string  `json:"refused,omitempty"`
+	Group   string  `json:"group,omitempty"` // of a row of the worst group: which it is
 }
+
+// WorstGroup is the grouping of a row that has each figure of the group, outliers among them, for which it is worst. No group's own row is better in anything.
+const WorstGroup = "worst group"
 
 // Row is the price of one scheme for one group. Leaks are of the strongest attack (that with the highest upper end) on the explanation, with or without
 // the answer beside it.
 type Row struct {
 	Method   string  `json:"method"`
 	Scheme   string  `json:"scheme"`
-	Grouping string  `json:"grouping"` // "" = everybody
+	Grouping string  `json:"grouping"` // "" = everybody; WorstGroup
 	Group    string  `json:"group"`
 	Epsilon  float64 `json:"epsilon,omitempty"` // what the model's training promises every record, at Delta; 0 = nothing
 	Delta    float64 `json:"delta,omitempty"`
@@ -61,61 +64,71 @@ func (c *comparison) price(v *audit.Verdict, at *looks, method audit.Explanation
 			*to = strongest(v, name, g, measure, audit.OnExplanation, audit.OnBoth)
 		}
 		r.Alone = strongest(v, name, g, audit.MeasureAUC, audit.OnExplanation)
-		if g.Grouping == audit.Outliers {
-			for _, to := range []*Number{&r.Fidelity, &r.Rank, &r.Top, &r.Deletion, &r.Steady, &r.Accuracy} {
-				to.Refused = "who stands out is known of attacked records only"
-			}
-			rows = append(rows, r)
-			continue
-		}
-		all, err := in(c.subject.Test, g)
-		if err != nil {
-			return nil, err
-		}
-		some := all[:0:0]
-		for i, row := range c.eyeRows {
-			if slices.Contains(all, row) {
-				some = append(some, i)
-			}
-		}
-		pick := func(of func(q defence.Quality) float64) []float64 {
-			out := make([]float64, len(l.quality))
-			for i, q := range l.quality {
-				out[i] = of(q)
-			}
-			return out
-		}
-		r.Fidelity = mean(pick(func(q defence.Quality) float64 { return q.Cosine }), some, each)
-		r.Rank = mean(pick(func(q defence.Quality) float64 { return q.Rank }), some, each)
-		r.Top = mean(pick(func(q defence.Quality) float64 { return q.Top }), some, each)
-		r.Steady, r.Deletion = mean(l.steady, some, each), mean(l.deletion, some, each)
-		if r.Accuracy, err = accuracy(at.right, all, each); err != nil {
+		if err := r.look(l, at.right, g, c.eye.crowds[g], each); err != nil {
 			return nil, err
 		}
 		rows = append(rows, r)
 	}
+	if len(groups) > 1 {
+		rows = append(rows, worst(rows[1:]))
+	}
 	return rows, nil
 }
 
-// in is which records of a set are of a group.
-func in(s data.Set, g audit.Group) (rows []int, err error) {
-	if g.Grouping == audit.Everybody {
-		for i := range s.Y {
-			rows = append(rows, i)
+// look fills in what records of a group show of a scheme.
+func (r *Row) look(l *look, right []bool, g audit.Group, of crowd, each float64) error {
+	if g.Grouping == audit.Outliers {
+		for _, to := range []*Number{&r.Fidelity, &r.Rank, &r.Top, &r.Deletion, &r.Steady, &r.Accuracy} {
+			to.Refused = "who stands out is known of attacked records only"
 		}
-		return rows, nil
+		return nil
 	}
-	for _, of := range s.Groups {
-		if v := slices.Index(of.Values, g.Group); of.Name == g.Grouping && v >= 0 {
-			for i, k := range of.Of {
-				if k == v {
-					rows = append(rows, i)
-				}
+	pick := func(of func(q defence.Quality) float64) []float64 {
+		out := make([]float64, len(l.quality))
+		for i, q := range l.quality {
+			out[i] = of(q)
+		}
+		return out
+	}
+	r.Fidelity = mean(pick(func(q defence.Quality) float64 { return q.Cosine }), of.some, each)
+	r.Rank = mean(pick(func(q defence.Quality) float64 { return q.Rank }), of.some, each)
+	r.Top = mean(pick(func(q defence.Quality) float64 { return q.Top }), of.some, each)
+	if r.Steady, r.Deletion.Refused = mean(l.steady, of.some, each), "not asked for beside an audit"; l.deletion != nil {
+		r.Deletion = mean(l.deletion, of.some, each)
+	}
+	if right == nil {
+		r.Accuracy.Refused = "the model stays as it is"
+		return nil
+	}
+	var err error
+	r.Accuracy, err = accuracy(right, of.all, each)
+	return err
+}
+
+// worst takes each figure from the group for which it is worst: of leaks the highest upper end, as a verdict would, of the others the lowest value.
+func worst(groups []Row) Row {
+	out := Row{Method: groups[0].Method, Scheme: groups[0].Scheme, Grouping: WorstGroup, Epsilon: groups[0].Epsilon, Delta: groups[0].Delta}
+	numbers := func(r *Row) (leaks, gains []*Number) {
+		return []*Number{&r.AUC, &r.Alone, &r.TPR1, &r.TPR01, &r.Beyond}, []*Number{&r.Fidelity, &r.Rank, &r.Top, &r.Deletion, &r.Steady, &r.Accuracy}
+	}
+	leaks, gains := numbers(&out)
+	for i, r := range groups {
+		name := audit.Group{Grouping: r.Grouping, Group: r.Group}.String()
+		take := func(to, from *Number, worse bool) {
+			if i == 0 || from.Refused == "" && (to.Refused != "" || worse) {
+				*to = *from
+				to.Group = name
 			}
-			return rows, nil
+		}
+		l, g := numbers(&r)
+		for k, from := range l {
+			take(leaks[k], from, from.High > leaks[k].High)
+		}
+		for k, from := range g {
+			take(gains[k], from, from.Value < gains[k].Value)
 		}
 	}
-	return nil, fmt.Errorf("the test records do not say who is %s", g)
+	return out
 }
 
 // strongest is the figure with the highest upper end; refused only if every attack's is.

@@ -76,7 +76,7 @@ func parse(line string) (Scheme, error) {
 	if rest, ok := strings.CutPrefix(line, dpSGD); ok {
 		var settings string
 		var chained bool
-		settings, s.after, chained = strings.Cut(rest, "+")
+		settings, s.after, chained = defence.Cut(rest)
 		v, err := pair(settings)
 		if err != nil {
 			return s, tribune.Hint(err, "as dp-sgd:1,1.1: the norm to which a record's gradient is clipped, and the noise in multiples of it")

@@ -37,6 +37,9 @@ type Recipe struct {
 	Scale      string  `toml:"scale" json:"scale,omitempty"`           // of numbers: standard, minmax, raw, half-mean; "" = standard
 }
 
+// DefaultScale is that of recipes which name none.
+const DefaultScale = "standard"
+
 const (
 	mostLayers = 16
 	mostWidth  = 1 << 14
@@ -102,10 +105,13 @@ func or[T comparable](v, d T) T {
 	return v
 }
 
+// Scales are the names that Encoding knows.
+func Scales() []string { return []string{DefaultScale, "minmax", "raw", "half-mean"} }
+
 // Encoding is how numbers are brought to one size.
 func (r Recipe) Encoding() (data.Scale, error) {
 	switch r.Scale {
-	case "", "standard":
+	case "", DefaultScale:
 		return data.Standard, nil
 	case "minmax":
 		return data.MinMax, nil

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,7 +14,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"tribune"
 	"tribune/internal/explain/data"
@@ -23,9 +24,10 @@ import (
 )
 
 const (
-	maxIndex = 256 << 20 // bytes
-	maxRows  = 2_000_000
-	fewest   = 30 // attacked rows of a group whose share is told
+	maxIndex  = 256 << 20 // bytes
+	maxRows   = 2_000_000
+	maxRecord = 64 << 10 // bytes of one row of any file here
+	fewest    = 30       // attacked rows of a group whose share is told
 )
 
 // The measures of a blind index.
@@ -34,104 +36,176 @@ const (
 	Beyond    = "beyond guess" // that, less the share of who names the commonest value for all
 )
 
-// Index is a blind index as its auditor knows it: what it says (a token for each row) and what it hides (the row's value).
+// Index is a blind index as its auditor knows it: what it says (a token for each row, and when the row came) and what it hides (the row's value).
 //
-// Its file is CSV with a header: token, value, then any groupings.
+// Its file is CSV with a header: token, value, then seen, if it is known (RFC 3339, or a number of seconds), then any groupings.
 type Index struct {
+	Of           string // which one it is, where there are several
 	Token, Value []string
+	Seen         []int64 // nanoseconds since 1970; nil = not known
+	Hidden       []bool  // rows of which even the auditor does not know the value; nil = none
 	Groups       []data.Grouping
 }
 
 // ReadIndex reads an index; errors name the row and never a value.
 func ReadIndex(r io.Reader) (Index, error) {
 	limited := &io.LimitedReader{R: r, N: maxIndex + 1}
-	in := csv.NewReader(limited)
-	in.ReuseRecord = true
-	header, err := in.Read()
+	next := data.CSVRecords(limited, maxRecord)
+	header, err := next()
 	if err != nil || len(header) < 2 || header[0] != "token" || header[1] != "value" || len(header) > maxColumns {
-		return Index{}, tribune.Hint(fmt.Errorf("reading a blind index: %w: its header: %v", tribune.ErrInvalid, err), "token,value, then groupings, as: token,value,district")
+		return Index{}, tribune.Hint(fmt.Errorf("reading a blind index: %w: its header: %v", tribune.ErrInvalid, err), "token,value, then seen and groupings, as: token,value,seen,district")
 	}
 	x := Index{}
-	codes := make([]map[string]int, len(header)-2)
-	for i, name := range header[2:] {
-		x.Groups = append(x.Groups, data.Grouping{Name: name})
-		codes[i] = map[string]int{}
+	first := 2
+	if len(header) > 2 && header[2] == "seen" {
+		x.Seen, first = []int64{}, 3
+	}
+	var groups []*grouped
+	for _, name := range header[first:] {
+		groups = append(groups, newGrouped(strings.Clone(name)))
 	}
 	for {
-		row, err := in.Read()
+		row, err := next()
 		switch {
 		case limited.N <= 0 || len(x.Token) > maxRows:
 			return Index{}, fmt.Errorf("reading a blind index: over %d bytes or %d rows: %w", maxIndex, maxRows, tribune.ErrTooLarge)
 		case errors.Is(err, io.EOF):
+			for _, g := range groups {
+				x.Groups = append(x.Groups, g.Grouping)
+			}
 			return x, nil
 		case err != nil:
 			return Index{}, fmt.Errorf("reading a blind index: row %d is no row of %d cells: %w", len(x.Token)+1, len(header), tribune.ErrInvalid)
 		}
-		x.Token, x.Value = append(x.Token, strings.Clone(row[0])), append(x.Value, strings.Clone(row[1]))
-		for i, word := range row[2:] {
-			code, known := codes[i][word]
-			if !known {
-				code = len(codes[i])
-				codes[i][strings.Clone(word)] = code
-				x.Groups[i].Values = append(x.Groups[i].Values, strings.Clone(word))
+		if x.Seen != nil {
+			at, err := moment(row[2])
+			if err != nil {
+				return Index{}, fmt.Errorf("reading a blind index: row %d: %w", len(x.Token)+1, err)
 			}
-			x.Groups[i].Of = append(x.Groups[i].Of, code)
+			x.Seen = append(x.Seen, at)
+		}
+		x.Token, x.Value = append(x.Token, strings.Clone(row[0])), append(x.Value, strings.Clone(row[1]))
+		for i, word := range row[first:] {
+			groups[i].add(word, true)
 		}
 	}
 }
 
-// Attack plays whoever holds the index and knows how often each value occurs among as many other rows: half of the rows, drawn by the seed, are what is
-// known, and the rest are attacked. By frequency, the commonest token is taken for the commonest value, and so on (Naveed, Kamara, Wright 2015,
-// 10.1145/2810103.2813651, 4.1); by dictionary, every known value is hashed without a key, as those do who take a hash for a pseudonym.
-func (x Index) Attack(groupings []string, confidence float64, seed uint64) ([]Figure, error) {
+// moment reads a time, or seconds since 1970, as nanoseconds.
+func moment(text string) (int64, error) {
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil && at.Year() > 1700 && at.Year() < 2200 {
+		return at.UnixNano(), nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(math.Abs(v) < 8e9) {
+		return 0, fmt.Errorf("%w: the moment is neither a time (RFC 3339) nor a number of seconds", tribune.ErrInvalid)
+	}
+	return int64(v * 1e9), nil
+}
+
+// Attack is AttackAll of one index.
+func (x Index) Attack(groupings []string, s Sightings, confidence float64, seed uint64) ([]Figure, error) {
+	return AttackAll([]Index{x}, groupings, s, confidence, seed)
+}
+
+// AttackAll plays whoever holds the indexes and knows half of each one's rows, drawn by the seed, in the world outside: which values there are and how often,
+// and of each value a few moments at which it was there. The other rows are attacked.
+//
+//   - By frequency, the commonest token is taken for the commonest value, and so on (Naveed, Kamara, Wright 2015, 10.1145/2810103.2813651, 4.1).
+//   - By dictionary, every known value is hashed without a key, as those do who take a hash for a pseudonym.
+//   - By sightings, where the index says when rows came: see Index.bySighting.
+//
+// Intervals hold for all figures of a measure at once, at confidence.
+func AttackAll(all []Index, groupings []string, s Sightings, confidence float64, seed uint64) (out []Figure, err error) {
+	if s.Most < 0 || s.Within < 0 {
+		return nil, fmt.Errorf("attacking a blind index: %w: %d sightings within %s", tribune.ErrInvalid, s.Most, s.Within)
+	}
+	measured := 0
+	for _, x := range all {
+		groups, err := crowds(x.Groups, groupings, len(x.Token))
+		if err != nil {
+			return nil, err
+		}
+		measured += 3 * len(groups)
+	}
+	for _, x := range all {
+		figures, err := x.attack(groupings, s, metric.Each(confidence, measured), seed)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, figures...)
+	}
+	return out, nil
+}
+
+func (x Index) attack(groupings []string, s Sightings, each float64, seed uint64) ([]Figure, error) {
 	rows := rand.New(rand.NewPCG(seed, 62)).Perm(len(x.Token))
+	if x.Hidden != nil {
+		rows = slices.DeleteFunc(rows, func(row int) bool { return x.Hidden[row] })
+	}
 	if len(rows) < 2 {
 		return nil, fmt.Errorf("attacking a blind index: %w: %d rows", tribune.ErrInvalid, len(rows))
 	}
 	half := len(rows) / 2
 	known, attacked := count(x.Value, rows[:half]), rows[half:]
 	slices.Sort(attacked)
-	seen := count(x.Token, attacked)
-	taken := map[string]string{}
-	for i, t := range seen {
+	byFrequency := map[string]string{}
+	for i, t := range count(x.Token, first(len(x.Token))) {
 		if i < len(known) {
-			taken[t] = known[i]
+			byFrequency[t] = known[i]
 		}
 	}
 	hashes := dictionary(known)
-	named := map[string]func(token string) (string, bool){
-		"frequency":  func(t string) (string, bool) { v, ok := taken[t]; return v, ok },
-		"dictionary": func(t string) (string, bool) { v, ok := hashes[strings.ToLower(t)]; return v, ok },
+	ways := []way{
+		{"frequency", func(t string) (string, bool) { v, ok := byFrequency[t]; return v, ok }},
+		{"dictionary", func(t string) (string, bool) { v, ok := hashes[strings.ToLower(t)]; return v, ok }},
+	}
+	if x.Seen != nil && s.Most > 0 {
+		bySighting := x.bySighting(rows[:half], s, seed)
+		ways = append(ways, way{"sightings", func(t string) (string, bool) { v, ok := bySighting[t]; return v, ok }})
 	}
 	groups, err := crowds(x.Groups, groupings, len(x.Token))
 	if err != nil {
 		return nil, err
 	}
-	each := metric.Each(confidence, len(named)*len(groups))
 	var out []Figure
-	for _, by := range []string{"frequency", "dictionary"} {
+	for _, by := range ways {
 		for _, c := range groups {
-			f := Figure{Attack: by, Grouping: c.grouping, Group: c.group}
-			right, more, squares := 0, 0, 0
-			for _, row := range attacked {
-				if _, of := slices.BinarySearch(c.rows, row); !of {
-					continue
-				}
-				f.Members++
-				v, ok := named[by](x.Token[row])
-				d := 0
-				if ok && v == x.Value[row] {
-					right, d = right+1, 1
-				}
-				if x.Value[row] == known[0] {
-					d--
-				}
-				more, squares = more+d, squares+d*d
+			f := Figure{Attack: by.name, Grouping: c.grouping, Group: c.group}
+			if x.Of != "" {
+				f.Attack += " on " + x.Of
 			}
-			out = append(out, shares(f, right, more, squares, each)...)
+			out = append(out, x.named(f, by, c, attacked, known[0], each)...)
 		}
 	}
 	return out, nil
+}
+
+// way is an attack on a blind index: what value it takes a token for.
+type way struct {
+	name  string
+	names func(token string) (string, bool)
+}
+
+// named counts the attacked rows of a group that are named rightly; commonest is what somebody would name for all who has seen no index.
+func (x Index) named(f Figure, by way, c crowd, attacked []int, commonest string, each float64) []Figure {
+	right, more, squares := 0, 0, 0
+	for _, row := range attacked {
+		if _, of := slices.BinarySearch(c.rows, row); !of {
+			continue
+		}
+		f.Members++
+		v, ok := by.names(x.Token[row])
+		d := 0
+		if ok && v == x.Value[row] {
+			right, d = right+1, 1
+		}
+		if x.Value[row] == commonest {
+			d--
+		}
+		more, squares = more+d, squares+d*d
+	}
+	return shares(f, right, more, squares, each)
 }
 
 // shares are the two figures of one attack on one group. The interval of the difference is normal, and never narrower than what no event among all rows is

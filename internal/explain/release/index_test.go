@@ -51,7 +51,7 @@ func TestBlindIndexGivesAwayCommonValuesAndHashesGiveAwayAll(t *testing.T) {
 		"as many values as rows":       {index(true, keyed), false, false},
 		"a hash without a key":         {index(false, hash), true, true},
 	} {
-		all, err := c.index.Attack([]string{"sex"}, 0.95, 1)
+		all, err := c.index.Attack([]string{"sex"}, Sightings{}, 0.95, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,20 +67,21 @@ func TestBlindIndexGivesAwayCommonValuesAndHashesGiveAwayAll(t *testing.T) {
 	}
 	few := index(false, keyed)
 	few.Token, few.Value, few.Groups[0].Of = few.Token[:40], few.Value[:40], few.Groups[0].Of[:40]
-	if all, err := few.Attack(nil, 0.95, 1); err != nil || all[0].Refused == "" {
+	if all, err := few.Attack(nil, Sightings{}, 0.95, 1); err != nil || all[0].Refused == "" {
 		t.Errorf("twenty rows: %+v %v", all, err)
 	}
 }
 
 func FuzzReadIndex(f *testing.F) {
 	f.Add("token,value,sex\n1f,Ghent,f\n1f,Ghent,m\n")
+	f.Add("token,value,seen,sex\n1f,Ghent,2026-11-23T01:02:03Z,f\n1f,Ghent,7,m\n")
 	f.Add("token,value\n\"\"\"\",\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		x, err := ReadIndex(strings.NewReader(text))
 		if err != nil {
 			return
 		}
-		if len(x.Token) != len(x.Value) {
+		if len(x.Token) != len(x.Value) || x.Seen != nil && len(x.Seen) != len(x.Value) {
 			t.Errorf("%q: %d tokens of %d values", text, len(x.Token), len(x.Value))
 		}
 		for _, g := range x.Groups {

@@ -1,4 +1,5 @@
-// Package release attacks, group by group, what leaves a house beside explanations: published tables and synthetic records.
+// Package release attacks, group by group, what leaves a house beside explanations: published tables, synthetic records, blind indexes, and the answers of a
+// model behind an endpoint.
 //
 // tribune explain release calls it. Whoever audits knows whose records went into the release and has others of the same kind that did not. Some of the
 // others are what an attacker may know of the population (Reference); the rest are scored beside the members. An attack never reads who is a
@@ -25,6 +26,7 @@ type People struct {
 	At        data.Set // members first
 	Member    []bool
 	Reference data.Set // records like them, none of them At and none released
+	Of        []int    // which of the members, and after them of the others, each is
 }
 
 // Known draws People from those whose records were released and those whose were not: half of the latter are the attacker's reference.
@@ -38,22 +40,34 @@ func Known(members, others data.Set, seed uint64) (People, error) {
 	slices.Sort(rows[half:])
 	p := People{Reference: others.Pick(rows[:half])}
 	scored := others.Pick(rows[half:])
-	p.At = members
-	p.At.X = matrix.Matrix{Rows: members.X.Rows + scored.X.Rows, Cols: members.X.Cols, Data: slices.Concat(members.X.Data, scored.X.Data)}
-	p.At.Y = slices.Concat(members.Y, scored.Y)
-	p.At.Person, p.At.Row, p.At.Groups = nil, nil, nil
-	for _, g := range members.Groups {
-		i := slices.IndexFunc(scored.Groups, func(o data.Grouping) bool { return o.Name == g.Name })
-		if i < 0 || !slices.Equal(scored.Groups[i].Values, g.Values) {
-			return People{}, fmt.Errorf("%w: released and other records are not grouped alike by %q", tribune.ErrInvalid, g.Name)
-		}
-		p.At.Groups = append(p.At.Groups, data.Grouping{Name: g.Name, Values: g.Values, Of: slices.Concat(g.Of, scored.Groups[i].Of)})
+	var err error
+	if p.At, err = joined(members, scored); err != nil {
+		return People{}, err
 	}
-	p.Member = make([]bool, len(p.At.Y))
+	p.Member, p.Of = make([]bool, len(p.At.Y)), first(len(members.Y))
 	for i := range members.Y {
 		p.Member[i] = true
 	}
+	for _, row := range rows[half:] {
+		p.Of = append(p.Of, len(members.Y)+row)
+	}
 	return p, nil
+}
+
+// joined puts others after members.
+func joined(members, others data.Set) (data.Set, error) {
+	all := members
+	all.X = matrix.Matrix{Rows: members.X.Rows + others.X.Rows, Cols: members.X.Cols, Data: slices.Concat(members.X.Data, others.X.Data)}
+	all.Y = slices.Concat(members.Y, others.Y)
+	all.Person, all.Row, all.Groups = nil, nil, nil
+	for _, g := range members.Groups {
+		i := slices.IndexFunc(others.Groups, func(o data.Grouping) bool { return o.Name == g.Name })
+		if i < 0 || !slices.Equal(others.Groups[i].Values, g.Values) {
+			return all, fmt.Errorf("%w: members and others are not grouped alike by %q", tribune.ErrInvalid, g.Name)
+		}
+		all.Groups = append(all.Groups, data.Grouping{Name: g.Name, Values: g.Values, Of: slices.Concat(g.Of, others.Groups[i].Of)})
+	}
+	return all, nil
 }
 
 // Scores are what an attack says of each of the people: higher for a likelier member.

@@ -12,7 +12,9 @@ type Result struct {
 	Confidence float64  `json:"confidence"`
 	Limits     Limits   `json:"limits"`
 	Figures    []Figure `json:"figures"`
-	Copies     *Copies  `json:"copies,omitempty"` // of synthetic records
+	Copies     *Copies  `json:"copies,omitempty"`   // of synthetic records
+	Endpoint   *Asked   `json:"endpoint,omitempty"` // of an endpoint
+	Notes      []string `json:"notes,omitempty"`    // what else must be known to read the figures
 	Passed     bool     `json:"passed"`
 	Reasons    []string `json:"reasons"`
 }
@@ -36,7 +38,10 @@ func (r *Result) Print(w io.Writer) error {
 		if f.Grouping != "" {
 			group = f.Grouping + " " + f.Group
 		}
-		if f.Refused != "" {
+		switch {
+		case f.Refused != "" && f.Measure == TPR01: // which no limit is about
+			value = "too few"
+		case f.Refused != "":
 			value = f.Refused
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", f.Attack, group, f.Measure, f.Members, f.Others, value)
@@ -46,6 +51,12 @@ func (r *Result) Print(w io.Writer) error {
 	}
 	if c := r.Copies; c != nil {
 		fmt.Fprintf(w, "\nOf %d synthetic records, the share that lies closer to a member than to one of as many others: %.4f [%.4f, %.4f]; half, if nobody was copied. %d stand exactly on a member and on no other.\n", c.Synthetic, c.Share, c.Low, c.High, c.Exact)
+	}
+	if r.Endpoint != nil {
+		r.Endpoint.print(w)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(w, note)
 	}
 	for i, reason := range r.Reasons {
 		if i == 10 {

@@ -24,26 +24,30 @@ func Synthetic(ctx context.Context, p People, made data.Set) ([]Scores, error) {
 		return nil, fmt.Errorf("attacking synthetic records: %w: %d of %d columns; people have %d; %d reference records", tribune.ErrInvalid, made.X.Rows, made.X.Cols, p.At.X.Cols, p.Reference.X.Rows)
 	}
 	unit := units(p.Reference.X)
-	near, err := closest(ctx, p.At, made, unit)
+	near, err := closest(ctx, p.At, made, unit, 1)
 	if err != nil {
 		return nil, fmt.Errorf("attacking synthetic records: %w", err)
 	}
-	usual, err := closest(ctx, p.At, p.Reference, unit)
+	usual, err := closest(ctx, p.At, p.Reference, unit, 1)
 	if err != nil {
 		return nil, fmt.Errorf("attacking synthetic records: %w", err)
 	}
 	distance, ratio := Scores{"distance", make([]float64, len(near))}, Scores{"density ratio", make([]float64, len(near))}
 	floor := floorOf(usual)
 	for i, d := range near {
-		distance.Of[i] = -d
-		ratio.Of[i] = math.Log(usual[i]+floor) - math.Log(d+floor)
+		distance.Of[i] = -d[0]
+		ratio.Of[i] = math.Log(usual[i][0]+floor) - math.Log(d[0]+floor)
 	}
 	return []Scores{distance, ratio}, nil
 }
 
 // floorOf keeps the ratio finite where a record stands on another: a hundredth of the median distance.
-func floorOf(d []float64) float64 {
-	all := slices.Sorted(slices.Values(d))
+func floorOf(d [][]float64) float64 {
+	all := make([]float64, len(d))
+	for i := range d {
+		all[i] = d[i][0]
+	}
+	slices.Sort(all)
 	return max(all[len(all)/2]/100, 1e-9)
 }
 
@@ -63,8 +67,9 @@ func units(x matrix.Matrix) []float64 {
 	return out
 }
 
-// closest is how far each row of a, with its class, is from the nearest row of b. A class that differs counts as a column that does.
-func closest(ctx context.Context, a, b data.Set, unit []float64) ([]float64, error) {
+// closest is how far each row of a, with its class, is from the nearest rows of b, at most so many, the nearest first. A class that differs counts as a column
+// that does.
+func closest(ctx context.Context, a, b data.Set, unit []float64, most int) ([][]float64, error) {
 	inverse := make([]float32, len(unit))
 	for j, u := range unit {
 		inverse[j] = float32(1 / u)
@@ -79,7 +84,7 @@ func closest(ctx context.Context, a, b data.Set, unit []float64) ([]float64, err
 		return out
 	}
 	x, y := scaled(a.X), scaled(b.X)
-	out := make([]float64, x.Rows)
+	out := make([][]float64, x.Rows)
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for from := 0; from < x.Rows; from += 64 {
@@ -88,17 +93,25 @@ func closest(ctx context.Context, a, b data.Set, unit []float64) ([]float64, err
 				if err := inner.Err(); err != nil {
 					return err
 				}
-				best := float32(math.Inf(1))
+				best := make([]float32, min(most, y.Rows))
+				for k := range best {
+					best[k] = float32(math.Inf(1))
+				}
 				for k := range y.Rows {
 					var d float32
 					if a.Y[i] != b.Y[k] {
 						d = 1
 					}
-					if d = farther(d, x.Row(i), y.Row(k), best); d < best {
-						best = d
+					last := len(best) - 1
+					if d = farther(d, x.Row(i), y.Row(k), best[last]); d < best[last] {
+						at, _ := slices.BinarySearch(best, d)
+						copy(best[at+1:], best[at:last])
+						best[at] = d
 					}
 				}
-				out[i] = math.Sqrt(float64(best))
+				for _, d := range best {
+					out[i] = append(out[i], math.Sqrt(float64(d)))
+				}
 			}
 			return nil
 		})
@@ -142,24 +155,24 @@ func CopiesOf(ctx context.Context, p People, made data.Set, confidence float64) 
 		return Copies{}, fmt.Errorf("comparing synthetic records: %w: nobody to compare with", tribune.ErrInvalid)
 	}
 	unit := units(p.Reference.X)
-	to, err := closest(ctx, made, p.At.Pick(members[:n]), unit)
+	to, err := closest(ctx, made, p.At.Pick(members[:n]), unit, 1)
 	if err != nil {
 		return Copies{}, err
 	}
-	from, err := closest(ctx, made, p.At.Pick(others[:n]), unit)
+	from, err := closest(ctx, made, p.At.Pick(others[:n]), unit, 1)
 	if err != nil {
 		return Copies{}, err
 	}
 	c := Copies{Synthetic: made.X.Rows}
 	nearer := 0.0
 	for i := range to {
-		switch {
-		case to[i] < from[i]:
+		switch member, other := to[i][0], from[i][0]; {
+		case member < other:
 			nearer++
-		case to[i] == from[i]:
+		case member == other:
 			nearer += 0.5
 		}
-		if to[i] == 0 && from[i] > 0 {
+		if to[i][0] == 0 && from[i][0] > 0 {
 			c.Exact++
 		}
 	}

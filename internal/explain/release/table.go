@@ -1,7 +1,6 @@
 package release
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -52,9 +51,8 @@ type Mean struct {
 // ReadTable reads a table; errors name the row and column.
 func ReadTable(r io.Reader) (Table, error) {
 	limited := &io.LimitedReader{R: r, N: MaxTable + 1}
-	in := csv.NewReader(limited)
-	in.ReuseRecord = true
-	header, err := in.Read()
+	next := data.CSVRecords(limited, maxRecord)
+	header, err := next()
 	if err != nil {
 		return Table{}, fmt.Errorf("reading a published table: its header: %w: %w", tribune.ErrInvalid, err)
 	}
@@ -70,7 +68,7 @@ func ReadTable(r io.Reader) (Table, error) {
 	}
 	var t Table
 	for {
-		row, err := in.Read()
+		row, err := next()
 		if limited.N <= 0 {
 			return Table{}, fmt.Errorf("reading a published table: over %d bytes: %w", MaxTable, tribune.ErrTooLarge)
 		}

@@ -198,7 +198,7 @@ func (t Table) Likelihood(p People) (likelihood, homer Scores, err error) {
 					known++
 				}
 			}
-			told := (min(c.Count, counted) + 0.5) / (counted + 1)
+			told := (min(max(c.Count, 0), counted) + 0.5) / (counted + 1) // of two dates a count may be below nothing
 			usual := (known + 0.5) / (float64(len(beyond)) + 1)
 			for i, is := range here {
 				x := 0.0

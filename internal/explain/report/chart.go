@@ -25,7 +25,7 @@ type tick struct {
 
 // The plot's frame within its viewBox, 312 x 250.
 const (
-	left, right, top, bottom = 44.0, 292.0, 8.0, 212.0
+	left, right, top, bottom = 54.0, 292.0, 8.0, 212.0
 	leastRate                = 1e-4
 )
 
@@ -74,6 +74,7 @@ type dots struct {
 	Rows   []dot
 	Ticks  []tick
 	Limit  []tick // of groups; none or one
+	Guess  float64
 }
 
 type dot struct {
@@ -107,6 +108,7 @@ func newDots(v *audit.Verdict, explanation string) dots {
 	for a := math.Ceil(low/step) * step; a <= high+1e-9; a += step {
 		d.Ticks = append(d.Ticks, tick{x(a), fmt.Sprintf("%.2f", a)})
 	}
+	d.Guess = x(0.5)
 	if l := v.Plan.GroupLimits.Of(audit.MeasureAUC); l != nil && *l <= high {
 		d.Limit = []tick{{x(*l), fmt.Sprintf("limit of groups %.2f", *l)}}
 	}

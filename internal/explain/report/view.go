@@ -20,11 +20,13 @@ type view struct {
 	Until    string
 	Made     string
 	Lead     string // the attack that curves are drawn of
-	Alone    []cell // what answers alone give away, everybody
+	Cards    []card
 	Parts    []part
-	Reasons  []string // the first of them
-	More     int
+	Failures []failure
 	Balanced []balanced
+	Fronts   []front // what defences would buy, of each method
+	Sayings  []saying
+	Rule     string // that recommends one
 }
 
 // part is one explanation.
@@ -38,6 +40,8 @@ type part struct {
 	Chart   dots
 	Groups  []row
 	Reasons int
+	Outline outline
+	Front   *front // of its method, where it is the first with this method
 }
 
 // row is a line of a table.
@@ -59,9 +63,6 @@ type balanced struct {
 	Shadow, Optimal     cell
 }
 
-// shownReasons stand at the top; every figure is marked in the tables.
-const shownReasons = 12
-
 var judged = []audit.Measure{audit.MeasureTPR01, audit.MeasureTPR1, audit.MeasureAUC, audit.MeasureBeyond}
 
 func newView(c Content) (*view, error) {
@@ -82,18 +83,24 @@ func newView(c Content) (*view, error) {
 		Content: c, Passed: v.Passed, Plan: string(plan), PlanHash: hash.String(), Public: public.Worst,
 		Until: v.Made.AddDate(0, 0, v.Plan.Days).Format("2 January 2006"), Made: v.Made.Format(time.RFC3339), Lead: lead(c.Curves),
 	}
-	for _, m := range judged[:3] {
-		f, ok := one(v.Figures, "", out.Lead, audit.OnPrediction, audit.Group{}, m)
-		out.Alone = append(out.Alone, show(f, ok, nil))
+	out.Cards, out.Failures = cards(v), failures(v)
+	if c.Price != nil {
+		out.Fronts, out.Rule = fronts(c.Price), c.Price.Rule.String()
+		out.Sayings = sayings(out.Fronts)
 	}
+	shown := map[string]bool{}
 	for i, e := range v.Plan.Explanations {
-		out.Parts = append(out.Parts, newPart(c, e, fmt.Sprintf("explanation-%d", i+1), out.Lead))
+		p := newPart(c, e, fmt.Sprintf("explanation-%d", i+1), out.Lead)
+		plain := e
+		plain.Defence = ""
+		for k, f := range out.Fronts {
+			if f.Method == plain.Name() && !shown[f.Method] {
+				p.Front, shown[f.Method] = &out.Fronts[k], true
+			}
+		}
+		out.Parts = append(out.Parts, p)
 	}
 	out.Balanced = thresholds(v.Figures)
-	out.Reasons = v.Reasons
-	if len(out.Reasons) > shownReasons {
-		out.Reasons, out.More = v.Reasons[:shownReasons], len(v.Reasons)-shownReasons
-	}
 	return out, nil
 }
 
@@ -141,29 +148,11 @@ func newPart(c Content, e audit.Explanation, id, lead string) part {
 		p.Groups = append(p.Groups, r)
 	}
 	p.Chart = newDots(v, name)
-	p.Sum = sentence(v, name)
+	p.Sum, p.Outline = sentence(v, name), newOutline(v, name)
 	if f, ok := one(v.Figures, name, lead, audit.OnBoth, audit.Group{}, audit.MeasureAUC); ok {
 		p.Points = f.Members + f.Others
 	}
 	return p
-}
-
-// sentence is what a stranger should understand of one explanation.
-func sentence(v *audit.Verdict, name string) string {
-	f, ok := worst(v.Figures, name, audit.Group{}, audit.MeasureTPR1)
-	b, also := worst(v.Figures, name, audit.Group{}, audit.MeasureBeyond)
-	switch {
-	case !ok || f.Refused != "":
-		return "There were too few records to say how many people an attacker would find."
-	case !also || b.Refused != "":
-		return fmt.Sprintf("The strongest attacker finds %s of the people in the training data at one false accusation in a hundred others; guessing finds 1 %%.", percent(f.Value))
-	}
-	adds := fmt.Sprintf("adds %.3f (at most %.3f)", b.Value, b.High)
-	if b.Value <= 0 {
-		adds = fmt.Sprintf("adds nothing that was found (at most %.3f)", b.High)
-	}
-	return fmt.Sprintf("The strongest attacker finds %s of the people in the training data (at most %s) at one false accusation in a hundred others; guessing finds 1 %%. To the area under the curve that the answer alone gives the explanation %s.",
-		percent(f.Value), percent(f.High), adds)
 }
 
 func show(f audit.Figure, ok bool, limit *float64) cell {

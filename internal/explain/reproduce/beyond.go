@@ -23,7 +23,7 @@ type trial struct {
 	references int
 }
 
-// trials are the paper's network on Adult, and networks that learn some of their records by heart: those of Adult and Diabetes-130 are small, that of
+// trials are the paper's network on Adult, and networks that learn some of their records by heart: those of Adult, Diabetes-130 and MNIST are small, that of
 // Location-30 is the one the paper takes for Purchase. 17,000 records hold the 8,000 others that a rate at 0.1 % of false alarms needs.
 func trials() []trial {
 	adam := func(epochs int, rate float64) training { return training{epochs, 64, model.Adam, rate} }
@@ -32,6 +32,7 @@ func trials() []trial {
 		{"adult", "128-64, 100 epochs", []int{128, 64}, adam(100, .003), 17_000, 16},
 		{"hospital", "128-64, 100 epochs", []int{128, 64}, adam(100, .003), 17_000, 16},
 		{"location", "1024-512-256, 15 epochs", []int{1024, 512, 256}, adam(15, .001), 0, 8},
+		{"mnist", "256-128, 20 epochs", []int{256, 128}, adam(20, .001), 17_000, 8},
 	}
 }
 
@@ -44,12 +45,13 @@ func Beyond(ctx context.Context, r Request) ([]Row, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	there, rows, err := r.opened(func(name string) bool {
+	there, rows, err := r.opened(ctx, func(name string) bool {
 		return slices.ContainsFunc(trials(), func(t trial) bool { return t.dataset == name })
 	})
 	if err != nil {
 		return nil, err
 	}
+	r.tell(rows)
 	for _, o := range there {
 		for _, t := range trials() {
 			if t.dataset != o.name {
@@ -65,6 +67,7 @@ func Beyond(ctx context.Context, r Request) ([]Row, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", t.dataset, t.network, err)
 			}
+			r.tell(of)
 			rows = append(rows, of...)
 		}
 	}
@@ -113,8 +116,26 @@ func (t trial) run(ctx context.Context, o opened, r Request) ([]Row, error) {
 		}
 		views = append(views, view{e.Name(), sheets[i]}, view{"answer and " + e.Name(), both})
 	}
-	return t.measure(ctx, set, member, views)
+	idle, err := answer.Beside(idle(models, set.X.Rows))
+	if err != nil {
+		return nil, err
+	}
+	return t.measure(ctx, set, member, append(views, view{"answer and " + noise, idle}))
 }
+
+// noise is what an explanation is held against: as many numbers that say nothing.
+const noise = "noise"
+
+func idle(models, points int) *attack.Sheet {
+	s := attack.NewSheet(models, points, attack.ExplanationWidth)
+	r := rand.New(rand.NewPCG(0, purposeIdle))
+	for i := range s.Values {
+		s.Values[i] = r.NormFloat64()
+	}
+	return s
+}
+
+const purposeIdle = 1<<10 + 5
 
 // draw takes records without duplicates, none of one person twice, encoded by all of them: what an attacker of a city may take for known.
 func (t trial) draw(o opened, r Request) (data.Set, error) {
@@ -177,15 +198,16 @@ func part(s *attack.Sheet, m int) []float64 {
 // measure plays every attack on every view.
 func (t trial) measure(ctx context.Context, set data.Set, member []bool, views []view) ([]Row, error) {
 	var rows []Row
-	alone := make(map[string]metric.Sample) // attacks on the answer, by name
+	var alone, both map[string]scored // attacks on the answer, and on one view with an explanation
 	for _, v := range views {
-		attacks := []attack.Attack{attack.LiRA{}, attack.RMIA{}}
+		attacks := strong()
 		switch v.sheet.Width {
 		case attack.PredictionWidth:
 			attacks = append([]attack.Attack{attack.Threshold{Of: lossOf}}, attacks...)
 		case attack.ExplanationWidth:
 			attacks = append([]attack.Attack{attack.Threshold{Of: "variance"}}, attacks...)
 		}
+		both = make(map[string]scored)
 		for _, a := range attacks {
 			scores, err := a.Score(v.sheet)
 			if err != nil {
@@ -204,16 +226,17 @@ func (t trial) measure(ctx context.Context, set data.Set, member []bool, views [
 				}
 				rows = append(rows, of...)
 			}
-			switch {
-			case v.sheet.Width == attack.PredictionWidth:
-				alone[a.Name()] = s
-			case v.sheet.Width == attack.PredictionWidth+attack.ExplanationWidth:
-				more, err := t.more(ctx, a.Name(), v.name, alone[a.Name()], s)
-				if err != nil {
-					return nil, err
-				}
-				rows = append(rows, more...)
+			both[a.Name()] = scored{s, a, v.sheet}
+		}
+		switch v.sheet.Width {
+		case attack.PredictionWidth:
+			alone = both
+		case attack.PredictionWidth + attack.ExplanationWidth:
+			more, err := t.adds(ctx, v.name, alone, both)
+			if err != nil {
+				return nil, err
 			}
+			rows = append(rows, more...)
 		}
 	}
 	return rows, nil

@@ -6,7 +6,8 @@ import (
 	"io/fs"
 
 	"tribune"
-	shipped "tribune/data/explain"
+	"tribune/internal/explain/data"
+	"tribune/internal/worker"
 )
 
 // Experiment is one part of the paper, by the name under which `tribune explain reproduce` runs it.
@@ -18,11 +19,26 @@ type Experiment struct {
 
 // Request is what is asked of an experiment. The zero value is its full size on the data that are shipped.
 type Request struct {
-	Data     fs.FS    // a folder with data sets by the names their publishers give them; nil is what is shipped
-	Datasets []string // those of the experiment's that are run; nil is all that are there
-	Quick    bool     // a size that takes a second or two, for tests and a first look: its figures are not the paper's
-	Seeds    int      // 0 is the experiment's own number
+	Data     fs.FS         // a folder with data sets by the names their publishers give them; nil is what is shipped
+	Worker   worker.Worker // reads what lies in Data
+	Datasets []string      // those of the experiment's that are run; nil is all that are there
+	Features []int         // Synthetic: numbers of features; nil is the experiment's own
+	Quick    bool          // a size that takes a second or two, for tests and a first look: its figures are not the paper's
+	Seeds    int           // 0 is the experiment's own number
+	Keep     Shelf         // keeps what took long, so that a run that was interrupted goes on; nil: nothing is kept
 	Progress func(what string, done, total int)
+	// Row is told the rows that the experiment returns, in their order, as soon as they are known; those of experiments that know all at once when they
+	// return are not told.
+	Row func(Row)
+}
+
+// tell tells rows as soon as they are known.
+func (r Request) tell(rows []Row) {
+	if r.Row != nil {
+		for _, row := range rows {
+			r.Row(row)
+		}
+	}
 }
 
 // Experiments are all there are, in the paper's order; beyond is this project's.
@@ -33,6 +49,9 @@ func Experiments() []Experiment {
 		{"hyperplane", "leave-one-out models recovered by queries", records(Hyperplane)},
 		{"synthetic", "correlation of the gradient's norm with membership, over features and classes", Synthetic},
 		{"threshold", "threshold attacks on explanations, with the paper's defects and without", Threshold},
+		{"network", "the attack network, told of the target's own records and not", Learned},
+		{"epochs", "threshold attacks while their target is trained", Epochs},
+		{"smoothgrad", "what smoothed gradients tell, over noise and copies", SmoothGrad},
 		{"beyond", "the same data under LiRA and RMIA, per group", Beyond},
 	}
 }
@@ -44,7 +63,7 @@ func Find(name string) (Experiment, error) {
 			return e, nil
 		}
 	}
-	return Experiment{}, tribune.Hint(fmt.Errorf("no experiment %q: %w", name, tribune.ErrNotFound), "record, graph, hyperplane, synthetic, threshold and beyond are there")
+	return Experiment{}, tribune.Hint(fmt.Errorf("no experiment %q: %w", name, tribune.ErrNotFound), "record, graph, hyperplane, synthetic, threshold, network, epochs, smoothgrad and beyond are there")
 }
 
 // records runs one of the record experiments on Adult and Diabetes-130.
@@ -57,7 +76,7 @@ func records(run func(context.Context, Options) ([]Row, error)) func(context.Con
 		if r.Quick {
 			o.Size, o.Seeds = 60, r.seeds(10, 1)
 		}
-		all, err := Read(r.folder())
+		all, err := r.tables(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -73,11 +92,12 @@ func records(run func(context.Context, Options) ([]Row, error)) func(context.Con
 	}
 }
 
-func (r Request) folder() fs.FS {
+// tables are Adult and Diabetes-130, of the folder or as they are shipped.
+func (r Request) tables(ctx context.Context) ([]*data.Table, error) {
 	if r.Data == nil {
-		return shipped.Files()
+		return Tables()
 	}
-	return r.Data
+	return folder{r.Data, r.Worker}.tables(ctx)
 }
 
 func (r Request) wants(name string) bool {

@@ -1,8 +1,6 @@
 package reproduce
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"tribune/internal/explain/data"
@@ -20,32 +18,6 @@ func (t trial) figures(attack string, s metric.Sample) ([]Row, error) {
 	for _, at := range rates {
 		tpr, err := metric.Support{}.TPR(c, at, confidence)
 		rows = append(rows, t.row("all", fmt.Sprintf("%s, members found at %g %% false alarms", attack, 100*at), Rate, tpr, err))
-	}
-	return rows, nil
-}
-
-// more is what an attack finds with an explanation beside the answer and not without.
-func (t trial) more(ctx context.Context, attack, view string, alone, both metric.Sample) ([]Row, error) {
-	const replicates = 1_000
-	measure := fmt.Sprintf("%s on %s less %[1]s on answer", attack, view)
-	var carried []float64 // rates that the data carry
-	for _, at := range rates {
-		if need := (metric.Support{}).OthersFor(at); others(alone) >= need {
-			carried = append(carried, at)
-		}
-	}
-	b, err := metric.Bootstrap{Replicates: replicates, Seed: 1}.LeakBeyond(ctx, alone, both, carried, metric.Support{}, confidence)
-	if errors.Is(err, metric.ErrTooFew) {
-		return []Row{t.row("all", measure+", area", Area, metric.Figure{}, err)}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	area := t.row("all", measure+", area", Area, b.AUC, nil)
-	area.Note = fmt.Sprintf("probability of such a difference by chance %.2g", b.P)
-	rows := []Row{area}
-	for i, at := range carried {
-		rows = append(rows, t.row("all", fmt.Sprintf("%s, members found at %g %% false alarms", measure, 100*at), Rate, b.TPR[i], nil))
 	}
 	return rows, nil
 }

@@ -105,7 +105,7 @@ func TestCutsFindTheSideAndTheThreshold(t *testing.T) {
 }
 
 func TestDrawsHaveTheirDefectsAndNoOthers(t *testing.T) {
-	there, _, err := Request{Datasets: []string{"adult"}}.opened(func(string) bool { return true })
+	there, _, err := Request{Datasets: []string{"adult"}}.opened(t.Context(), func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestCoresChangeNoFigureOfModels(t *testing.T) {
 
 func TestWhatIsLearntByHeartIsFoundAndWhatIsTooLittleIsRefused(t *testing.T) {
 	r := Request{Datasets: []string{"adult"}}
-	there, _, err := r.opened(func(string) bool { return true })
+	there, _, err := r.opened(t.Context(), func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +169,9 @@ func TestWhatIsLearntByHeartIsFoundAndWhatIsTooLittleIsRefused(t *testing.T) {
 		if row := pick(t, rows, "adult", "all", measure, Corrected); row.Ours == nil || row.Interval[0] < 0.52 {
 			t.Errorf("%s: %+v", measure, row)
 		}
+	}
+	if row := pick(t, rows, "adult", "all", "by heart: the better with answer and gradient less the better with answer, area", Corrected); row.Ours == nil || !strings.Contains(row.Note, "chosen on references") {
+		t.Errorf("what the explanation adds: %+v", row)
 	}
 	for _, refused := range []Row{
 		pick(t, rows, "adult", "all", "by heart: lira on answer, members found at 0.1 % false alarms", Corrected),

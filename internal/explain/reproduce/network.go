@@ -29,8 +29,13 @@ func (t training) run(ctx context.Context, n *model.Network, x matrix.Matrix, y 
 // spread is the standard deviation of the authors' first weights.
 const spread = 0.01
 
-// tanhs is a network as the authors make all of theirs: dense layers of tanh, weights normal around 0, biases 0.
+// tanhs is a network as the authors make all of theirs that are attacked.
 func tanhs(inputs, classes int, hidden []int, seed uint64) (*model.Network, error) {
+	return plain(inputs, classes, hidden, model.Tanh, seed)
+}
+
+// plain is dense layers of one activation, weights normal around 0, biases 0.
+func plain(inputs, classes int, hidden []int, f model.Function, seed uint64) (*model.Network, error) {
 	r := rand.New(rand.NewPCG(seed, purposeWeights))
 	var layers []model.Layer
 	in := inputs
@@ -43,7 +48,7 @@ func tanhs(inputs, classes int, hidden []int, seed uint64) (*model.Network, erro
 	}
 	for _, nodes := range hidden {
 		dense(nodes)
-		layers = append(layers, &model.Activation{Function: model.Tanh})
+		layers = append(layers, &model.Activation{Function: f})
 	}
 	dense(classes)
 	return model.NewNetwork(model.Shape{inputs}, layers...)

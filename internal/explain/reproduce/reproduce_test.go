@@ -131,7 +131,7 @@ func TestWhatCannotBeReproducedIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "adult.data"), []byte("39, ?\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(os.DirFS(dir)); !errors.Is(err, tribune.ErrNotFound) || tribune.HintOf(err) == "" {
+	if _, err := (Request{Data: os.DirFS(dir)}).tables(context.Background()); !errors.Is(err, tribune.ErrNotFound) || tribune.HintOf(err) == "" {
 		t.Errorf("a folder without adult.test: %v", err)
 	}
 }

@@ -1,11 +1,11 @@
 package reproduce
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -19,7 +19,7 @@ import (
 // source is a data set of the experiments on models, and the network that the authors train on it (or, where they have none, on its like).
 type source struct {
 	name     string
-	open     func(dir fs.FS) (*pool, error)
+	open     func(ctx context.Context, d folder) (*pool, error)
 	network  func(inputs, classes int, seed uint64) (*model.Network, error)
 	training training
 	size     int  // members of one model, and as many others
@@ -67,11 +67,10 @@ func convolutions(_, classes int, seed uint64) (*model.Network, error) {
 
 // opened are the sources that are asked for, of those that an experiment has. One that is named and not there is an error; one that is not named is passed
 // over, and absent says so.
-func (r Request) opened(has func(name string) bool) (there []opened, absent []Row, err error) {
-	dir := r.folder()
+func (r Request) opened(ctx context.Context, has func(name string) bool) (there []opened, absent []Row, err error) {
 	// Adult and Diabetes-130 are shipped: a folder need not hold them.
 	of := sources(sync.OnceValues(func() ([]*data.Table, error) {
-		all, err := Read(dir)
+		all, err := r.tables(ctx)
 		if errors.Is(err, tribune.ErrNotFound) {
 			return Tables()
 		}
@@ -90,7 +89,7 @@ func (r Request) opened(has func(name string) bool) (there []opened, absent []Ro
 		if !has(s.name) || !r.wants(s.name) {
 			continue
 		}
-		p, err := s.open(dir)
+		p, err := s.open(ctx, folder{r.Data, r.Worker})
 		switch {
 		case err == nil:
 			there = append(there, opened{s, p})
@@ -118,8 +117,8 @@ type pool struct {
 	sides func(train, test []int, whole bool) (data.Set, data.Set, error)
 }
 
-func openTable(name string, tables func() ([]*data.Table, error)) func(fs.FS) (*pool, error) {
-	return func(fs.FS) (*pool, error) {
+func openTable(name string, tables func() ([]*data.Table, error)) func(context.Context, folder) (*pool, error) {
+	return func(context.Context, folder) (*pool, error) {
 		all, err := tables()
 		if err != nil {
 			return nil, err

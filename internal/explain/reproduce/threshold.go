@@ -20,10 +20,11 @@ func Threshold(ctx context.Context, r Request) ([]Row, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	there, rows, err := r.opened(func(string) bool { return true })
+	there, rows, err := r.opened(ctx, func(string) bool { return true })
 	if err != nil {
 		return nil, err
 	}
+	r.tell(rows)
 	for _, o := range there {
 		draws := []Draw{Published, Corrected}
 		if !o.again {
@@ -34,10 +35,12 @@ func Threshold(ctx context.Context, r Request) ([]Row, error) {
 			if err != nil {
 				return nil, fmt.Errorf("thresholds on %s, %s: %w", o.name, d, err)
 			}
+			of = r.sized(of)
+			r.tell(of)
 			rows = append(rows, of...)
 		}
 	}
-	return r.sized(rows), nil
+	return rows, nil
 }
 
 // signal is one number of an answer or explanation, of every record that one model was asked.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -186,4 +187,22 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a worker says must not make its parent hold more than a table: a header of empty words is short on the wire and long in memory.
+func TestHeaderThatSwellsIsRefusedUnread(t *testing.T) {
+	_, q := answer(t)
+	swelling := []byte(`{"rows":1,"columns":[{"values":["`)
+	swelling = append(swelling, bytes.Repeat([]byte(`","`), 20<<20)...)
+	in := append(binary.LittleEndian.AppendUint32([]byte(magic), uint32(len(swelling))), swelling...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := decode(in, q)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, tribune.ErrTooLarge) {
+		t.Errorf("got %v", err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("refusing it took %d MB", took>>20)
+	}
 }

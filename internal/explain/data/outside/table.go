@@ -18,7 +18,7 @@ import (
 // other, as the schema has them without those it ignores: float64, or int32 codes, or uint64 persons, little-endian. Nothing follows.
 const (
 	magic     = "tribune table 1\n"
-	maxHeader = 256 << 20 // words of all categories
+	maxHeader = 32 << 20 // bytes of it: words of all categories
 )
 
 type header struct {
@@ -41,7 +41,7 @@ func encode(out io.Writer, t *data.Table) error {
 		return fmt.Errorf("describing the table: %w", err)
 	}
 	if len(text) > maxHeader {
-		return fmt.Errorf("%w: %d bytes of words", tribune.ErrTooLarge, len(text))
+		return tribune.Hint(fmt.Errorf("%w: its categories have %d MB of words, at most %d are read", tribune.ErrTooLarge, len(text)>>20, maxHeader>>20), `such a column is no category: kind "ignore" leaves it out`)
 	}
 	b := bufio.NewWriterSize(out, 1<<20)
 	b.WriteString(magic)
@@ -69,6 +69,9 @@ func decode(answer []byte, q request) (*data.Table, error) {
 		return nil, fmt.Errorf("%w: it does not begin as one does", tribune.ErrInvalid)
 	}
 	n := binary.LittleEndian.Uint32(rest)
+	if n > maxHeader {
+		return nil, fmt.Errorf("%w: a header of %d bytes", tribune.ErrTooLarge, n)
+	}
 	text, rest := rest[4:4+n], rest[4+n:]
 	var h header
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -111,6 +114,14 @@ func fill(c *data.Column, b []byte, rows int, q request) ([]byte, error) {
 	}
 	if len(b) < rows*width {
 		return nil, fmt.Errorf("%w: it is cut", tribune.ErrInvalid)
+	}
+	switch c.Kind {
+	case data.Numeric:
+		c.Numbers = make([]float64, 0, rows)
+	case data.Person:
+		c.Persons = make([]uint64, 0, rows)
+	default:
+		c.Codes = make([]int32, 0, rows)
 	}
 	for i := range rows {
 		at := b[i*width:]

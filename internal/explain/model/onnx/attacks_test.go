@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -225,4 +226,20 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d labels for %d classes", len(m.Labels), m.Network.Classes())
 		}
 	})
+}
+
+// What a worker says must not make its parent hold more than a network: labels without letters are short on the wire and long in memory.
+func TestHeaderThatSwellsIsRefusedUnread(t *testing.T) {
+	text := append([]byte(`{"labels":["`), bytes.Repeat([]byte(`","`), 20<<20)...)
+	in := append(binary.LittleEndian.AppendUint32([]byte("tribune onnx 1\n"), uint32(len(text))), text...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := onnx.Decode(in)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, tribune.ErrTooLarge) {
+		t.Errorf("got %v", err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("refusing it took %d MB", took>>20)
+	}
 }

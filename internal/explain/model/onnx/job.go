@@ -49,6 +49,9 @@ var _ worker.Job = Job
 // model.Save writes it.
 const magic = "tribune onnx 1\n"
 
+// maxHeader bounds an answer's header in bytes: labels of classes.
+const maxHeader = 16 << 20
+
 type header struct {
 	Labels   []string `json:"labels,omitempty"`
 	Producer string   `json:"producer,omitempty"`
@@ -58,6 +61,9 @@ func (m *Model) encode(out io.Writer) error {
 	text, err := protocol.JCS(header{m.Labels, m.Producer})
 	if err != nil {
 		return fmt.Errorf("%w: the file's labels: %w", tribune.ErrInvalid, err)
+	}
+	if len(text) > maxHeader {
+		return fmt.Errorf("%w: labels of %d bytes", tribune.ErrTooLarge, len(text))
 	}
 	if _, err := out.Write(append(binary.LittleEndian.AppendUint32([]byte(magic), uint32(len(text))), text...)); err != nil {
 		return err
@@ -72,6 +78,9 @@ func Decode(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("decoding a network: %w: it does not begin as one does", tribune.ErrInvalid)
 	}
 	n := binary.LittleEndian.Uint32(rest)
+	if n > maxHeader {
+		return nil, fmt.Errorf("decoding a network: %w: a header of %d bytes", tribune.ErrTooLarge, n)
+	}
 	text, rest := rest[4:4+n], rest[4+n:]
 	var h header
 	if err := protocol.DecodeJCS(text, &h); err != nil {

@@ -16,7 +16,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"github.com/go-json-experiment/json"
 	"golang.org/x/time/rate"
 
 	"tribune"
@@ -208,4 +210,30 @@ func (r *Remote) status(resp *http.Response, answer []byte) error {
 		return &busy{err: err, pause: min(time.Duration(min(seconds, 3600))*time.Second, maxPause)}
 	}
 	return err
+}
+
+// complaint is what the server says went wrong, without what it may have echoed of the token.
+func complaint(answer []byte, token string) string {
+	var e struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(answer, &e) != nil || e.Error == "" {
+		return ""
+	}
+	if token != "" {
+		e.Error = strings.ReplaceAll(e.Error, token, "...")
+	}
+	return ": " + printable(e.Error)
+}
+
+func printable(s string) string {
+	if len(s) > 300 {
+		s = strings.ToValidUTF8(s[:300], "") + "..."
+	}
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return '?'
+		}
+		return c
+	}, s)
 }

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,7 +31,7 @@ type (
 	inferRequest struct {
 		ID      string          `json:"id"`
 		Inputs  []inputTensor   `json:"inputs"`
-		Outputs []requestOutput `json:"outputs"`
+		Outputs []requestOutput `json:"outputs,omitempty"`
 	}
 	inputTensor struct {
 		Name     string    `json:"name"`
@@ -73,13 +71,20 @@ func (r *Remote) describe(ctx context.Context) error {
 	if r.input, err = choose(m.Inputs, r.cfg.Input, "input"); err != nil {
 		return err
 	}
-	if r.output, err = choose(m.Outputs, r.cfg.Output, "output"); err != nil {
-		return err
-	}
 	if r.inputs, err = width(&r.input, r.cfg.Inputs, maxFeatures, "features"); err != nil {
 		return err
 	}
-	want := r.cfg.Classes
+	if r.output, err = choose(m.Outputs, r.cfg.Output, "output"); err != nil {
+		if len(r.cfg.Names) == 0 {
+			return err
+		}
+		return r.words(ctx, m.Outputs)
+	}
+	want := or(r.cfg.Classes, len(r.cfg.Names))
+	if want > 2 && len(r.cfg.Names) > 0 && r.output.one() {
+		r.labels, r.classes = true, want
+		return nil
+	}
 	if want == 2 && len(r.output.Shape) > 0 && r.output.Shape[len(r.output.Shape)-1] == 1 {
 		want = 1
 	}
@@ -103,7 +108,7 @@ func choose(all []tensorInfo, name, what string) (tensorInfo, error) {
 	case len(all) == 0 && name != "":
 		return tensorInfo{Name: name, Datatype: "FP32"}, nil
 	case len(fit) != 1:
-		return tensorInfo{}, tribune.Hint(fmt.Errorf("%w: %d of its %d %ss are meant by %q", tribune.ErrInvalid, len(fit), len(all), what, name), "name the %s tensor", what)
+		return tensorInfo{}, tribune.Hint(fmt.Errorf("%w: %d of its %d %ss are meant by %q", tribune.ErrInvalid, len(fit), len(all), what, name), "name the %s tensor: --%[1]s-tensor", what)
 	case !floats(fit[0].Datatype):
 		return tensorInfo{}, fmt.Errorf("%w: %s %.100q holds %.20q; floats are read", tribune.ErrUnsupported, what, fit[0].Name, fit[0].Datatype)
 	}
@@ -171,6 +176,9 @@ func (r *Remote) read(answer []byte, id string, p matrix.Matrix) error {
 		return fmt.Errorf("%w: the answer has no output %q", tribune.ErrInvalid, r.output.Name)
 	}
 	t := m.Outputs[at]
+	if r.labels {
+		return r.readLabels(t, p)
+	}
 	per := r.classes
 	if r.single {
 		per = 1
@@ -267,30 +275,4 @@ func softmax(from []float64, single bool, p []float32) error {
 		p[k] = float32(math.Exp(v-top) / sum)
 	}
 	return nil
-}
-
-// complaint is what the server says went wrong, without what it may have echoed of the token.
-func complaint(answer []byte, token string) string {
-	var e struct {
-		Error string `json:"error"`
-	}
-	if json.Unmarshal(answer, &e) != nil || e.Error == "" {
-		return ""
-	}
-	if token != "" {
-		e.Error = strings.ReplaceAll(e.Error, token, "...")
-	}
-	return ": " + printable(e.Error)
-}
-
-func printable(s string) string {
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "..."
-	}
-	return strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return '?'
-		}
-		return c
-	}, s)
 }

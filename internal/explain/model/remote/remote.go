@@ -29,14 +29,15 @@ import (
 type Config struct {
 	URL       string // of the server, as https://models.example.org or https://host/prefix; http only to this machine
 	Model     string
-	Version   string // "": the server's choice
-	Input     string // name of the input tensor; "": the only one in the metadata
-	Output    string // name of the output tensor with the probabilities; "": the only one of floats in the metadata
-	Inputs    int    // features; 0: as the metadata say
-	Classes   int    // 0: as the metadata say. An output of one number is the probability of the second of two classes
-	Logits    bool   // the output is not probabilities, but what a softmax (of one number: the logistic function) makes them of
-	TokenFile string // a bearer token, in a file of mode 0600; "": none
-	CAFile    string // PEM certificates to trust instead of the system's
+	Version   string   // "": the server's choice
+	Input     string   // name of the input tensor; "": the only one in the metadata
+	Output    string   // name of the output tensor with the probabilities; "": the only one of floats in the metadata
+	Inputs    int      // features; 0: as the metadata say
+	Classes   int      // 0: as the metadata say. An output of one number is the probability of the second of two classes
+	Names     []string // what the classes are called: an endpoint that tells classes alone is read too; nil = it is refused (labels.go)
+	Logits    bool     // the output is not probabilities, but what a softmax (of one number: the logistic function) makes them of
+	TokenFile string   // a bearer token, in a file of mode 0600; "": none
+	CAFile    string   // PEM certificates to trust instead of the system's
 
 	Batch    int           // records in one request; default 64
 	Rate     float64       // requests a second; default 10
@@ -71,7 +72,9 @@ type Remote struct {
 	inputs  int
 	classes int
 	single  bool // the output is one number
+	labels  bool // the output is which class
 	sent    atomic.Int64
+	journal *journal // nil: nothing is kept
 	serial  atomic.Int64
 }
 
@@ -116,6 +119,10 @@ func (r *Remote) Predict(ctx context.Context, x matrix.Matrix) (matrix.Matrix, e
 
 // ask fills p with the answers about one batch, in as many attempts as it may take.
 func (r *Remote) ask(ctx context.Context, x, p matrix.Matrix) error {
+	batch := fingerprint(x, p)
+	if known, err := r.journal.answer(batch, p); known || err != nil {
+		return err
+	}
 	id := fmt.Sprint(r.serial.Add(1))
 	body, err := r.request(id, x)
 	if err != nil {
@@ -126,7 +133,10 @@ func (r *Remote) ask(ctx context.Context, x, p matrix.Matrix) error {
 	if err != nil {
 		return err
 	}
-	return r.read(answer, id, p)
+	if err := r.read(answer, id, p); err != nil {
+		return err
+	}
+	return r.journal.keep(batch, p)
 }
 
 // spend counts n records against the budget before they are sent.
@@ -137,7 +147,7 @@ func (r *Remote) spend(n int64) error {
 			return tribune.Hint(fmt.Errorf("%w: %d records were sent, %d may be", ErrBudget, had, r.cfg.Budget), "a higher budget, if whoever runs the endpoint agrees")
 		}
 		if r.sent.CompareAndSwap(had, had+n) {
-			return nil
+			return r.journal.sending(n)
 		}
 	}
 }

@@ -84,10 +84,10 @@ func (c *cursor) flag() bool {
 	return v == 1
 }
 
-// count is a length: what follows has at least that many times size bytes.
-func (c *cursor) count(size int) int {
+// count is a length of at most most: what follows has at least that many times size bytes.
+func (c *cursor) count(size, most int) int {
 	n := int(c.u32())
-	if n < 0 || n*size > len(c.b) {
+	if n < 0 || n > most || n*size > len(c.b) {
 		c.short = true
 		return 0
 	}
@@ -101,13 +101,13 @@ func Decode(data []byte) (*Trees, error) {
 		return nil, fmt.Errorf("decoding trees: %w: it does not begin as trees do", tribune.ErrInvalid)
 	}
 	c := &cursor{b: rest}
-	t := &Trees{inputs: int(c.u32()), scores: c.count(8)}
+	t := &Trees{inputs: int(c.u32()), scores: c.count(8, maxClasses)}
 	for range t.scores {
 		t.base = append(t.base, c.f64())
 	}
 	t.steep, t.divide, t.strict = c.f64(), c.f64(), c.flag()
 	nodes := int32(0)
-	for range c.count(8) {
+	for range c.count(8, maxTrees) {
 		n, score := c.u32(), c.u32()
 		if n < 0 || n > maxNodes-nodes {
 			return nil, fmt.Errorf("decoding trees: %w: too many nodes", tribune.ErrInvalid)
@@ -124,10 +124,10 @@ func Decode(data []byte) (*Trees, error) {
 		n.feature, n.left, n.right, n.set, n.words = c.u32(), c.u32(), c.u32(), c.u32(), c.u32()
 		n.value, n.missing, n.defaultLeft = c.f64(), missing(c.take(1)[0]), c.flag()
 	}
-	for range c.count(4) {
+	for range c.count(4, maxSets) {
 		t.sets = append(t.sets, uint32(c.u32()))
 	}
-	for range c.count(4) {
+	for range c.count(4, maxFeatures) {
 		t.Features = append(t.Features, string(c.take(int(c.u32()))))
 	}
 	if c.short || len(c.b) > 0 {

@@ -33,6 +33,7 @@ const (
 	maxClasses  = 1 << 12
 	maxSets     = 1 << 22 // 32-bit words of all category sets together
 	maxCategory = 1 << 20
+	maxSteps    = 1 << 20 // of one record through all trees: some milliseconds
 )
 
 // Trees is an ensemble: the sum of its trees' leaves for each score, made probabilities by the logistic function or softmax.
@@ -213,13 +214,16 @@ func (t *Trees) check() error {
 			return fmt.Errorf("%w: a base score of %v", tribune.ErrInvalid, b)
 		}
 	}
-	next := int32(0)
+	next, steps := int32(0), 0
 	for i, tr := range t.trees {
 		if tr.from != next || tr.to <= tr.from || int(tr.to) > len(t.nodes) || tr.score < 0 || int(tr.score) >= t.scores {
 			return fmt.Errorf("tree %d: %w: %d nodes for score %d", i, tribune.ErrInvalid, tr.to-tr.from, tr.score)
 		}
 		if err := t.checkTree(tr); err != nil {
 			return fmt.Errorf("tree %d: %w", i, err)
+		}
+		if steps += t.depth(tr); steps > maxSteps {
+			return tribune.Hint(fmt.Errorf("tree %d: %w: a record takes more than %d steps through the trees until there", i, tribune.ErrTooLarge, maxSteps), "train fewer or shallower trees (max_depth)")
 		}
 		next = tr.to
 	}
