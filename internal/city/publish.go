@@ -65,7 +65,7 @@ func (h *Hub) takeFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	hash, err := h.models.Wait(file)
+	hash, err := h.models.Wait(web.CallerOf(r.Context()).Office, file)
 	if err != nil {
 		return err
 	}
@@ -103,9 +103,16 @@ func (h *Hub) publishExplanation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	since := h.record.Published()
+	since, begun := h.record.Published(), false
 	index, receipt, err := one.Publish(r.Context(), way.Exercise{Caller: caller, Act: body.Act, Private: body.Private, Salt: body.Salt, Signature: body.Signature}, body.Public, file,
-		func(protocol.Publication) error { return h.models.Begin(body.Act.ID, body.Public, file, since) })
+		func(protocol.Publication) error {
+			err := h.models.Begin(body.Act.ID, body.Public, file, since)
+			begun = err == nil
+			return err
+		})
+	if !begun { // nothing is kept for this request; what is kept under this act's id is another's
+		return err
+	}
 	if err := h.settled(body.Act.ID, index, err); err != nil {
 		return err
 	}
@@ -118,9 +125,9 @@ func (h *Hub) publishExplanation(w http.ResponseWriter, r *http.Request) error {
 // settled notes how an act ended. One of which the record cannot say whether it has it waits for the next start, which reads the record.
 func (h *Hub) settled(act string, index uint64, err error) error {
 	switch {
-	case index > 0:
-		return errors.Join(err, h.models.Done(act, index))
-	case err != nil && !errors.Is(err, tribune.ErrUncertain) && !errors.Is(err, tribune.ErrConflict): // a conflict: the act is another request's
+	case err == nil:
+		return h.models.Done(act, index)
+	case !errors.Is(err, tribune.ErrUncertain): // what is on record without the word of t guardians is not shown: its owner publishes again
 		if dropped := h.models.Drop(act); dropped != nil {
 			h.log.Warn("an explanation that was not published stays behind", "err", dropped)
 		}
@@ -128,20 +135,38 @@ func (h *Hub) settled(act string, index uint64, err error) error {
 	return err
 }
 
-// settlePublished looks up in the record what a crash left open. Nothing is published meanwhile: the way is not open yet.
-func (h *Hub) settlePublished(ctx context.Context) error {
-	for _, e := range h.models.Unsettled() {
+// settlePublished looks up in the record what a crash left open, and strikes what the record does not say. interrupted are
+// those that were open before the way was.
+func (h *Hub) settlePublished(ctx context.Context, interrupted []published.Entry) error {
+	for _, e := range h.models.All() {
+		raw, err := h.record.Leaf(ctx, e.Index)
+		if !e.OnRecord || err == nil && says(raw, e) {
+			continue
+		}
+		if err != nil && !errors.Is(err, tribune.ErrNotFound) {
+			return fmt.Errorf("holding explanations against the record: %w", err)
+		}
+		h.log.Error("an explanation was to be shown that the record does not know", "entry", e.Index, "model", e.Publication.Model)
+		if err := h.models.Strike(e.Act); err != nil {
+			return err
+		}
+	}
+	for _, e := range interrupted {
 		index := uint64(0)
 		for entry, err := range h.record.Range(ctx, e.Since) {
 			if err != nil {
 				return fmt.Errorf("looking for an explanation on record: %w", err)
 			}
-			if leaf, err := protocol.DecodeLeaf(entry.Leaf); err == nil && publishes(leaf, e.Act, e.Public) {
+			if says(entry.Leaf, e) {
 				index = entry.Index
+				break
 			}
 		}
-		var err error
-		if index > 0 {
+		right, err := h.foundRight(ctx, index)
+		if err != nil {
+			return err
+		}
+		if right {
 			err = h.models.Done(e.Act, index)
 		} else {
 			err = h.models.Drop(e.Act)
@@ -153,9 +178,20 @@ func (h *Hub) settlePublished(ctx context.Context) error {
 	return nil
 }
 
-// publishes reports whether a leaf is of this act and says this.
-func publishes(l protocol.Leaf, act string, public []byte) bool {
-	return l.Act.Kind == tribune.ActPublish && l.Act.ID == act && l.Decision.Permit && bytes.Equal(l.Public, public)
+// foundRight reports whether t guardians have stated that the publication at index is right; 0 is none.
+func (h *Hub) foundRight(ctx context.Context, index uint64) (bool, error) {
+	group := h.group.Load()
+	if index == 0 || group == nil {
+		return false, nil
+	}
+	said, err := h.statements(ctx, index)
+	return len(said) >= group.T, err
+}
+
+// says reports whether a leaf is of an entry's act and publishes what the entry says.
+func says(raw []byte, e published.Entry) bool {
+	l, err := protocol.DecodeLeaf(raw)
+	return err == nil && l.Act.Kind == tribune.ActPublish && l.Act.ID == e.Act && l.Decision.Permit && bytes.Equal(l.Public, e.Public)
 }
 
 // showExplanation serves a file with the receipt of the act that published it, and never without: as a download, of exactly the type that stands on
@@ -173,7 +209,7 @@ func (h *Hub) showExplanation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if leaf, err := protocol.DecodeLeaf(raw); err != nil || !publishes(leaf, x.Act, x.Public) {
+	if !says(raw, x.Entry) {
 		return &tribune.IntegrityError{What: "a published explanation", Err: fmt.Errorf("entry %d of the record does not publish it", index)}
 	}
 	receipt, err := h.record.Receipt(r.Context(), index, false)

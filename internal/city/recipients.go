@@ -149,13 +149,63 @@ func (t *told) Of(ctx context.Context, name web.PersonName) ([]recipients.Line, 
 	return room.Of(ctx, p, func(quarter uint32) time.Time { return w.HiddenUntil(p, quarter) })
 }
 
-// Desk, Document and Take are an office's.
+// Desk, AtDesk, PrepareRead, Read, Document and Take are an office's.
 func (t *told) Desk(ctx context.Context, office tribune.OfficeID) ([]recipients.Line, error) {
 	room, _, err := t.open()
 	if err != nil {
 		return nil, err
 	}
 	return room.Desk(ctx, office)
+}
+
+func (t *told) AtDesk(ctx context.Context, office tribune.OfficeID, id string) (recipients.Line, error) {
+	room, _, err := t.open()
+	if err != nil {
+		return recipients.Line{}, err
+	}
+	l, _, err := room.AtDesk(ctx, office, id)
+	return l, err
+}
+
+// PrepareRead is the act by which an office reads what a notice names, for its officer to sign.
+func (t *told) PrepareRead(ctx context.Context, caller tribune.Caller, id string) (*portal.Answer, error) {
+	room, w, err := t.open()
+	if err != nil {
+		return nil, err
+	}
+	_, p, err := room.AtDesk(ctx, caller.Office, id)
+	if err != nil {
+		return nil, err
+	}
+	note, err := recipients.ReadNote(id)
+	if err != nil {
+		return nil, err
+	}
+	act, err := w.PrepareNotice(ctx, caller, p, note)
+	if err != nil {
+		return nil, err
+	}
+	return answerOf(act)
+}
+
+// Read puts that act on record, and notes for the person that it was read.
+func (t *told) Read(ctx context.Context, caller tribune.Caller, id, actID string, signature []byte) error {
+	room, w, err := t.open()
+	if err != nil {
+		return err
+	}
+	note, err := recipients.ReadNote(id)
+	if err != nil {
+		return err
+	}
+	leaf, err := w.Decide(ctx, caller, note, actID, signature)
+	if err != nil {
+		return err
+	}
+	if err := room.NoteRead(ctx, caller.Office, id, leaf); err != nil {
+		return fmt.Errorf("keeping that a notice was read, in entry %d: %w", leaf, err)
+	}
+	return nil
 }
 
 func (t *told) Document(ctx context.Context, office tribune.OfficeID, id string) ([]byte, error) {

@@ -153,6 +153,11 @@ func (c *citizens) PrepareDecision(ctx context.Context, caller tribune.Caller, p
 	if err != nil {
 		return nil, fmt.Errorf("preparing an answer: %w", err)
 	}
+	return answerOf(act)
+}
+
+// answerOf is a prepared act as pages show it.
+func answerOf(act protocol.Act) (*portal.Answer, error) {
 	text, err := protocol.JCS(act)
 	if err != nil {
 		return nil, err

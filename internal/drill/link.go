@@ -37,6 +37,7 @@ type fault struct {
 	lose    float64       // probability that a request, or its answer, is lost: the caller hears nothing
 	twice   bool          // each request is sent twice, one after the other; the second answer counts
 	trickle time.Duration // pause before each byte of an answer's body
+	deaf    string        // requests for this path do not arrive; the others do
 	spoil   bool          // one bit of the shares in a release is turned: what arrives does not verify
 }
 
@@ -50,6 +51,8 @@ func (f fault) String() string {
 		return fmt.Sprintf("%.0f %% of requests or answers lost", 100*f.lose)
 	case f.twice:
 		return "every request delivered twice"
+	case f.deaf != "":
+		return "requests for " + f.deaf + " lost"
 	case f.spoil:
 		return "what it releases arrives spoiled"
 	case f.trickle > 0:
@@ -129,7 +132,7 @@ func (l *link) pass(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		pause(ctx, f.delay)
 	}
 	lost := rand.Float64() < f.lose
-	if lost && rand.IntN(2) == 0 {
+	if lost && rand.IntN(2) == 0 || f.deaf == r.URL.Path {
 		<-ctx.Done() // the request never arrives
 		return errLost
 	}

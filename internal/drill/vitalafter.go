@@ -44,9 +44,9 @@ func (d *vitalDrill) crash(ctx context.Context) error {
 	return nil
 }
 
-// back: the wires are sound again.
+// back: the guardians can be reached again, but for what they are asked to check; then they can for that, too, and the hub is another process.
 func (d *vitalDrill) back(ctx context.Context) error {
-	d.wires(fault{})
+	d.wires(fault{deaf: "/vital"})
 	began := time.Now()
 	var s vitalState
 	err := d.proc.until(ctx, startFor, "the disclosure", func() (bool, error) {
@@ -66,22 +66,42 @@ func (d *vitalDrill) back(ctx context.Context) error {
 	d.play.check(err == nil && use.Class == vitalClass && len(use.Keys) == 2 && len(leaf.Tags) == 1 && leaf.Act.Office == "ambulance-dispatch" && leaf.Act.ID == d.asked.Order.ID,
 		"the guardians come back", "the use goes on record by itself: class, office, keys, the person's mark",
 		"entry %d after %s: class %s, keys %v, opened %s, back %s, %d mark", d.leaf, took.Round(time.Millisecond), use.Class, use.Keys, protocol.Time(opened), protocol.Time(back), len(leaf.Tags))
-	var checks []protocol.VitalChecked
-	err = d.proc.until(ctx, startFor, "guardians to check it", func() (bool, error) {
+	return d.checkedLater(ctx)
+}
+
+// checkedLater: the hub is killed when the disclosure is published, and before any guardian has checked it.
+func (d *vitalDrill) checkedLater(ctx context.Context) error {
+	checks := func() (all []protocol.VitalChecked, err error) {
 		anyone, err := d.as("")
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		a, err := anyone.Do(ctx, http.MethodGet, fmt.Sprintf("/vital/checks/%d", d.leaf), nil, nil)
 		if err == nil {
 			err = a.Error()
 		}
 		if err == nil {
-			err = json.Unmarshal(a.Body, &checks)
+			err = json.Unmarshal(a.Body, &all)
 		}
-		return err == nil && len(checks) >= d.t, err
+		return all, err
+	}
+	before, err := checks()
+	if err != nil {
+		return err
+	}
+	d.proc.kill()
+	d.wires(fault{})
+	if err := d.startHub(ctx); err != nil {
+		return err
+	}
+	var after []protocol.VitalChecked
+	err = d.proc.until(ctx, startFor, "guardians to check it", func() (bool, error) {
+		var err error
+		after, err = checks()
+		return err == nil && len(after) >= d.t, nil
 	})
-	d.play.check(err == nil, "guardians are shown the order with both signatures", "each checks it by itself and signs that it has", "%d have signed: %v", len(checks), err)
+	d.play.check(err == nil && len(before) == 0, "kill -9 the hub before guardians could be shown the order with both signatures, and start it",
+		"it shows them what it durably holds: each checks it by itself and signs that it has", "%d had signed before, %d have now: %v", len(before), len(after), err)
 	return nil
 }
 

@@ -75,12 +75,14 @@ func (g *Guardian) inTime(_ context.Context, h *hearing) error {
 func (g *Guardian) openedAsCommitted(_ context.Context, h *hearing) error {
 	a := h.v.Leaf.Act
 	switch {
-	case a.Kind != tribune.ActRead && a.Kind != tribune.ActEnrol && a.Kind != tribune.ActRepresent:
+	case a.Kind != tribune.ActRead && a.Kind != tribune.ActEnrol && a.Kind != tribune.ActRepresent && a.Kind != tribune.ActPublish:
 		return refuse("an act of this kind opens nothing")
 	case !h.v.Leaf.Decision.Permit:
 		return refuse("the leaf says that the act was denied")
-	case len(a.Recipient) == 0:
+	case len(a.Recipient) == 0 && a.Kind != tribune.ActPublish:
 		return refuse("the act names no recipient")
+	case len(a.Recipient) != 0 && a.Kind == tribune.ActPublish:
+		return refuse("an explanation that is published opens nothing, and the act names a recipient")
 	}
 	var err error
 	if h.priv, err = h.v.Opening(h.req.Private, h.req.Salt); err != nil {
@@ -178,6 +180,9 @@ func (g *Guardian) decidedAlike(_ context.Context, h *hearing) error {
 	act, err := actOf(h.v.Leaf.Act, h.priv)
 	if err != nil {
 		return refuse("the act's window of arrival times cannot be read")
+	}
+	if act.Publication, err = publication(h); err != nil {
+		return err
 	}
 	ours := h.set.Decide(act, h.req.Evidence)
 	if !ours.Permit {

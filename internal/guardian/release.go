@@ -121,6 +121,9 @@ func (g *Guardian) decide(ctx context.Context, req protocol.Request) (protocol.A
 
 // answer computes our share of every key and seals it to the act's recipient.
 func (g *Guardian) answer(ctx context.Context, h *hearing) (protocol.Answer, error) {
+	if h.v.Leaf.Act.Kind == tribune.ActPublish {
+		return protocol.Answer{Statement: g.statement(h)}, nil
+	}
 	share, err := ibe.NewSealShare(h.keys.Seal)
 	if err != nil {
 		return protocol.Answer{}, fmt.Errorf("reading our share: %w", err)
@@ -144,12 +147,16 @@ func (g *Guardian) answer(ctx context.Context, h *hearing) (protocol.Answer, err
 		}
 		shares = append(shares, slices.Concat(parts...)...)
 	}
-	epoch := h.keys.Group.Epoch
-	box, err := protocol.SealShares(h.v.Leaf.Act.Recipient, h.v.LeafHash, epoch, shares)
+	box, err := protocol.SealShares(h.v.Leaf.Act.Recipient, h.v.LeafHash, h.keys.Group.Epoch, shares)
 	if err != nil {
 		return protocol.Answer{}, refuse("the recipient's key cannot be used")
 	}
-	st := &protocol.Statement{Guardian: g.self.name, Leaf: h.v.LeafHash, IDs: protocol.HashIDs(g.cfg.City, h.priv.Subjects), Epoch: epoch, Time: h.now.Unix()}
+	return protocol.Answer{Box: box, Statement: g.statement(h)}, nil
+}
+
+// statement is our public word on an act that passed all checks, and on the identities whose shares we gave for it.
+func (g *Guardian) statement(h *hearing) *protocol.Statement {
+	st := &protocol.Statement{Guardian: g.self.name, Leaf: h.v.LeafHash, IDs: protocol.HashIDs(g.cfg.City, h.priv.Subjects), Epoch: h.keys.Group.Epoch, Time: h.now.Unix()}
 	st.Sign(g.self.key)
-	return protocol.Answer{Box: box, Statement: st}, nil
+	return st
 }

@@ -14,6 +14,9 @@ import (
 
 // withinScope: every identity is one that the act, as committed to, may open (protocol 23).
 func (g *Guardian) withinScope(_ context.Context, h *hearing) error {
+	if h.v.Leaf.Act.Kind == tribune.ActPublish {
+		return nil // it has no subjects (publication), and so no identities
+	}
 	window, err := windowOf(h.priv.Inputs)
 	if err != nil {
 		return refuse("the act's window of arrival times cannot be read")

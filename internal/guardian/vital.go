@@ -10,6 +10,7 @@ import (
 
 	"tribune"
 	"tribune/protocol"
+	"tribune/verify"
 )
 
 // Vital interest (protocol, "Vital interest"): data were opened without us. We were not asked then; we check afterwards what we would have
@@ -40,7 +41,7 @@ func (g *Guardian) vital(ctx context.Context, req protocol.Request) (*protocol.V
 	if h.keys, ok = g.ceremony.Shares(); !ok {
 		return nil, refuse("this guardian holds no share yet: %s", g.ceremony.State())
 	}
-	for _, check := range []func(context.Context, *hearing) error{g.onRecord, g.inTime, g.vitalOrder, g.everyUseMarked} {
+	for _, check := range []func(context.Context, *hearing) error{g.onRecord, g.toldInTime, g.vitalOrder, g.everyUseMarked} {
 		if err := check(ctx, h); err != nil {
 			return nil, err
 		}
@@ -50,6 +51,26 @@ func (g *Guardian) vital(ctx context.Context, req protocol.Request) (*protocol.V
 	return c, nil
 }
 
+// toldInTime: when the disclosure was on record, as its receipt or our own first sight shows. It may be shown to us later, since it stands and we
+// release nothing for it: a hub that was killed in between goes on where it was.
+func (g *Guardian) toldInTime(_ context.Context, h *hearing) error {
+	var err error
+	if h.at, err = h.v.Leaf.Act.When(); err != nil {
+		return refuse("the act's time cannot be read")
+	}
+	h.onLog = verify.LeafTime(h.v, g.now().roster.T)
+	if seen := g.index.seen(h.v.Index); !seen.IsZero() && seen.Before(h.onLog) {
+		h.onLog = seen
+	}
+	switch {
+	case h.at.After(h.now.Add(maxSkew)) || h.onLog.After(h.now.Add(maxSkew)):
+		return refuse("the act is of the future")
+	case h.at.After(h.onLog.Add(maxSkew)):
+		return refuse("the act is dated later than its leaf")
+	}
+	return nil
+}
+
 // vitalOrder checks the order that the leaf commits to: its public part, both people, the law of then, and the clock.
 func (g *Guardian) vitalOrder(ctx context.Context, h *hearing) error {
 	leaf := h.v.Leaf
@@ -57,7 +78,7 @@ func (g *Guardian) vitalOrder(ctx context.Context, h *hearing) error {
 	if err != nil {
 		return refuse("the leaf is no disclosure of an opening without guardians")
 	}
-	if h.at.Sub(back) > protocol.VitalWithin {
+	if max(h.at.Sub(back), h.onLog.Sub(back)) > protocol.VitalWithin { // whatever time the hub has given it
 		return refuse("it was put on record more than %s after reconnection", protocol.VitalWithin)
 	}
 	if h.priv, err = h.v.Opening(h.req.Private, h.req.Salt); err != nil {

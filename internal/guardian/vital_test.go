@@ -100,6 +100,16 @@ func TestADisclosureIsCheckedAsIfWeHadBeenAsked(t *testing.T) {
 		{"a mark that is nobody's", func(d *told) { d.tag = func(t *tribune.Tag) { t[0] ^= 1 } }, "not that of use"},
 		{"a mark that leaves a gap", func(d *told) { d.n += 3 }, "not on record before"},
 		{"another person's mark", func(d *told) { d.trace = traces[other] }, "does not belong"},
+		{"shown half a day after it was on record", func(d *told) { // as a hub does that was killed in between
+			d.at = d.at.Add(-12 * time.Hour)
+			d.use.Opened, d.use.Back = protocol.Time(d.at), protocol.Time(d.at)
+			d.order.At = d.use.Opened
+		}, "not on record before"}, // nobody was appointed then; its time is no reason
+		{"on record a day and an hour after reconnection, and dated to it", func(d *told) {
+			d.at = d.at.Add(-25 * time.Hour)
+			d.use.Opened, d.use.Back = protocol.Time(d.at), protocol.Time(d.at)
+			d.order.At = d.use.Opened
+		}, "after reconnection"},
 		{"an hour ahead", func(d *told) {
 			d.at = d.at.Add(time.Hour)
 			d.use.Back = protocol.Time(d.at)

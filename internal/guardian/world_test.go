@@ -41,6 +41,7 @@ type world struct {
 	steward string
 	council string
 	court   string
+	auditor string   // of models
 	salts   [][]byte // open whom its warrant names: suspect alone
 	trust   policy.Trust
 	set     *policy.Set
@@ -186,7 +187,10 @@ func (w *world) writeLaw() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Registry: registry, Keys: keys, Now: time.Now(), Named: []tribune.Pseudonym{suspect}, Vital: true})
+	if w.auditor, _, err = protocol.NewKey(testCity + "/model-auditor"); err != nil {
+		w.t.Fatal(err)
+	}
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: w.council, Court: w.court, Auditor: w.auditor, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Registry: registry, Keys: keys, Now: time.Now(), Named: []tribune.Pseudonym{suspect}, Vital: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

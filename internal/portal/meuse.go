@@ -55,7 +55,7 @@ func (p *Portal) tell(ctx context.Context, w *words, u *meUse) {
 	u.Self, u.Permit = a.Office == dataSubject, d.Permit
 	u.Who, u.Why, u.Basis = n.office(string(a.Office)), n.purpose(string(a.Purpose)), n.mandate(string(a.Mandate))
 	if reason, ok := set.Purpose(a.Purpose); ok {
-		u.WhyLong = reason.Description
+		u.WhyLong = w.T(reason.Description)
 	}
 	if m, ok := n.mandates[a.Mandate]; ok {
 		u.Issuer, u.Until = m.Issuer, lastDay(m.Until)
@@ -104,10 +104,13 @@ func useDeed(w *words, u *meUse) string {
 		return w.T("%s had erased what was held about you.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActVital:
 		return w.T("Two people of “%s” opened data about you while the guardians could not be reached.", u.Who)
+	case u.Leaf.Act.Kind == tribune.ActExtension:
+		return w.T("%s put off when you learn of a hidden investigation.", u.Who)
 	case u.Leaf.Act.Kind == tribune.ActDecide:
 		return w.T("%s used a power that concerns you.", u.Who)
 	}
-	return w.T("%s did something that concerns you (“%s”).", u.Who, string(u.Leaf.Act.Kind))
+	title, _ := kindWords(w, u.Leaf.Act.Kind)
+	return w.T("%s did something that concerns you (“%s”).", u.Who, title)
 }
 
 func useOutcome(w *words, u *meUse) string {
@@ -122,6 +125,8 @@ func useOutcome(w *words, u *meUse) string {
 		return w.T("Nothing that rests here was opened. What arrived about you on that day was sent to this office before it was sealed; one day is one use.")
 	case u.Self:
 		return w.T("The answer went to your browser.")
+	case u.Leaf.Act.Kind == tribune.ActDecide || u.Leaf.Act.Kind == tribune.ActExtension:
+		return w.T("No sealed data were opened by it.")
 	}
 	return w.T("From then on this office could read what it asked for. It may also have found nothing: a question about you counts as a use, whatever the answer.")
 }

@@ -33,7 +33,9 @@ type modelShown struct {
 	Last         time.Time
 	Verdicts     []verdictShown
 	Explanations []explanationShown
-	Fresh        bool // something may be published now
+	Fresh        bool      // something may be published now
+	Shown        time.Time // and until when, by the verdict that lasts longest
+	KindWords    string
 }
 
 type verdictShown struct {
@@ -81,12 +83,14 @@ func (p *Portal) showModels(r *http.Request) (view, error) {
 }
 
 func (p *Portal) modelShown(v lawView, m policy.Model) modelShown {
-	s := modelShown{Model: m, Over: !v.Now.Before(m.Until), Last: lastDay(m.Until)}
+	s := modelShown{Model: m, KindWords: modelKind(v.Name.w, m.Kind), Over: !v.Now.Before(m.Until), Last: lastDay(m.Until)}
 	if p.cfg.Models == nil {
 		return s
 	}
 	for _, one := range first(p.cfg.Models.Verdicts(m.ID), listedPerModel) {
-		s.Fresh = s.Fresh || one.Counts
+		if last := lastDay(time.Unix(one.Until, 0).UTC()); one.Counts && last.After(s.Shown) {
+			s.Fresh, s.Shown = true, last
+		}
 		s.Verdicts = append(s.Verdicts, verdictShown{
 			Verdict: one, Made: time.Unix(one.From, 0).UTC(), Last: lastDay(time.Unix(one.Until, 0).UTC()), Worst: worstOf(v.Name.w, one.ModelVerdict), Methods: one.ModelVerdict.Explanations,
 		})
@@ -99,6 +103,23 @@ func (p *Portal) modelShown(v lawView, m policy.Model) modelShown {
 		s.Explanations = append(s.Explanations, shown)
 	}
 	return s
+}
+
+// modelKind is what a kind of model is, for somebody who builds none.
+func modelKind(w *words, kind string) string {
+	switch kind {
+	case "logistic":
+		return w.T("weighted sum (logistic regression)")
+	case "mlp", "conv":
+		return w.T("neural network")
+	case "xgboost", "lightgbm":
+		return w.T("decision trees")
+	case "onnx":
+		return w.T("a file made elsewhere (ONNX)")
+	case "remote":
+		return w.T("runs elsewhere; only its answers are seen")
+	}
+	return kind
 }
 
 func first[T any](list []T, most int) []T { return list[:min(len(list), most)] }

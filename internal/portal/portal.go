@@ -230,4 +230,5 @@ func (p *Portal) routes() {
 	p.recipientRoutes()
 	p.verifierRoutes()
 	p.guardianRoutes()
+	p.traceKeyRoutes()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"tribune"
@@ -19,7 +18,12 @@ import (
 // to an office what waits at its desk.
 type Recipients interface {
 	Of(ctx context.Context, name web.PersonName) ([]recipients.Line, error)
-	Desk(ctx context.Context, office tribune.OfficeID) ([]recipients.Line, error)
+	Desk(ctx context.Context, office tribune.OfficeID) ([]recipients.Line, error) // from outside: nothing that they name
+	// AtDesk is one of them, whole. What it names is shown to nobody who has not read it by an act: PrepareRead is that act, for its actor to sign, and
+	// Read puts it on record.
+	AtDesk(ctx context.Context, office tribune.OfficeID, id string) (recipients.Line, error)
+	PrepareRead(ctx context.Context, caller tribune.Caller, id string) (*Answer, error)
+	Read(ctx context.Context, caller tribune.Caller, id, actID string, signature []byte) error
 	Document(ctx context.Context, office tribune.OfficeID, id string) ([]byte, error)
 	Take(ctx context.Context, office tribune.OfficeID, id string) error
 }
@@ -27,7 +31,9 @@ type Recipients interface {
 func (p *Portal) recipientRoutes() {
 	p.page("GET /me/recipients", p.showRecipients)
 	p.page("GET /desk/notices", p.showNotices)
+	p.page("GET /desk/notices/{id}", p.showNotice)
 	p.page("POST /desk/notices/{id}", p.takeNotice)
+	p.page("POST /desk/notices/{id}/read", p.readNotice)
 	p.mux.HandleFunc("GET /desk/notices/{id}/notice.json", p.own(p.giveNotice))
 }
 
@@ -114,6 +120,8 @@ func (p *Portal) notice(w *words, l recipients.Line) shownNotice {
 		one.Stands = w.T("the office took note on %s", w.Time(l.Since))
 	case l.State == recipients.AtDesk && l.Failed:
 		one.Stands = w.T("could not be told at its endpoint; it waits at the office’s desk since %s", w.Time(l.Since))
+	case l.State == recipients.AtDesk && !l.Read.IsZero():
+		one.Stands = w.T("the office read it on %s; nobody has taken note yet", w.Time(l.Read))
 	case l.State == recipients.AtDesk:
 		one.Stands = w.T("waits at the office’s desk since %s; nobody has taken note yet", w.Time(l.Since))
 	default:
@@ -134,58 +142,4 @@ func noticeWhat(w *words, k protocol.NoticeKind) string {
 		return w.T("Restriction ended")
 	}
 	return string(k)
-}
-
-func (p *Portal) showNotices(r *http.Request) (view, error) {
-	s, err := officer(r, session)
-	if err != nil {
-		return view{}, err
-	}
-	if err := offered(p.cfg.Recipients != nil, "telling recipients"); err != nil {
-		return view{}, err
-	}
-	lines, err := p.cfg.Recipients.Desk(r.Context(), s.Office)
-	if err != nil {
-		return view{}, err
-	}
-	w := wordsOf(r)
-	d := noticesPage{Office: p.naming(w).office(string(s.Office))}
-	for _, l := range lines {
-		d.Notices = append(d.Notices, p.notice(w, l))
-	}
-	return view{Name: "notices", Title: w.T("Notices about data you were given"), Data: d, Private: true}, nil
-}
-
-func (p *Portal) takeNotice(r *http.Request) (view, error) {
-	s, err := officer(r, form)
-	if err != nil {
-		return view{}, err
-	}
-	if err := offered(p.cfg.Recipients != nil, "telling recipients"); err != nil {
-		return view{}, err
-	}
-	if err := p.cfg.Recipients.Take(r.Context(), s.Office, r.PathValue("id")); err != nil {
-		return view{}, err
-	}
-	return view{}, redirect("/desk/notices")
-}
-
-func (p *Portal) giveNotice(w http.ResponseWriter, r *http.Request) error {
-	s, err := officer(r, session)
-	if err != nil {
-		return err
-	}
-	if err := offered(p.cfg.Recipients != nil, "telling recipients"); err != nil {
-		return err
-	}
-	data, err := p.cfg.Recipients.Document(r.Context(), s.Office, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	headers(w.Header(), true)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", `attachment; filename="notice.json"`)
-	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	_, err = w.Write(data)
-	return err
 }

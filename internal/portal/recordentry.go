@@ -36,6 +36,8 @@ type entryData struct {
 	Rules         []ruleShown
 	Law           *tribune.Hash // of an entry that publishes a set
 	Refusals      *refusalsShown
+	Means         string                // what an entry of its kind means
+	Publishes     []string              // sentences, of kinds that have no part of the page to themselves
 	Explanation   *protocol.Publication // of an explanation of a model; nil = none
 	Device        bool
 	Releases      []releaseShown
@@ -124,6 +126,8 @@ func (p *Portal) explain(r *http.Request, d *entryData, i uint64, leaf protocol.
 		_, d.Known.Purpose = names.set.Purpose(a.Purpose)
 	}
 	_, d.Known.Mandate = names.mandates[a.Mandate]
+	_, d.Means = kindWords(names.w, a.Kind)
+	d.Publishes = names.publishes(leaf)
 	for _, id := range dec.Policies {
 		d.Rules = append(d.Rules, ruleOf(set, id))
 	}

@@ -59,7 +59,7 @@ func (n naming) mandate(id string) string {
 		return n.w.T("a mandate that is not in the register")
 	}
 	if m, ok := n.mandates[tribune.MandateID(id)]; ok {
-		return m.Basis
+		return n.w.T(m.Basis)
 	}
 	return id
 }
@@ -75,40 +75,8 @@ func (n naming) class(id string) string {
 
 // kind is the name of a kind of act, as a filter offers it.
 func (n naming) kind(k tribune.ActKind) string {
-	w := n.w
-	switch k {
-	case tribune.ActRead:
-		return w.T("Look up personal data")
-	case tribune.ActStanding:
-		return w.T("Subscribe to personal data")
-	case tribune.ActDelivery:
-		return w.T("Be told of personal data as they arrive")
-	case tribune.ActDecide:
-		return w.T("Exercise a power")
-	case tribune.ActErase:
-		return w.T("Erase a person’s data")
-	case tribune.ActVital:
-		return w.T("Opened without the guardians")
-	case tribune.ActVitalKeys:
-		return w.T("Inventory of single-use keys")
-	case tribune.ActEnrol:
-		return w.T("Make trace keys for people")
-	case tribune.ActLaw:
-		return w.T("Publish the law")
-	case tribune.ActAppoint:
-		return w.T("Appoint somebody")
-	case tribune.ActDevice:
-		return w.T("Publish a device")
-	case tribune.ActCeremony:
-		return w.T("Key ceremony of the guardians")
-	case tribune.ActRefusals:
-		return w.T("Count of further refusals")
-	case tribune.ActIndex:
-		return w.T("Index of the marks")
-	case tribune.ActRepresent:
-		return w.T("Act for somebody else")
-	case tribune.ActPublish:
-		return w.T("Publish an explanation of a model")
+	if title, _ := kindWords(n.w, k); title != "" {
+		return title
 	}
 	return string(k)
 }
@@ -143,29 +111,23 @@ func (n naming) deed(e entry) string {
 	switch {
 	case e.Broken:
 		return w.T("wrote something that this program cannot read")
-	case e.Kind == tribune.ActRead && !e.Permit:
-		return w.T("asked for personal data and was refused")
+	case !e.Permit:
+		return n.refusedDeed(e.Kind)
 	case e.Kind == tribune.ActRead && e.Count == 0:
 		return w.T("asked for personal data; nobody was concerned")
 	case e.Kind == tribune.ActRead:
 		return w.N(e.Count, "looked up the data of %s person", "looked up the data of %s people")
-	case e.Kind == tribune.ActStanding && !e.Permit:
-		return w.T("wanted to subscribe to personal data and was refused")
 	case e.Kind == tribune.ActStanding:
 		return w.T("subscribed to personal data: until its mandate ends it may be told of them as they arrive")
 	case e.Kind == tribune.ActDelivery:
 		return w.N(e.Count, "was told of new data of %s person, under a subscription", "was told of new data of %s people, under a subscription")
-	case e.Kind == tribune.ActDecide && !e.Permit:
-		return w.T("wanted to use its power and was refused")
 	case e.Kind == tribune.ActDecide && e.Count > 0:
 		return w.N(e.Count, "used its power over %s person", "used its power over %s people")
 	case e.Kind == tribune.ActDecide:
 		return w.T("used its power")
-	case e.Kind == tribune.ActErase && !e.Permit:
-		return w.T("asked for an erasure and was refused")
 	case e.Kind == tribune.ActErase:
 		return w.N(e.Count, "had the data of %s person erased, up to that day", "had the data of %s people erased, up to that day")
-	case e.Kind == tribune.ActEnrol && e.Permit:
+	case e.Kind == tribune.ActEnrol:
 		return w.N(e.Count, "made the private mark by which %s person finds the uses of their data", "made the private marks by which %s people find the uses of their data")
 	case e.Kind == tribune.ActVital:
 		return w.N(e.Count, "opened the data of %s person without the guardians, by two people, while they could not be reached", "opened the data of %s people without the guardians, by two people, while they could not be reached")
@@ -181,18 +143,16 @@ func (n naming) deed(e entry) string {
 		return w.T("passed on a message of the guardians’ key ceremony")
 	case e.Kind == tribune.ActIndex:
 		return w.T("published the index by which people find the uses of their data; guardians have signed it")
-	case e.Kind == tribune.ActRepresent && e.Permit:
+	case e.Kind == tribune.ActRepresent:
 		return w.T("put on record what concerns a person and whoever may act for them")
-	case e.Kind == tribune.ActPublish && e.Permit:
-		return w.T("published an explanation of a model, which an auditor had passed")
 	case e.Kind == tribune.ActPublish:
-		return w.T("wanted to publish an explanation of a model and was refused")
+		return w.T("published an explanation of a model, which an auditor had passed")
+	case e.Kind == tribune.ActExtension:
+		return w.T("put off, under a further warrant, when somebody learns of a hidden investigation")
 	case e.Kind == tribune.ActRefusals:
 		return w.T("published how many further requests were refused in a day")
-	case !e.Permit:
-		return w.T("wanted an act of kind “%s” and was refused", string(e.Kind))
 	}
-	return w.T("did an act of kind “%s”", string(e.Kind))
+	return w.T("did an act of kind “%s”", n.kind(e.Kind))
 }
 
 // Office, Purpose and Class are for pages.

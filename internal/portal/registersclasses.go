@@ -60,7 +60,7 @@ func (p *Portal) showMandate(r *http.Request) (view, error) {
 	if d.Latest, err = p.latestOf(r, search{Mandate: string(id)}); err != nil {
 		return view{}, err
 	}
-	return view{Name: "mandate", Title: d.Basis, Data: d}, nil
+	return view{Name: "mandate", Title: wordsOf(r).T(d.Basis), Data: d}, nil
 }
 
 func (p *Portal) mandateTable(r *http.Request) (any, [][]string, error) {
@@ -184,7 +184,7 @@ func (p *Portal) showClass(r *http.Request) (view, error) {
 			}
 		}
 	}
-	return view{Name: "class", Title: d.Title, Data: d}, nil
+	return view{Name: "class", Title: wordsOf(r).T(d.Title), Data: d}, nil
 }
 
 func (p *Portal) classTable(r *http.Request) (any, [][]string, error) {

@@ -77,7 +77,7 @@ func (p *Portal) showPurpose(r *http.Request) (view, error) {
 	if d.Latest, err = p.latestOf(r, search{Purpose: string(purpose.ID)}); err != nil {
 		return view{}, err
 	}
-	return view{Name: "purpose", Title: purpose.Title, Data: d}, nil
+	return view{Name: "purpose", Title: wordsOf(r).T(purpose.Title), Data: d}, nil
 }
 
 // latestOf are the newest few entries of a search.
@@ -142,7 +142,7 @@ func (p *Portal) showOffice(r *http.Request) (view, error) {
 	if d.Latest, err = p.latestOf(r, search{Office: string(o.ID)}); err != nil {
 		return view{}, err
 	}
-	return view{Name: "office", Title: o.Title, Data: d}, nil
+	return view{Name: "office", Title: wordsOf(r).T(o.Title), Data: d}, nil
 }
 
 // setData is a register for machines, with the policy set that it is a part of.

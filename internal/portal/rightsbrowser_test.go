@@ -150,7 +150,7 @@ func TestRightsPagesCanBeReadByEveryone(t *testing.T) {
 		for _, page := range []struct{ name, as, path string }{
 			{"rights", "nobody", "/rights"}, {"cases", "ada", "/me/cases"}, {"case", "ada", at}, {"consents", "ada", "/me/consents"},
 			{"deskcases", "ward", "/desk/cases"}, {"deskcase", "ward", strings.Replace(why, "/me/", "/desk/", 1)}, {"mewhy", "ada", "/me"},
-			{"recipients", "ada", "/me/recipients"}, {"notices", "ward", "/desk/notices"},
+			{"recipients", "ada", "/me/recipients"}, {"notices", "ward", "/desk/notices"}, {"notice", "ward", "/desk/notices/" + fakeRecipients{}.lines()[0].ID}, {"tracekey", "nobody", "/trace-key"},
 			{"breach", "ward", "/desk/breach?kind=hub&from=2020-01-01T00:00&until=2099-01-01T00:00&aware=2026-11-22T08:00"},
 		} {
 			t.Run(page.name+"-"+who.name, func(t *testing.T) {

@@ -1,7 +1,9 @@
 package portal
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"tribune"
 	"tribune/internal/portal/browser"
 	"tribune/protocol"
 )
@@ -95,6 +98,50 @@ func TestKeptVerifierChecksWithoutAnyNetwork(t *testing.T) {
 	}
 	if tried := browser.Eval[string](t, p, `fetch("https://example.org/").then(() => "sent", () => "refused")`); tried != "refused" {
 		t.Error("the kept verifier may speak to the network")
+	}
+}
+
+// The file that tribune trace recover writes is what people have, and a key in hex is what some have kept.
+func TestKeptVerifierTakesTheFileOfTheProgram(t *testing.T) {
+	l := newWitnessed(t, witnessedOrigin)
+	quarter, err := protocol.ParseQuarter("2026-Q3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := protocol.TraceKeys{City: "birmingham.example", Keys: []protocol.KeptKey{
+		{D: bytes.Repeat([]byte{5}, 48), Identity: tribune.Identity{Kind: tribune.IdentityTrace}}, {D: bytes.Repeat([]byte{6}, 48), Identity: tribune.Identity{Kind: tribune.IdentityHidden, Quarter: quarter}},
+	}}
+	var at []int
+	for i, k := range file.Keys {
+		key, err := protocol.TraceKey(k.D)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, l.use(protocol.UseTag(key, uint64(i+1))))
+	}
+	kept, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proofs := map[string]string{}
+	for i, name := range []string{"own", "hidden"} {
+		proofs[name] = string(l.receipt(at[i], 2, 0, 1, 2).Marshal())
+	}
+	p := browser.Open(t, keptVerifier(t, "en"), browser.Options{})
+	fill(t, p, l.trust, proofs, string(kept))
+	got := outcomes(t, p)
+	for title, want := range map[string]string{"own": "mark number 1, computed", "hidden": "mark number 2 of the uses that were hidden until 2026-Q3", "About you": "Your uses 1 to 1 are all here"} {
+		if !strings.HasPrefix(got[title], "note ok") || !strings.Contains(got[title], want) {
+			t.Errorf("%s: %q, want %q", title, got[title], want)
+		}
+	}
+	fill(t, p, l.trust, proofs, hex.EncodeToString(file.Keys[0].D))
+	if got = outcomes(t, p); !strings.Contains(got["own"], "mark number 1, computed") || !strings.Contains(got["hidden"], "not about you") {
+		t.Errorf("with the key in hex: %q", got)
+	}
+	fill(t, p, l.trust, proofs, `{"keys":[]}`)
+	if got = outcomes(t, p); !strings.Contains(got["All in all"], "no trace key") {
+		t.Errorf("with no key at all: %q", got["All in all"])
 	}
 }
 

@@ -122,6 +122,7 @@ func (w *words) funcs(prefix string, a *assets) template.FuncMap {
 		"t": w.T, "n": w.N, "num": w.Number, "date": w.Date, "time": w.Time,
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"link":    func(path string) string { return prefix + path },
+		"kinds":   w.kinds,
 		"segment": url.PathEscape, "thing": w.thing, "attribute": w.attribute, "measure": w.measure,
 		"asset": a.url, "built": a.built,
 		"join": strings.Join, "percent": percent, "tab": tabOf,

@@ -229,6 +229,9 @@ func valuesSaid(t *testing.T) map[string]string {
 			all[m[1]] = register + " of the demo's law"
 		}
 	}
+	for text := range lawSays(t) {
+		all[text] = "the demo's law"
+	}
 	demo, err := os.ReadFile(filepath.Join("..", "city", "demo.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -242,6 +245,40 @@ func valuesSaid(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	all[text] = "the demo's banner"
+	return all
+}
+
+// lawSays are the sentences of the demo's law, which pages show as they stand: why a policy is there, what a purpose or a model is for, what an office may
+// do, on what a mandate rests.
+func lawSays(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	root := filepath.Join("..", "..", "law")
+	sentence := regexp.MustCompile(`(?m)^(?:@because\("([^"]+)"\)|(?:description|basis) = "([^"]+)")$`)
+	list := regexp.MustCompile(`(?m)^powers = \[(.+)\]$`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".toml") && !strings.HasSuffix(path, ".cedar") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range sentence.FindAllStringSubmatch(string(text), -1) {
+			all[m[1]+m[2]] = true
+		}
+		for _, m := range list.FindAllStringSubmatch(string(text), -1) {
+			for _, power := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(m[1], -1) {
+				all[power[1]] = true
+			}
+		}
+		if d.Name() == "models.toml" {
+			for _, m := range regexp.MustCompile(`(?m)^purpose = "([^"]+)"$`).FindAllStringSubmatch(string(text), -1) {
+				all[m[1]] = true
+			}
+		}
+		return err
+	})
+	if err != nil || len(all) < 40 {
+		t.Fatalf("%d sentences of the demo's law, %v", len(all), err)
+	}
 	return all
 }
 

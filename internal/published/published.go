@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,11 +28,12 @@ import (
 
 // Bounds of the folder.
 const (
-	maxEntries  = 4096
-	maxVerdicts = 1024
-	maxWaiting  = 32
-	waitFor     = time.Hour // a file that no act has named by then is forgotten
-	maxEntry    = 64 << 10
+	maxEntries     = 4096
+	maxVerdicts    = 1024
+	maxWaiting     = 32
+	maxWaitingEach = 8         // of one office
+	waitFor        = time.Hour // a file that no act has named by then is forgotten
+	maxEntry       = 64 << 10
 )
 
 // Config wires a Room; every field is required.
@@ -47,9 +47,17 @@ type Config struct {
 type Room struct {
 	cfg Config
 
-	mu       sync.Mutex // guards what follows, and the folder
-	entries  []Entry    // in the order of the record; those not on record yet last
-	verdicts [][]byte   // signed documents, by their hash
+	mu       sync.Mutex                  // guards what follows, and the folder
+	entries  []Entry                     // in the order of the record; those not on record yet last
+	waiting  map[string]tribune.OfficeID // whose the waiting files are, by their names; who had them wait before a start is not known
+	verdicts []kept                      // one document of each verdict: whoever adds a signature to one has no new verdict
+}
+
+// kept is a signed verdict.
+type kept struct {
+	doc   []byte
+	text  tribune.Hash // SHA-256 of what was signed
+	until time.Time
 }
 
 // Entry is one explanation.
@@ -66,7 +74,7 @@ type Entry struct {
 
 // Open reads the folder, and makes it where there is none.
 func Open(cfg Config) (*Room, error) {
-	r := &Room{cfg: cfg}
+	r := &Room{cfg: cfg, waiting: map[string]tribune.OfficeID{}}
 	for _, sub := range []string{"entries", "files", "verdicts", "waiting"} {
 		if err := os.MkdirAll(r.path(sub), 0o700); err != nil {
 			return nil, fmt.Errorf("opening the published explanations: %w", err)
@@ -76,7 +84,7 @@ func Open(cfg Config) (*Room, error) {
 		return nil, fmt.Errorf("opening the published explanations: %w", err)
 	}
 	r.sort()
-	return r, nil
+	return r, r.sweep()
 }
 
 func (r *Room) path(parts ...string) string {
@@ -133,8 +141,20 @@ func (r *Room) readVerdict(data []byte, name string) error {
 	if hash := sha256.Sum256(data); tribune.Hash(hash).String() != name {
 		return fmt.Errorf("%w: it is not the document that its name says", tribune.ErrInvalid)
 	}
-	r.verdicts = append(r.verdicts, data)
-	return nil
+	one, err := read(data)
+	r.verdicts = append(r.verdicts, one)
+	return err
+}
+
+// read takes a signed verdict apart. Whether its signature counts is asked of the law whenever it is shown.
+func read(doc []byte) (kept, error) {
+	text, _ := protocol.SplitDocument(doc)
+	v, err := protocol.ParseVerdictText(text)
+	if err != nil {
+		return kept{}, err
+	}
+	hash, err := v.Hash()
+	return kept{slices.Clone(doc), hash, time.Unix(v.Until, 0)}, err
 }
 
 func (r *Room) sort() {
@@ -153,54 +173,6 @@ func (r *Room) sort() {
 	})
 }
 
-// Wait takes a file that an act is about to name, and forgets older ones that none has named.
-func (r *Room) Wait(file []byte) (tribune.Hash, error) {
-	hash := tribune.Hash(sha256.Sum256(file))
-	if len(file) == 0 || len(file) > protocol.MaxPublished {
-		return hash, fmt.Errorf("%w: a file of %d bytes; give 1 to %d", tribune.ErrTooLarge, len(file), protocol.MaxPublished)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list, err := os.ReadDir(r.path("waiting"))
-	if err != nil {
-		return hash, fmt.Errorf("keeping a file: %w", err)
-	}
-	there := 0
-	for _, f := range list {
-		info, err := f.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil && r.cfg.Now().Sub(info.ModTime()) > waitFor {
-			err = os.Remove(r.path("waiting", f.Name()))
-		} else {
-			there++
-		}
-		if err != nil {
-			return hash, fmt.Errorf("keeping a file: %w", err)
-		}
-	}
-	if there >= maxWaiting {
-		return hash, tribune.Hint(fmt.Errorf("%w: %d files wait for an act that publishes them", tribune.ErrBusy, there), "Publish them, or try again in an hour.")
-	}
-	if err := durable.Write(r.path("waiting", hash.String()), file); err != nil {
-		return hash, fmt.Errorf("keeping a file: %w", err)
-	}
-	return hash, nil
-}
-
-// Waiting is a file by its hash, where one waits.
-func (r *Room) Waiting(hash tribune.Hash) ([]byte, error) {
-	data, err := bounded(r.path("waiting", hash.String()), protocol.MaxPublished)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, tribune.Hint(fmt.Errorf("%w: no such file waits here", tribune.ErrNotFound), "Send the file first: POST /models/files.")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading a file: %w", err)
-	}
-	return data, nil
-}
-
 // Begin keeps what an act is about to publish; since is how many entries the record has. It is shown once Done says so.
 func (r *Room) Begin(act string, public []byte, file []byte, since uint64) error {
 	p, err := protocol.DecodePublication(public)
@@ -209,8 +181,11 @@ func (r *Room) Begin(act string, public []byte, file []byte, since uint64) error
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.entries) >= maxEntries {
-		return fmt.Errorf("%w: %d explanations are kept", tribune.ErrBusy, len(r.entries))
+	if r.at(act) >= 0 {
+		return fmt.Errorf("%w: this act publishes already", tribune.ErrConflict)
+	}
+	if err := r.makeRoom(); err != nil {
+		return err
 	}
 	e := Entry{Act: act, Public: public, Since: since, Begun: r.cfg.Now().UTC(), Publication: p}
 	if err := durable.Write(r.path("files", p.File.String()), file); err != nil {
@@ -243,7 +218,7 @@ func (r *Room) Done(act string, index uint64) error {
 		return fmt.Errorf("%w: no explanation of this act", tribune.ErrNotFound)
 	}
 	r.entries[i].Index, r.entries[i].OnRecord = index, true
-	err := errors.Join(r.write(r.entries[i]), r.remove(r.path("waiting", r.entries[i].Publication.File.String())))
+	err := errors.Join(r.write(r.entries[i]), r.unwait(r.entries[i].Publication.File.String()))
 	r.sort()
 	return err
 }
@@ -256,24 +231,18 @@ func (r *Room) Drop(act string) error {
 	if i < 0 || r.entries[i].OnRecord {
 		return nil
 	}
-	file := r.entries[i].Publication.File
-	err := r.remove(r.path("entries", act+".json"))
-	r.entries = slices.Delete(r.entries, i, i+1)
-	if !slices.ContainsFunc(r.entries, func(e Entry) bool { return e.Publication.File == file }) {
-		err = errors.Join(err, r.remove(r.path("files", file.String())))
-	}
-	return err
-}
-
-func (r *Room) remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return r.forget(i)
 }
 
 func (r *Room) at(act string) int {
 	return slices.IndexFunc(r.entries, func(e Entry) bool { return e.Act == act })
+}
+
+// All entries, for whoever holds them against the record.
+func (r *Room) All() []Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.entries)
 }
 
 // Unsettled acts: those that a crash kept from being settled, or that are under way.

@@ -3,6 +3,7 @@ package published
 import (
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,7 +93,7 @@ const actID = "00000000000000000000000000000001"
 // publish walks a file through the room as the hub does, to entry 7 of the record.
 func (c *city) publish(t *testing.T, file string) protocol.Publication {
 	t.Helper()
-	hash, err := c.Wait([]byte(file))
+	hash, err := c.Wait("planner", []byte(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,19 +207,19 @@ func TestVerdictsAreOfTheModelsAuditorAndShownAsTheyCount(t *testing.T) {
 func TestFilesThatNoActNamesAreBoundedAndForgotten(t *testing.T) {
 	c := newCity(t)
 	c.at = time.Now()
-	if _, err := c.Wait(make([]byte, protocol.MaxPublished+1)); !errors.Is(err, tribune.ErrTooLarge) {
+	if _, err := c.Wait("planner", make([]byte, protocol.MaxPublished+1)); !errors.Is(err, tribune.ErrTooLarge) {
 		t.Errorf("a large file: %v", err)
 	}
 	for i := range maxWaiting {
-		if _, err := c.Wait([]byte{1, byte(i)}); err != nil {
+		if _, err := c.Wait(tribune.OfficeID(fmt.Sprint("office-", i/maxWaitingEach)), []byte{1, byte(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Wait([]byte("one more")); !errors.Is(err, tribune.ErrBusy) {
+	if _, err := c.Wait("planner", []byte("one more")); !errors.Is(err, tribune.ErrBusy) {
 		t.Errorf("more than wait: %v", err)
 	}
 	c.at = c.at.Add(waitFor + time.Minute)
-	if _, err := c.Wait([]byte("one more")); err != nil {
+	if _, err := c.Wait("planner", []byte("one more")); err != nil {
 		t.Errorf("an hour later: %v", err)
 	}
 	if list, _ := os.ReadDir(filepath.Join(c.dir, "waiting")); len(list) != 1 {

@@ -81,19 +81,43 @@ func (r *Room) AddVerdict(doc []byte) (Verdict, error) {
 	if !slices.ContainsFunc(r.cfg.Set().Models(), v.of) {
 		return v, fmt.Errorf("%w: the verdict is of no model in the register, or not by the model's auditor", tribune.ErrInvalid)
 	}
+	one, err := read(doc)
+	if err != nil {
+		return v, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if slices.ContainsFunc(r.verdicts, func(d []byte) bool { return slices.Equal(d, doc) }) {
-		return v, nil
+	if i := slices.IndexFunc(r.verdicts, func(o kept) bool { return o.text == one.text }); i >= 0 {
+		// The one that is kept may be signed by a key that counts no more: then this one takes its place.
+		if old, err := r.verdict(r.verdicts[i].doc); err == nil && slices.ContainsFunc(r.cfg.Set().Models(), old.of) {
+			return v, nil
+		}
+		if err := r.unkeep(i); err != nil {
+			return v, err
+		}
 	}
-	if len(r.verdicts) >= maxVerdicts {
-		return v, fmt.Errorf("%w: %d verdicts are kept", tribune.ErrBusy, len(r.verdicts))
+	if len(r.verdicts) >= maxVerdicts { // one that has ended counts never again
+		i := slices.IndexFunc(r.verdicts, func(o kept) bool { return !r.cfg.Now().Before(o.until) })
+		if i < 0 {
+			return v, fmt.Errorf("%w: %d verdicts are kept", tribune.ErrBusy, len(r.verdicts))
+		}
+		if err := r.unkeep(i); err != nil {
+			return v, err
+		}
 	}
 	if err := durable.Write(r.path("verdicts", tribune.Hash(sha256.Sum256(doc)).String()+".txt"), doc); err != nil {
 		return v, fmt.Errorf("keeping a verdict: %w", err)
 	}
-	r.verdicts = append(r.verdicts, slices.Clone(doc))
+	r.verdicts = append(r.verdicts, one)
 	return v, nil
+}
+
+func (r *Room) unkeep(i int) error {
+	if err := r.remove(r.path("verdicts", tribune.Hash(sha256.Sum256(r.verdicts[i].doc)).String()+".txt")); err != nil {
+		return fmt.Errorf("forgetting a verdict: %w", err)
+	}
+	r.verdicts = slices.Delete(r.verdicts, i, i+1)
+	return nil
 }
 
 func (r *Room) verdict(doc []byte) (Verdict, error) {
@@ -116,7 +140,8 @@ func (r *Room) Verdicts(model tribune.ModelID) (all []Verdict) {
 	r.mu.Lock()
 	docs := slices.Clone(r.verdicts)
 	r.mu.Unlock()
-	for _, doc := range docs {
+	for _, one := range docs {
+		doc := one.doc
 		v, err := r.verdict(doc)
 		if err != nil || !v.of(m) {
 			continue

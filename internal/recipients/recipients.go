@@ -2,7 +2,8 @@
 // used again (GDPR, articles 17(2) and 19).
 //
 // The city's wiring calls it: notify before a subscription is told of anything (Handed), the one way before an erasure deletes (Erased), and
-// whoever follows the answers of offices (Decided). Pages show a person who was told and when (Of), and offices what waits at their desk (Desk).
+// whoever follows the answers of offices (Decided). Pages show a person who was told and when (Of), and offices what waits at their desk (Desk),
+// and what it names once they have put on record that they read it (AtDesk, NoteRead).
 //
 // Promises:
 //   - What is to be told is durable when Erased or Decided returns, under ids that are the same when a crash has it queued again. A crash costs a
@@ -204,6 +205,8 @@ type job struct {
 	Tries   int               `json:"tries,omitempty"`
 	Changed time.Time         `json:"changed"` // of the state
 	Failed  bool              `json:"failed,omitempty"`
+	Read    time.Time         `json:"read,omitzero"` // at the desk, by the act in that entry
+	Entry   uint64            `json:"entry,omitempty"`
 }
 
 // head is what is held in memory of a job.

@@ -262,11 +262,26 @@ func TestNoticeThatNoEndpointTakesWaitsAtTheDesk(t *testing.T) {
 	}
 	eventually(t, "its notice at the desk", func() bool {
 		all, err := w.Desk(t.Context(), "parking-inspector")
-		return err == nil && len(all) == 1 && len(all[0].About) == 1
+		return err == nil && len(all) == 1 && all[0].Named == 1
 	})
 	all, err := w.Desk(t.Context(), "parking-inspector")
 	if err != nil || len(all) != 1 {
 		t.Fatalf("at the desk: %+v, %v", all, err)
+	}
+	if l := all[0]; l.About != nil || l.From != "" || l.Until != "" || !l.Event.IsZero() {
+		t.Errorf("from outside it names something: %+v", l)
+	}
+	if l, p, err := w.AtDesk(t.Context(), "parking-inspector", all[0].ID); err != nil || len(l.About) != 1 || p != anna {
+		t.Errorf("read: %+v about %s, %v", l, p, err)
+	}
+	if err := w.NoteRead(t.Context(), "parking-inspector", all[0].ID, 7); err != nil || w.of(t, anna)[0].Read.IsZero() || w.of(t, anna)[0].Entry != 7 {
+		t.Errorf("that it was read is not shown to the person: %+v, %v", w.of(t, anna)[0], err)
+	}
+	if _, _, err := w.AtDesk(t.Context(), "planner", all[0].ID); err == nil {
+		t.Error("another office reads it")
+	}
+	if err := w.NoteRead(t.Context(), "planner", all[0].ID, 8); err == nil {
+		t.Error("another office has it noted that it was read")
 	}
 	if other, _ := w.Desk(t.Context(), "planner"); len(other) != 0 {
 		t.Error("another office sees it")
@@ -307,8 +322,11 @@ func TestCorrectionGoesToWhoHasThatClass(t *testing.T) {
 		t.Fatalf("told: %+v", all)
 	}
 	desk, _ := w.Desk(t.Context(), "planner")
-	if len(desk) != 1 || desk[0].From != dayText(day-3) || len(desk[0].About) != 2 || desk[0].About[0].Until != dayText(day) {
-		t.Errorf("the planner is told %+v", desk)
+	if len(desk) != 1 {
+		t.Fatalf("the planner is told %+v", desk)
+	}
+	if l, _, err := w.AtDesk(t.Context(), "planner", desk[0].ID); err != nil || l.From != dayText(day-3) || len(l.About) != 2 || l.About[0].Until != dayText(day) {
+		t.Errorf("the planner reads %+v, %v", l, err)
 	}
 	if health, _ := w.Desk(t.Context(), "health"); len(health) != 0 {
 		t.Error("who has another class is told")
@@ -434,7 +452,11 @@ func TestNoticeDoesNotSayWhichEntryItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(data, []byte("13:14")) || desk[0].Event.Hour() != 0 || desk[0].Since.Hour()+desk[0].Since.Minute() != 0 {
+	read, _, err := w.AtDesk(t.Context(), "planner", desk[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(data, []byte("13:14")) || read.Event.Hour() != 0 || read.Since.Hour() != 0 || desk[0].Since.Hour()+desk[0].Since.Minute() != 0 {
 		t.Errorf("the office learns the time: %s, %+v", data, desk[0])
 	}
 	if own := w.of(t, anna); len(own) != 1 || !own[0].Event.Equal(at) {

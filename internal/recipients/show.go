@@ -25,9 +25,12 @@ type Line struct {
 	Event    time.Time
 	Since    time.Time // of the state
 	Tries    int
+	Named    int                     // things of the person's that it names; 0 = none, or it was told
 	About    []protocol.NoticeEntity // none once it was told
 	From     string
 	Until    string
+	Read     time.Time // when somebody of the office last read it at their desk, by the act in that Entry; zero = nobody has
+	Entry    uint64
 }
 
 // Of is who must be told, or was, what became of a person's data, the newest first. hiddenUntil says when what was given under a warrant may be
@@ -39,8 +42,9 @@ func (r *Room) Of(ctx context.Context, p tribune.Pseudonym, hiddenUntil func(qua
 	})
 }
 
-// Desk is what waits at the desk of an office, maxDesk at a time, in an order that stays: what is taken note of makes room for the next. It says days
-// and not times, as the notices do.
+// Desk is what waits at the desk of an office, maxDesk at a time, in an order that stays: what is taken note of makes room for the next. It is what a
+// notice is like from outside: its number, what has happened to how many things of which class, and since which day it waits. Which things, and when
+// they were given, is in AtDesk, which takes an act.
 func (r *Room) Desk(ctx context.Context, office tribune.OfficeID) ([]Line, error) {
 	var ids []string
 	r.mu.Lock()
@@ -56,9 +60,45 @@ func (r *Room) Desk(ctx context.Context, office tribune.OfficeID) ([]Line, error
 	ids = ids[:min(len(ids), maxDesk)]
 	all, err := r.lines(ctx, func(id string, _ *head) bool { return slices.Contains(ids, id) }, func(*job) bool { return true })
 	for i := range all {
-		all[i].Event, all[i].Since = dayOf(all[i].Event), dayOf(all[i].Since)
+		all[i] = all[i].Outside()
 	}
 	return all, err
+}
+
+// Outside is a notice as its office sees it before it reads it.
+func (l Line) Outside() Line {
+	l.Event, l.Since, l.About, l.From, l.Until = time.Time{}, dayOf(l.Since), nil, "", ""
+	return l
+}
+
+// AtDesk is one of them, whole, and whom it is about: for whoever reads it by an act on record. It says days and not times, as the notice does.
+func (r *Room) AtDesk(ctx context.Context, office tribune.OfficeID, id string) (Line, tribune.Pseudonym, error) {
+	j, err := r.atDesk(ctx, office, id)
+	if err != nil {
+		return Line{}, tribune.Pseudonym{}, err
+	}
+	l := j.line()
+	l.Event, l.Since = dayOf(l.Event), dayOf(l.Since)
+	return l, j.Subject, nil
+}
+
+// ReadNote is what the act says by which an office reads a notice.
+func ReadNote(id string) (string, error) {
+	note, err := protocol.JCS(struct {
+		Notice string `json:"notice"`
+		State  string `json:"state"`
+	}{id, "read"})
+	return string(note), err
+}
+
+// NoteRead keeps that an office has read a notice by the act in that entry. When it returns the person can see it.
+func (r *Room) NoteRead(ctx context.Context, office tribune.OfficeID, id string, leaf uint64) error {
+	j, err := r.atDesk(ctx, office, id)
+	if err != nil {
+		return err
+	}
+	j.Read, j.Entry = r.cfg.Now().UTC(), leaf
+	return r.keep(ctx, j)
 }
 
 func (r *Room) lines(ctx context.Context, mine func(string, *head) bool, shown func(*job) bool) (all []Line, err error) {
@@ -94,7 +134,7 @@ func (j *job) line() Line {
 	}
 	return Line{
 		ID: j.ID, Kind: n.Kind, Office: n.Office, Purpose: n.Purpose, Class: n.Class, Standing: n.Standing != "", State: j.State, Failed: j.Failed, Event: at,
-		Since: j.Changed, Tries: j.Tries, About: n.About, From: n.From, Until: n.Until,
+		Since: j.Changed, Tries: j.Tries, Named: len(n.About), About: n.About, From: n.From, Until: n.Until, Read: j.Read, Entry: j.Entry,
 	}
 }
 

@@ -200,6 +200,12 @@ func (l *driverLane) writer(s session, occasion string, at int64) *writer {
 	return &writer{entity: id, typ: typeSession, source: feedDrivers, at: l.wall(at), id: "sim:" + string(id) + ":" + occasion}
 }
 
+// The occasion on which a session ends, and how the ID of such a change tells.
+const (
+	endOccasion = "end"
+	ended       = ":" + endOccasion
+)
+
 // begin opens a session; Open stays in the order of arrival.
 func (l *driverLane) begin(s session) {
 	l.Sessions++
@@ -222,7 +228,7 @@ func (l *driverLane) begin(s session) {
 func (l *driverLane) end(s session, at int64) {
 	l.Open = slices.DeleteFunc(l.Open, func(o session) bool { return o.Number == s.Number })
 	delete(l.parked, s.Person)
-	w := l.writer(s, "end", at)
+	w := l.writer(s, endOccasion, at)
 	w.moment("endedAt", l.wall(at))
 	l.queue = append(l.queue, w.changes...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"tribune"
@@ -63,6 +64,9 @@ func (s *Sim) flush(ctx context.Context, l lane) error {
 	for len(*queue) > 0 {
 		n := cut(*queue)
 		err := s.apply(ctx, (*queue)[:n])
+		if errors.Is(err, tribune.ErrDenied) || errors.Is(err, tribune.ErrInvalid) {
+			err = s.apart(ctx, (*queue)[:n])
+		}
 		if err == nil {
 			*queue = slices.Delete(*queue, 0, n)
 			s.wait(l, nil)
@@ -83,6 +87,27 @@ func (s *Sim) flush(ctx context.Context, l lane) error {
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, retryMax)
+	}
+	return nil
+}
+
+// apart applies a batch that was refused entity by entity, and leaves out what nobody takes any more: a session of somebody who was erased today, or
+// since it began. Any other refusal stands.
+func (s *Sim) apart(ctx context.Context, batch []tribune.Change) error {
+	for len(batch) > 0 {
+		n := 1
+		for n < len(batch) && batch[n].Entity == batch[0].Entity {
+			n++
+		}
+		err := s.apply(ctx, batch[:n])
+		erased := errors.Is(err, tribune.ErrDenied) || errors.Is(err, tribune.ErrInvalid) && strings.Contains(batch[0].ID, ended)
+		if err != nil && !erased {
+			return err
+		}
+		if err != nil {
+			s.cfg.Log.Info("demo city: somebody was erased, and their session goes no further", "err", err)
+		}
+		batch = batch[n:]
 	}
 	return nil
 }

@@ -215,3 +215,46 @@ func TestReportBelowNamedMakesTheFirstWhoCameLeave(t *testing.T) {
 		t.Errorf("got %+v, want sessions 1 and 2 to end", l.queue)
 	}
 }
+
+// Somebody is erased while they park: the city goes on without the end of that session, and without them for the rest of the day.
+func TestTheCityGoesOnWithoutWhoWasErased(t *testing.T) {
+	for name, refused := range map[string]struct {
+		err   error
+		which string // in the ID of the changes that nobody takes
+	}{
+		"the session's plate is gone":       {tribune.ErrInvalid, ended},
+		"nothing of them is taken that day": {tribune.ErrDenied, ":start"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			twin := &recorder{}
+			s := city(t, t.TempDir(), twin, 200, saturday)
+			if err := s.Seed(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var erased tribune.EntityID
+			twin.refuse = func(all []tribune.Change) error {
+				for _, c := range all {
+					if strings.Contains(c.ID, refused.which) && c.Types[0] == typeSession && (erased == "" || c.Entity == erased) {
+						erased = c.Entity
+						return fmt.Errorf("sealing: %w", refused.err)
+					}
+				}
+				return nil
+			}
+			s.playTo(t, saturday.Add(8*time.Hour))
+			others := 0
+			for _, c := range twin.changes {
+				switch {
+				case c.Types[0] != typeSession || !strings.Contains(c.ID, refused.which):
+				case c.Entity == erased:
+					t.Errorf("%s was taken all the same", c.ID)
+				default:
+					others++
+				}
+			}
+			if erased == "" || others == 0 {
+				t.Errorf("%d changes of other sessions after that of %q", others, erased)
+			}
+		})
+	}
+}

@@ -44,8 +44,12 @@ const (
 	VitalMissing Kind = "vital-missing"
 	BadVital     Kind = "vital"
 	VitalLate    Kind = "vital-late"
-	VitalSilent  Kind = "vital-silent"
-	Flood        Kind = "flood"
+
+	VitalUnchecked Kind = "vital-unchecked"
+
+	VitalSilent Kind = "vital-silent"
+	Flood       Kind = "flood"
+	Explained   Kind = "explanation"
 
 	VitalUsed       Kind = "vital-used"
 	ForgedErasure   Kind = "erasure"
@@ -110,6 +114,9 @@ var kinds = [...]about{
 	{LawStale, Alarm, false, "Decided under a law that had ended",
 		"An act was decided under a set of policies that another had replaced.",
 		"Ask the city why its hub still used it."},
+	{Explained, Alarm, true, "An explanation is shown, or kept back, against the record",
+		"What a city shows of its models' explanations is not what its record says: another file, one that too few guardians have found right, one that should be taken down, one that no entry published, or one that is missing although nothing ended it.",
+		"Compare the file with the SHA-256 in the entry, and its receipt with tribune verify. Ask the office that owns the model, and the guardians."},
 	{BadMandate, Alarm, false, "The mandate does not carry the act",
 		"The mandate that an act names was not in force, is for another purpose or office, or allows fewer people than the act touched.",
 		"Ask the office and the issuer of the mandate."},
@@ -135,13 +142,16 @@ var kinds = [...]about{
 		"For some data there are keys that open them without the guardians, each once. Their inventory is on record. A key is gone from it, or was exchanged, and no entry explains it: somebody may have opened what it was for and kept silent.",
 		"Publish. Ask the city which key it was, who held it, and what was opened. Only the city knows whom it was about; ask it to tell that person."},
 	{BadVital, Alarm, false, "Opened without the guardians, and not as the law lets it",
-		"An entry says that data were opened without the guardians. The law of then did not let that office open that class of data, or a key was used that was gone already, or too few guardians say that they have found the entry right.",
+		"An entry says that data were opened without the guardians. The law of then did not let that office open that class of data, or a key was used that was gone already.",
 		"Publish. Ask the office, and the council that appointed the two who did it."},
+	{VitalUnchecked, Alarm, true, "Opened without the guardians, and too few have found it right",
+		"An entry says that data were opened without the guardians. Only they can see whether its mark is the person's and whether two people signed, and fewer than open data with them say that it is so. A hub that was killed just then looks like this until it is back.",
+		"Wait an hour for the hub. Then ask the city why guardians have not found it right, and the guardians what they were shown."},
 	{VitalLate, Alarm, false, "Opened without the guardians, and told too late",
 		"What is opened while guardians cannot be reached must be on record within 24 hours of their return. This entry came later.",
 		"Ask the city why it kept silent. The person concerned can complain."},
 	{VitalSilent, Warning, true, "No inventory of single-use keys for two days",
-		"There are keys that open data without the guardians, and the hub has stopped saying which. Without an inventory nobody sees whether one was used.",
+		"There can be keys that open data without the guardians, and the hub has stopped saying which, or never began. Without an inventory nobody sees whether one was used.",
 		"Ask the city why its hub has stopped, and count the keys again once it goes on."},
 	{ForgedErasure, Alarm, false, "An erasure that guardians do not obey",
 		"An entry says that a person was erased, and a guardian was not shown by whose mandate and signature, or was shown that there is none. Whoever controls the hub tried to keep somebody's data from ever being opened.",

@@ -30,18 +30,21 @@ type reading struct {
 	volumes  *volumes
 	standing map[[16]byte]uint64 // act to leaf
 
-	last      time.Time // of the leaf before
-	unchecked []uint64
-	dropped   uint64
-	vitals    vitals
-	releases  []uint64            // leaves whose statements are to be looked at
-	hourFrom  map[useKey]uint64   // the first leaf of the newest hour
-	index     *protocol.IndexLeaf // the newest, not yet held against the record
-	indexLeaf uint64
+	last          time.Time // of the leaf before
+	unchecked     []uint64
+	dropped       uint64
+	vitals        vitals
+	publications  []publication
+	publicationAt int                 // the next to be looked at
+	rightly       map[uint64]bool     // publications that t guardians were seen to find right
+	releases      []uint64            // leaves whose statements are to be looked at
+	hourFrom      map[useKey]uint64   // the first leaf of the newest hour
+	index         *protocol.IndexLeaf // the newest, not yet held against the record
+	indexLeaf     uint64
 }
 
 func newReading(w *Watcher) *reading {
-	r := &reading{w: w, tags: newTags(), volumes: newVolumes(), standing: map[[16]byte]uint64{}, hourFrom: map[useKey]uint64{}}
+	r := &reading{w: w, tags: newTags(), volumes: newVolumes(), standing: map[[16]byte]uint64{}, rightly: map[uint64]bool{}, hourFrom: map[useKey]uint64{}}
 	pins := w.cfg.Pins
 	if pins.Steward == "" {
 		pins = w.state.Pins
@@ -122,6 +125,7 @@ func (r *reading) leaf(ctx context.Context, index uint64, raw []byte, when span)
 	}
 	r.duplicates(index, l)
 	r.vital(ctx, index, l)
+	r.published(index, l)
 	if !r.check(ctx, index, l, false) {
 		r.later(index)
 	}

@@ -41,7 +41,7 @@ var handled = map[tribune.ActKind]handling{
 	tribune.ActVital:     {tagged: true, free: true}, // says what was decided before, in its public part
 	tribune.ActVitalKeys: {free: true},
 	tribune.ActRefusals:  {free: true},
-	tribune.ActPublish:   {power: true}, // touches nobody; what may be published is decided again from its public part
+	tribune.ActPublish:   {opens: true, power: true}, // touches nobody; what may be published is decided again from its public part, and guardians state that its owner signed it
 }
 
 // judge replays of one leaf what can be replayed from the leaf, the law it names and the mandate it names, alone: no clock, no
@@ -214,7 +214,7 @@ func opensNothing(l protocol.Leaf) string {
 		return "the act was denied"
 	case !handled[l.Act.Kind].opens && known(l.Act.Kind):
 		return "an act of kind " + string(l.Act.Kind) + " opens nothing"
-	case len(l.Act.Recipient) == 0:
+	case len(l.Act.Recipient) == 0 && l.Act.Kind != tribune.ActPublish:
 		return "the act names no recipient"
 	}
 	return ""

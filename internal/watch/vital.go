@@ -98,7 +98,7 @@ func (r *reading) vitalUse(index uint64, l protocol.Leaf, at time.Time) {
 	}
 	r.w.report(VitalUsed, fmt.Sprintf("leaf %d", index), fmt.Sprintf("Leaf %d: two people of office %s opened data of class %s about one person without the guardians, on %s; it went on record on %s.", index, l.Act.Office, use.Class, use.Opened, l.Act.Time), nil)
 	if len(r.vitals.unsaid) < maxVitalUnsaid {
-		r.vitals.unsaid = append(r.vitals.unsaid, vitalUnsaid{index, at, string(l.Act.Office)})
+		r.vitals.unsaid = append(r.vitals.unsaid, vitalUnsaid{index, at.Add(vitalCheckAfter), string(l.Act.Office)})
 	}
 	for i, wrong := range r.vitals.ledger.Use(use.Keys) {
 		r.sayEach(index, i, BadVital, fmt.Sprintf("Leaf %d: %s", index, wrong))
@@ -168,23 +168,41 @@ func (r *reading) vitalSettle(ctx context.Context) {
 		r.vitalLaw(ctx, v)
 	}
 	head := r.w.Copy.head()
-	if head == nil || r.vitals.last.IsZero() || len(r.vitals.ledger.Live()) == 0 && !r.vitalNamed(ctx, head.Size, cosigned(head)) {
-		r.w.Book.settle(VitalSilent, "record")
+	if head == nil {
 		return
 	}
-	if silent := cosigned(head).Sub(r.vitals.last); silent > vitalSilence {
-		r.w.report(VitalSilent, "record", fmt.Sprintf("The newest inventory of single-use keys is of %s, %s before the newest co-signatures. The hub should make one each day.", protocol.Time(r.vitals.last), silent.Round(time.Hour)), nil)
-	} else {
+	now, newest := cosigned(head), r.vitals.last
+	named := r.vitalNamed(ctx, head.Size, now)
+	switch silent := now.Sub(newest); {
+	case named.IsZero() && (newest.IsZero() || len(r.vitals.ledger.Live()) == 0):
+		r.w.Book.settle(VitalSilent, "record")
+	case newest.IsZero() && now.Sub(named) > vitalSilence:
+		r.w.report(VitalSilent, "record", fmt.Sprintf("The law has let data be opened without the guardians since %s, and the hub has never said which single-use keys there are. It should make an inventory each day.", protocol.Time(named)), nil)
+	case !newest.IsZero() && silent > vitalSilence:
+		r.w.report(VitalSilent, "record", fmt.Sprintf("The newest inventory of single-use keys is of %s, %s before the newest co-signatures. The hub should make one each day.", protocol.Time(newest), silent.Round(time.Hour)), nil)
+	default:
 		r.w.Book.settle(VitalSilent, "record")
 	}
 }
 
-// vitalNamed reports whether the law in force names a class: then keys can be made at any time, and the hub says each day how many there are.
-func (r *reading) vitalNamed(ctx context.Context, size uint64, at time.Time) bool {
-	now, err := r.laws.chain.At(ctx, size, at)
-	if err != nil || now == nil {
-		return false
+// vitalNamed is since when each law in force has named a class, up to now: then keys can be made at any time, and the hub says each day how many
+// there are. Zero where the one in force names none, or cannot be read.
+func (r *reading) vitalNamed(ctx context.Context, size uint64, now time.Time) (since time.Time) {
+	all, err := r.laws.chain.Until(ctx, size)
+	if err != nil {
+		return time.Time{}
 	}
-	set, err := r.laws.set(ctx, now.Set)
-	return err == nil && len(set.VitalClasses()) > 0
+	for _, one := range all {
+		if one.Never || one.From.After(now) {
+			continue
+		}
+		set, err := r.laws.set(ctx, one.Set)
+		switch {
+		case err != nil || len(set.VitalClasses()) == 0:
+			since = time.Time{}
+		case since.IsZero():
+			since = one.From
+		}
+	}
+	return since
 }

@@ -4,41 +4,56 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"tribune/protocol"
 )
 
 const (
-	// vitalCheckAfter: guardians check a disclosure within the minutes after it, or not at all.
+	// vitalCheckAfter: guardians check a disclosure within seconds, and a hub that was killed has them do so when it is back. As long is between asking.
 	vitalCheckAfter  = 15 * time.Minute
 	vitalChecksRound = 8 // disclosures asked about in a round
 	maxVitalUnsaid   = 1 << 12
 )
 
-// vitalUnsaid is a disclosure of which it is not known yet whether guardians have found it right.
+// vitalUnsaid is a disclosure that too few guardians have found right, as far as is known.
 type vitalUnsaid struct {
 	index  uint64
-	at     time.Time
+	next   time.Time // when it is asked about
 	office string
 }
 
-// vitalChecks looks what guardians say of disclosures. That the mark is the person's, and that two people signed, only they can see.
+// vitalChecks looks what guardians say of disclosures. That the mark is the person's, and that two people signed, only they can see. It goes on asking
+// about one that too few have found right: a hub that was killed has it checked once it is back.
 func (r *reading) vitalChecks(ctx context.Context) {
-	v := &r.vitals
-	for range min(vitalChecksRound, len(v.unsaid)) {
-		one := v.unsaid[0]
-		if r.w.cfg.Now().Sub(one.at) < vitalCheckAfter {
-			return // later ones are younger
+	v, now := &r.vitals, r.w.cfg.Now()
+	waiting, asked := v.unsaid, 0
+	v.unsaid = nil
+	for i, one := range waiting {
+		if asked == vitalChecksRound {
+			v.unsaid = append(slices.Clone(waiting[i:]), v.unsaid...) // those that had their turn come last
+			return
 		}
+		if now.Before(one.next) {
+			v.unsaid = append(v.unsaid, one)
+			continue
+		}
+		asked++
 		raw, err := r.w.Copy.get(ctx, fmt.Sprintf("%s/vital/checks/%d", r.w.Copy.hub.hub, one.index), maxStatements)
 		if err != nil && !missing(err) {
-			return // another time
+			v.unsaid = append(v.unsaid, one) // another time
+			continue
 		}
-		v.unsaid = v.unsaid[1:]
-		if said, t := r.vitalSaid(one.index, raw), max(r.laws.t, 1); said < t {
-			r.w.report(BadVital, fmt.Sprintf("leaf %d, checks", one.index), fmt.Sprintf("Leaf %d tells of data that two people of office %s opened without the guardians. %d guardians say that they have found it right, and %d are needed: its mark may be nobody's, or the two may not have signed.", one.index, one.office, said, t), nil)
+		about := fmt.Sprintf("leaf %d", one.index)
+		said, t := r.vitalSaid(one.index, raw), max(r.laws.t, 1)
+		if said >= t {
+			r.w.Book.settle(VitalUnchecked, about)
+			continue
 		}
+		r.w.report(VitalUnchecked, about, fmt.Sprintf("Leaf %d tells of data that two people of office %s opened without the guardians. %d guardians say that they have found it right, and %d are needed: its mark may be nobody's, or the two may not have signed.", one.index, one.office, said, t), nil)
+		one.next = now.Add(vitalCheckAfter)
+		v.unsaid = append(v.unsaid, one)
 	}
 }
 

@@ -57,13 +57,19 @@ type world struct {
 	laws      map[string]map[string][]byte
 	released  map[string][]protocol.Statement
 	checks    map[string][]protocol.VitalChecked // by path
+	pages     map[string][]byte                  // of the hub, by path
+	failing   string                             // a path at which it fails
 	docs      string
+	vital     bool
 	log       *strings.Builder
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return worldWith(t, false) }
+
+// worldWith is one whose law names a class for vital interest, or none.
+func worldWith(t testing.TB, vital bool) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 11, 16, 10, 0, 0, 0, time.UTC), book: &ledger{}, laws: map[string]map[string][]byte{}, released: map[string][]protocol.Statement{}, log: &strings.Builder{}}
+	w := &world{t: t, vital: vital, now: time.Date(2026, 11, 16, 10, 0, 0, 0, time.UTC), book: &ledger{}, laws: map[string]map[string][]byte{}, released: map[string][]protocol.Statement{}, log: &strings.Builder{}}
 	var logKey string
 	var err error
 	if w.logSkey, logKey, err = protocol.NewKey(testCity + "/record"); err != nil {
@@ -113,6 +119,8 @@ func (w *world) serve(p *peer, prefix string) {
 			}
 		case p == w.hub && strings.HasPrefix(r.URL.Path, "/record/releases/"):
 			raw, _ = json.Marshal(append([]protocol.Statement{}, w.released[r.URL.Path[len("/record/releases/"):]]...))
+		case p == w.hub && w.pages[r.URL.Path] != nil:
+			raw = w.pages[r.URL.Path]
 		case p == w.hub && w.checks[r.URL.Path] != nil:
 			raw, _ = json.Marshal(w.checks[r.URL.Path])
 		case p == w.hub && r.URL.Path == "/group/chain" && w.chain != nil:
@@ -123,6 +131,10 @@ func (w *world) serve(p *peer, prefix string) {
 			raw, _ = json.Marshal(body)
 		case p == w.hub && strings.HasPrefix(r.URL.Path, "/mandates/"):
 			raw, _ = os.ReadFile(filepath.Join(w.docs, "mandates", filepath.Base(r.URL.Path)+".toml"))
+		}
+		if p == w.hub && r.URL.Path == w.failing {
+			rw.WriteHeader(http.StatusInternalServerError)
+			return
 		}
 		if raw == nil {
 			http.NotFound(rw, r)
@@ -150,7 +162,7 @@ func (w *world) writeLaw() {
 		w.t.Fatal(err)
 	}
 	w.docs = filepath.Join(w.t.TempDir(), "law")
-	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: council, Auditor: w.auditor, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Keys: keys, Now: w.now, Vital: true})
+	written, err := law.Write(w.docs, law.Config{City: testCity, Steward: w.steward, Council: council, Auditor: w.auditor, Model: tribune.Hash{1}, Plan: tribune.Hash{2}, Keys: keys, Now: w.now, Vital: w.vital})
 	if err != nil {
 		w.t.Fatal(err)
 	}

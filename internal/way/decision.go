@@ -14,6 +14,11 @@ import (
 // PrepareDecision decides an act of kind decide about one person and returns it for its actor to sign. note is what is decided; the act
 // commits to it. It fails as Prepare does.
 func (w *Way) PrepareDecision(ctx context.Context, caller tribune.Caller, p tribune.Pseudonym, note string) (protocol.Act, error) {
+	return w.prepareDecision(ctx, caller, []tribune.Pseudonym{p}, note)
+}
+
+// prepareDecision is about one person, or about nobody who could be marked.
+func (w *Way) prepareDecision(ctx context.Context, caller tribune.Caller, about []tribune.Pseudonym, note string) (protocol.Act, error) {
 	leave, err := w.enter()
 	if err != nil {
 		return protocol.Act{}, err
@@ -23,9 +28,12 @@ func (w *Way) PrepareDecision(ctx context.Context, caller tribune.Caller, p trib
 		return protocol.Act{}, fmt.Errorf("%w: a decision needs a known caller, and a note of at most %d bytes", tribune.ErrInvalid, maxPrivate/2)
 	}
 	now := w.cfg.Now()
-	act := tribune.Act{ID: protocol.NewID(), Kind: tribune.ActDecide, Caller: caller, Count: 1, At: now.UTC(), Scope: tribune.Scope{Subjects: []tribune.Pseudonym{p}}}
+	act := tribune.Act{ID: protocol.NewID(), Kind: tribune.ActDecide, Caller: caller, Count: len(about), At: now.UTC(), Scope: tribune.Scope{Subjects: about}}
 	inputs := protocol.Inputs{Note: note}
-	s := &sheet{caller: caller, subjects: []protocol.Subject{{P: p, IDs: []tribune.Identity{}}}, until: now.Add(prepareFor), salt: protocol.NewSalt()}
+	s := &sheet{caller: caller, until: now.Add(prepareFor), salt: protocol.NewSalt()}
+	for _, p := range about {
+		s.subjects = append(s.subjects, protocol.Subject{P: p, IDs: []tribune.Identity{}})
+	}
 	if s.decision, s.evidence, err = w.decide(ctx, act, inputs); err != nil {
 		return protocol.Act{}, err
 	}

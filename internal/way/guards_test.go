@@ -118,7 +118,9 @@ func (g *guards) answer(i int, leaf protocol.Leaf, hash tribune.Hash, private pr
 	case "epoch":
 		epoch++
 	}
-	if a.Box, err = protocol.SealShares(leaf.Act.Recipient, hash, epoch, shares); err != nil {
+	if len(leaf.Act.Recipient) == 0 {
+		shares = nil
+	} else if a.Box, err = protocol.SealShares(leaf.Act.Recipient, hash, epoch, shares); err != nil {
 		return a, err
 	}
 	if bend == "box" {

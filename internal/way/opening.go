@@ -21,6 +21,37 @@ type Opening struct {
 	Entities map[tribune.Pseudonym][]tribune.EntityID `json:"entities,omitempty"` // of a reading: what its answer names each subject's data by
 }
 
+// UnmarshalJSON restores the one spelling of the private part, which is what a leaf commits to: what was stored may have its <, > and & escaped.
+func (o *Opening) UnmarshalJSON(data []byte) error {
+	type stored Opening
+	if err := json.Unmarshal(data, (*stored)(o)); err != nil {
+		return err
+	}
+	var p protocol.Private
+	err := json.Unmarshal(o.Private, &p)
+	if err == nil {
+		o.Private, err = protocol.JCS(p)
+	}
+	return err
+}
+
+// opening is what the leaf with that hash commits to; ErrNotFound where it is not here, or no longer.
+func (w *Way) opening(ctx context.Context, leaf tribune.Hash) (o Opening, err error) {
+	key := openingKey(leaf)
+	wrapped, err := w.cfg.Store.Get(ctx, key)
+	if err != nil {
+		return o, fmt.Errorf("reading the opening of a leaf: %w", err)
+	}
+	data, err := w.cfg.Vault.Unwrap(string(key), wrapped)
+	if err != nil {
+		return o, fmt.Errorf("reading the opening of a leaf: %w", err)
+	}
+	if err := json.Unmarshal(data, &o); err != nil {
+		return o, &tribune.IntegrityError{What: "the opening of a leaf", Err: err}
+	}
+	return o, nil
+}
+
 // Openings rest under way||opening|leaf hash wrapped: they are written before their leaf has an index. The guardians'
 // public statements rest under way||release|index in clear.
 func openingKey(leaf tribune.Hash) []byte {

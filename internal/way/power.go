@@ -32,43 +32,53 @@ func (w *Way) Do(ctx context.Context, x Exercise) (tribune.Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, receipt, err := w.exercise(ctx, x, act, inputs, nil, func() error { return nil })
-	return receipt, err
+	done, err := w.exercise(ctx, x, act, inputs, nil, func() error { return nil })
+	return done.receipt, err
+}
+
+// exercised is an act of power on record; its index is 0 where it is not.
+type exercised struct {
+	index   uint64
+	sheet   *sheet
+	leaf    []byte
+	receipt tribune.Receipt
 }
 
 // exercise decides an act that its actor has built and signed, and puts it on record, once before has done what must be durable by then. Where publication takes longer the receipt is nil with an
 // error, and the act is on record at index all the same.
-func (w *Way) exercise(ctx context.Context, x Exercise, act tribune.Act, inputs protocol.Inputs, public []byte, before func() error) (index uint64, receipt tribune.Receipt, err error) {
+func (w *Way) exercise(ctx context.Context, x Exercise, act tribune.Act, inputs protocol.Inputs, public []byte, before func() error) (done exercised, err error) {
 	s := &sheet{caller: x.Caller, act: x.Act, private: x.Private, salt: x.Salt, public: public}
 	if s.decision, s.evidence, err = w.cfg.Gate.Decide(ctx, act); err != nil {
-		return 0, nil, fmt.Errorf("deciding act: %w", err)
+		return done, fmt.Errorf("deciding act: %w", err)
 	}
 	if !s.decision.Permit {
-		return 0, nil, w.denials.record(ctx, act, inputs, s.decision)
+		return done, w.denials.record(ctx, act, inputs, s.decision)
 	}
 	if !w.seen.first(x.Act.ID) {
-		return 0, nil, tribune.Hint(fmt.Errorf("%w: this act has been sent before", tribune.ErrConflict), "Give each act an id of its own: 16 random bytes in hex.")
+		return done, tribune.Hint(fmt.Errorf("%w: this act has been sent before", tribune.ErrConflict), "Give each act an id of its own: 16 random bytes in hex.")
 	}
 	leaf, err := s.leaf(x.Signature)
 	if err != nil {
-		return 0, nil, err
+		return done, err
 	}
 	if err := before(); err != nil {
 		w.seen.forget(x.Act.ID)
-		return 0, nil, err
+		return done, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openFor)
 	defer cancel()
-	if index, err = w.append(ctx, s, leaf); err != nil {
+	index, err := w.append(ctx, s, leaf)
+	if err != nil {
 		if !errors.Is(err, tribune.ErrUncertain) {
 			w.seen.forget(x.Act.ID)
 		}
-		return 0, nil, err
+		return done, err
 	}
-	if receipt, err = w.cfg.Record.Await(ctx, index); err != nil {
-		return index, nil, fmt.Errorf("waiting for publication: %w", err)
+	done = exercised{index: index, sheet: s, leaf: leaf}
+	if done.receipt, err = w.cfg.Record.Await(ctx, index); err != nil {
+		return done, fmt.Errorf("waiting for publication: %w", err)
 	}
-	return index, receipt, nil
+	return done, nil
 }
 
 // read checks an exercise against itself, before anyone decides about it.

@@ -69,7 +69,7 @@ func TestExplanationIsKeptBeforeItIsOnRecordAndTheLeafSaysByWhichVerdict(t *test
 	p := w.publication(t)
 	x, public := w.publish(t, p)
 	kept := 0
-	_, receipt, err := w.Publish(t.Context(), x, public, explained, func(got protocol.Publication) error {
+	index, receipt, err := w.Publish(t.Context(), x, public, explained, func(got protocol.Publication) error {
 		kept++
 		if got.File != p.File || len(w.log.of(t, tribune.ActPublish)) != 0 {
 			t.Error("it was on record before its file was kept")
@@ -78,6 +78,9 @@ func TestExplanationIsKeptBeforeItIsOnRecordAndTheLeafSaysByWhichVerdict(t *test
 	})
 	if err != nil || len(receipt) == 0 || kept != 1 {
 		t.Fatalf("receipt %q, kept %d times, %v", receipt, kept, err)
+	}
+	if said, err := w.Statements(t.Context(), index); err != nil || len(said) != w.cfg.Group.T {
+		t.Errorf("%d guardians state that it is right (%v)", len(said), err)
 	}
 	leaves := w.log.of(t, tribune.ActPublish)
 	if len(leaves) != 1 || !leaves[0].Decision.Permit || !bytes.Equal(leaves[0].Public, public) || len(leaves[0].Tags) != 0 {
@@ -138,5 +141,19 @@ func TestNothingIsPublishedThatItsActorDidNotSignOrNoAuditPassed(t *testing.T) {
 	before := len(w.log.of(t, tribune.ActPublish))
 	if _, _, err := w.Publish(t.Context(), x, public, explained, func(protocol.Publication) error { return disk }); !errors.Is(err, disk) || len(w.log.of(t, tribune.ActPublish)) != before {
 		t.Errorf("on record without a file: %v", err)
+	}
+}
+
+// What is on record is not shown before guardians have decided it again: who has taken over a hub can put an act on record that no officer signed.
+func TestNothingIsShownWithoutTheWordOfEnoughGuardians(t *testing.T) {
+	w := newWorld(t)
+	w.guards.bend = map[int]string{1: "leaf", 3: "leaf", 4: "leaf"}
+	x, public := w.publish(t, w.publication(t))
+	index, _, err := w.Publish(t.Context(), x, public, explained, func(protocol.Publication) error { return nil })
+	if !errors.Is(err, tribune.ErrNoQuorum) || len(w.log.of(t, tribune.ActPublish)) != 1 {
+		t.Errorf("entry %d, %v", index, err)
+	}
+	if said, err := w.Statements(t.Context(), index); err != nil || len(said) != 0 {
+		t.Errorf("%d statements are kept (%v)", len(said), err)
 	}
 }

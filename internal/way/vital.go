@@ -17,7 +17,7 @@ import (
 
 // Vital interest is the one declared exception from "no record, no key" (docs/protocol.md): of a class whose register names an office, two
 // people of that office open one person's current values with single-use keys, while guardians cannot be reached. vitalask.go is how they ask,
-// vitalopen.go how it is opened, vitaltell.go how the record learns of it.
+// vitalopen.go how it is opened, vitaltell.go how the record learns of it, vitalcheck.go how guardians check what it was told.
 //
 // What holds: it is off unless the law in force names the class; while guardians answer, the hub refuses; one person alone opens nothing; what is
 // to be disclosed is on the disk, and the key gone from it, before anything is opened; what was opened is shown for 15 minutes and to the two
@@ -81,10 +81,13 @@ type vital struct {
 	enough   time.Time // when w guardians last answered
 	probed   time.Time
 	waiting  int // uses that are not on record
+
+	unchecked map[uint64]*vitalUnchecked // disclosures that guardians have to check, by leaf
+	checking  bool                       // one is under way
 }
 
 func newVital(w *Way) *vital {
-	v := &vital{way: w, cfg: w.cfg.Vital, recorded: map[string]uint64{}, pending: map[string]*vitalOrder{}, answers: map[string]*vitalAnswer{}, done: make(chan struct{}), wake: make(chan struct{}, 1), enough: w.cfg.Now()}
+	v := &vital{way: w, cfg: w.cfg.Vital, recorded: map[string]uint64{}, pending: map[string]*vitalOrder{}, answers: map[string]*vitalAnswer{}, unchecked: map[uint64]*vitalUnchecked{}, done: make(chan struct{}), wake: make(chan struct{}, 1), enough: w.cfg.Now()}
 	if v.cfg != nil && v.cfg.Every == 0 {
 		v.cfg.Every = vitalInventory
 	}
@@ -122,6 +125,9 @@ func (v *vital) begin(ctx context.Context) error {
 	}
 	if err := v.again(ctx); err != nil {
 		return fmt.Errorf("throwing away what a backup has brought back: %w", err)
+	}
+	if err := v.readUnchecked(ctx); err != nil {
+		return err
 	}
 	run, stop := context.WithCancel(context.Background())
 	v.stop = stop
@@ -169,6 +175,7 @@ func (v *vital) run(ctx context.Context) {
 			}
 			v.way.cfg.Log.Log(ctx, level, "vital interest: what must go on record waits", "err", err)
 		}
+		v.checks()
 		select {
 		case <-ctx.Done():
 			return
@@ -185,7 +192,7 @@ func (v *vital) on() bool {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.way.cfg.Gate.Set().VitalClasses()) > 0 || len(v.ledger.Live()) > 0 || v.waiting > 0
+	return len(v.way.cfg.Gate.Set().VitalClasses()) > 0 || len(v.ledger.Live()) > 0 || v.waiting > 0 || len(v.unchecked) > 0
 }
 
 // look asks guardians from time to time whether they answer.

@@ -158,18 +158,9 @@ var errWaits = errors.New("a use waits to be disclosed")
 // VitalReason is why data were opened without guardians, as the two said who did it: for the person concerned. ErrNotFound where the opening of
 // that leaf is not here, or no longer.
 func (w *Way) VitalReason(ctx context.Context, raw []byte) (string, error) {
-	key := openingKey(protocol.LeafHash(raw))
-	wrapped, err := w.cfg.Store.Get(ctx, key)
+	o, err := w.opening(ctx, protocol.LeafHash(raw))
 	if err != nil {
 		return "", fmt.Errorf("reading why data were opened: %w", err)
-	}
-	data, err := w.cfg.Vault.Unwrap(string(key), wrapped)
-	if err != nil {
-		return "", fmt.Errorf("reading why data were opened: %w", err)
-	}
-	var o Opening
-	if err := json.Unmarshal(data, &o); err != nil {
-		return "", &tribune.IntegrityError{What: "the opening of a leaf", Err: err}
 	}
 	private, err := protocol.DecodePrivate(o.Private)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"tribune"
 	"tribune/protocol"
-	"tribune/verify"
 )
 
 // tell puts on record what must be: first each use, then, from time to time, the inventory of keys.
@@ -70,8 +69,12 @@ func (v *vital) disclose(ctx context.Context, id string, data []byte) error {
 			return err
 		}
 	}
-	if _, err := v.way.cfg.Record.Await(ctx, index); err != nil {
+	receipt, err := v.way.cfg.Record.Await(ctx, index)
+	if err != nil {
 		return fmt.Errorf("waiting for publication: %w", err)
+	}
+	if err := v.toCheck(ctx, index, receipt); err != nil { // before the note goes: a process that ends in between goes on with one of the two
+		return err
 	}
 	if err := v.cfg.Vault.KeepVital(ctx, id, nil); err != nil {
 		return err
@@ -111,7 +114,6 @@ func (v *vital) record(ctx context.Context, id string, data []byte) (uint64, err
 		return 0, err
 	}
 	v.leaf(index, read)
-	v.check(index, s, leaf)
 	return index, nil
 }
 
@@ -141,37 +143,4 @@ func (v *vital) disclosure(ctx context.Context, n vitalNote) (*sheet, []byte, er
 	}
 	leaf, err := s.leaf(signature)
 	return s, leaf, err
-}
-
-// check has guardians check the disclosure, in the background: what they say is kept beside it. The use stands on record whatever they say.
-func (v *vital) check(index uint64, s *sheet, leaf []byte) {
-	if v.cfg.Checked == nil {
-		return
-	}
-	var traces [][]byte
-	for _, d := range s.traces {
-		traces = append(traces, slices.Clone(d))
-	}
-	req := protocol.Request{Private: s.private, Salt: s.salt, Evidence: s.evidence, Traces: traces}
-	v.way.acts.Add(1)
-	go func() {
-		defer v.way.acts.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), openFor)
-		defer cancel()
-		receipt, err := v.way.cfg.Record.Await(ctx, index)
-		if err == nil {
-			var proof verify.Proof
-			if proof, err = verify.ParseProof(receipt); err == nil {
-				proof.Extra = leaf
-				req.Receipt = proof.Marshal()
-				err = v.cfg.Checked(ctx, index, req)
-			}
-		}
-		for _, d := range traces {
-			clear(d)
-		}
-		if err != nil {
-			v.way.cfg.Log.Error("guardians have not checked a disclosure", "index", index, "err", err)
-		}
-	}()
 }

@@ -56,6 +56,7 @@ func (c *Client) Release(ctx context.Context, req protocol.Request, need int) ([
 	if err != nil || proof.Extra == nil {
 		return nil, fmt.Errorf("asking for release: %w: the receipt does not carry its leaf", tribune.ErrInvalid)
 	}
+	leaf, unreadable := protocol.DecodeLeaf(proof.Extra) // guardians refuse such a leaf, and say so
 	private, err := protocol.DecodePrivate(req.Private)
 	if err != nil {
 		return nil, fmt.Errorf("asking for release: %w", err)
@@ -64,7 +65,7 @@ func (c *Client) Release(ctx context.Context, req protocol.Request, need int) ([
 	if err != nil {
 		return nil, fmt.Errorf("asking for release: %w", err)
 	}
-	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.now().group.City, private.Subjects)}
+	want := expected{leaf: protocol.LeafHash(proof.Extra), ids: protocol.HashIDs(c.now().group.City, private.Subjects), boxed: unreadable != nil || len(leaf.Act.Recipient) > 0}
 	answers, failures := gather(ctx, c, need, identities(private), func(ctx context.Context, m *member) (protocol.Answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 		defer cancel()
@@ -90,6 +91,7 @@ func identities(p protocol.Private) (n int) {
 // expected is what an answer must speak of.
 type expected struct {
 	leaf, ids tribune.Hash
+	boxed     bool // shares are sealed to somebody; else the guardian's word is all
 }
 
 // check makes a signed refusal an error and holds a release against what was asked.
@@ -107,8 +109,8 @@ func (e expected) check(m *member, a protocol.Answer) error {
 		return &refusedOne{*a.Refusal}
 	case a.Statement.Guardian != m.Name || a.Statement.Leaf != e.leaf || a.Statement.IDs != e.ids || a.Statement.Epoch != m.epoch:
 		return fmt.Errorf("%w: the release is of another guardian, leaf, epoch or for other identities", tribune.ErrInvalid)
-	case len(a.Box) == 0:
-		return fmt.Errorf("%w: the release holds no shares", tribune.ErrInvalid)
+	case (len(a.Box) > 0) != e.boxed:
+		return fmt.Errorf("%w: the release holds no shares, or holds some that nobody asked for", tribune.ErrInvalid)
 	}
 	return a.Statement.Verify(m.key)
 }

@@ -2,6 +2,7 @@
 
 import { complete, follow, fromBase64, latest, readTrust, Refused, verifyReceipt, verifyUse, bundlePath, bundles } from "./_verify";
 import type { Bytes, Checkpoint, Fetch, Listed, Step, Trust } from "./_verify";
+import { tell } from "./_kinds";
 import { Report } from "./_report";
 import { post, problem } from "./_session";
 import { bytes, need, number, reveal, say } from "./_words";
@@ -66,8 +67,7 @@ async function checkUse(button: HTMLButtonElement): Promise<void> {
       if (step === "signatures") report.signatures(checkpoint);
       if (step === "inclusion") report.step(say("inclusion", Number(index)));
     });
-    const a = v.leaf.act;
-    report.step(say("entry", a.office, a.purpose, a.mandate, a.time, say(v.leaf.decision.permit ? "permit" : "deny")));
+    for (const sentence of tell(v.leaf)) report.step(sentence);
     report.step(say("tag", Number(n)));
     report.end("ok", say("holds"));
   } catch (err) {

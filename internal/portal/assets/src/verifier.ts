@@ -1,6 +1,7 @@
 // The verifier that people keep as a file: receipts are checked on their machine, against a trust file of their choice, with
 // no network at all. See pages/verifier.html.
 
+import { tell } from "./_kinds";
 import { Report } from "./_report";
 import { fromBase64, keyOf, readTrust, Refused, useTag, verifyReceipt, type Bytes, type Trust } from "./_verify";
 import { need, number, say } from "./_words";
@@ -31,27 +32,50 @@ async function proofs(): Promise<Proof[]> {
   return out;
 }
 
-/** A person's marks: which number each stands for. */
-async function marks(): Promise<Map<string, number>> {
-  const out = new Map<string, number>();
+/** A person's mark: which number it stands for, in which chain: 0 = their trace, else what was hidden until that quarter (one more than its number). */
+interface Mark {
+  n: number;
+  chain: number;
+}
+
+/** All marks of a person. */
+async function marks(): Promise<Map<string, Mark>> {
+  const out = new Map<string, Mark>();
   const text = (await given("key")).trim();
   if (text === "") return out;
-  const k = await traceKey(text);
-  for (let n = 1; n <= NUMBERS; n++) out.set(await useTag(k, n), n);
+  for (const { k, chain } of await traceKeys(text)) {
+    for (let n = 1; n <= NUMBERS; n++) out.set(await useTag(k, n), { n, chain });
+  }
   return out;
 }
 
-/** A trace key as it is saved: base64, alone or as the member "key" of a JSON object. */
-async function traceKey(text: string): Promise<Bytes> {
-  let spelled = text;
+const HIDDEN = 4; // kind of identity (protocol 3)
+const MAX_KEYS = 80; // of one file
+
+/** Trace keys as they are saved: the file of tribune trace recover; or one, in base64 or hex, alone or as the member "key" of a JSON object. */
+async function traceKeys(text: string): Promise<{ k: Bytes; chain: number }[]> {
+  let spelled: { d: unknown; chain: number }[] = [{ d: text, chain: 0 }];
   try {
-    spelled = String((JSON.parse(text) as { key?: unknown }).key ?? "");
+    const file = JSON.parse(text) as { key?: unknown; keys?: { d?: unknown; identity?: { kind?: number; quarter?: number } }[] };
+    spelled = Array.isArray(file.keys)
+      ? file.keys.slice(0, MAX_KEYS).map((one) => ({ d: one?.d, chain: one?.identity?.kind === HIDDEN ? (one.identity.quarter ?? 0) + 1 : 0 }))
+      : [{ d: file.key, chain: 0 }];
   } catch {
     // then it is the key itself
   }
-  const k = await keyOf(fromBase64(spelled));
-  if (!k) throw new Refused("fetch", say("bad-key"));
-  return k;
+  const out = [];
+  for (const one of spelled) {
+    const k = await keyOf(bytesOf(String(one.d ?? "")));
+    if (!k) throw new Refused("fetch", say("bad-key"));
+    out.push({ k, chain: one.chain });
+  }
+  if (out.length === 0) throw new Refused("fetch", say("bad-key"));
+  return out;
+}
+
+function bytesOf(text: string): Bytes | null {
+  if (!/^([0-9a-f]{64}|[0-9a-f]{96})$/.test(text)) return fromBase64(text);
+  return Uint8Array.from(text.match(/../g) ?? [], (two) => parseInt(two, 16));
 }
 
 /** Where the outcome of one check goes; the summary goes first. */
@@ -67,24 +91,29 @@ function outcome(title: string, first = false): Report {
   return new Report(steps, verdict);
 }
 
-/** Checks one receipt; the number of the person's use that it proves, 0 = not theirs, -1 = it does not hold. */
-async function check(proof: Proof, trust: Trust, mine: Map<string, number>): Promise<number> {
+/** Checks one receipt; the number of the person's use in their trace that it proves, 0 = none of theirs, or a hidden one; -1 = it does not hold. */
+async function check(proof: Proof, trust: Trust, mine: Map<string, Mark>): Promise<number> {
   const report = outcome(proof.name);
   try {
     const v = await verifyReceipt(trust, proof.text, undefined, (step, checkpoint) => {
       if (step === "signatures") report.signatures(checkpoint);
     });
     report.step(say("inclusion", v.index));
-    const a = v.leaf.act;
-    report.step(say("entry", a.office, a.purpose || "–", a.mandate || "–", a.time, say(v.leaf.decision.permit ? "permit" : "deny")));
-    const n = v.leaf.tags.map((t) => mine.get(t) ?? 0).find((n) => n > 0) ?? 0;
-    if (mine.size > 0) report.step(n > 0 ? say("tag", n) : say("not-yours"));
+    for (const sentence of tell(v.leaf)) report.step(sentence);
+    const mark = v.leaf.tags.map((t) => mine.get(t)).find((m) => m !== undefined);
+    if (mark) report.step(mark.chain === 0 ? say("tag", mark.n) : say("tag-hidden", mark.n, quarter(mark.chain - 1)));
+    else if (mine.size > 0) report.step(say("not-yours"));
     report.end("ok", say("holds"));
-    return n;
+    return mark?.chain === 0 ? mark.n : 0;
   } catch (err) {
     report.failed(err);
     return -1;
   }
+}
+
+/** A quarter as people write it: 0 is January to March 1970. */
+function quarter(q: number): string {
+  return `${1970 + Math.floor(q / 4)}-Q${(q % 4) + 1}`;
 }
 
 /** Says which of a person's uses are not among the receipts. */
