@@ -19,7 +19,7 @@ func Check(dir string) []Finding { return CheckAt(dir, time.Now()) }
 
 // CheckAt is Check at a given time.
 func CheckAt(dir string, now time.Time) []Finding {
-	c := &checker{dir: dir, now: now.UTC(), mandated: map[tribune.OfficeID]bool{}}
+	c := &checker{dir: dir, now: now.UTC(), mandated: map[tribune.OfficeID][]tribune.Mandate{}}
 	files, err := ReadFiles(dir)
 	if err != nil {
 		return []Finding{{File: dir, Level: LevelError, What: err.Error(), Do: "give the folder that holds city.toml"}}
@@ -35,7 +35,7 @@ type checker struct {
 	files    map[string][]byte
 	set      *Set // nil where the texts cannot be understood
 	findings []Finding
-	mandated map[tribune.OfficeID]bool // offices named by a mandate in force
+	mandated map[tribune.OfficeID][]tribune.Mandate // those in force, by the offices they name
 }
 
 func (c *checker) say(level Level, file string, line int, do, format string, args ...any) {
@@ -166,10 +166,16 @@ func (c *checker) rule(r *Rule) {
 // usable says where a permit has no mandate that could carry it.
 func (c *checker) usable(r *Rule) {
 	office := r.office()
-	if !r.Permit || office == "" || r.lapsed(c.now) || c.mandated[office] || r.publishesOnly() {
+	class := r.class()
+	carries := func(m tribune.Mandate) bool { return class == "" || slices.Contains(m.Classes, class) }
+	if !r.Permit || office == "" || r.lapsed(c.now) || r.publishesOnly() || slices.ContainsFunc(c.mandated[office], carries) {
 		return
 	}
-	c.say(LevelWarning, r.File, r.Line, "let the council sign a mandate, or remove the policy", "policy %s cannot be used: no mandate in force names office %s", r.ID, office)
+	about := ""
+	if class != "" {
+		about = fmt.Sprintf(" for class %s", class)
+	}
+	c.say(LevelWarning, r.File, r.Line, "let the council sign a mandate, or remove the policy", "policy %s cannot be used: no mandate in force names office %s%s", r.ID, office, about)
 }
 
 // soon is how long before an end a steward hears of it: a council needs a session to renew.

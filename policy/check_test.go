@@ -55,7 +55,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		{"policies/parking.cedar", `@until("2027-11-22")`, `@until("2026-12-01")`, "steward", "policy inspector-looks-up-sessions ends soon, on 2026-12-01"},
 		{"policies/parking.cedar", `Office::"parking-inspector"`, `Office::"parking-inspektor"`, "steward", "which is not in the registers"},
 		{"policies/parking.cedar", "context.windowDays", "context.windowWeeks", "steward", "does not hold together"},
-		{"mandates/warrant-2026-17.toml", "until = 2026-12-21", "until = 2026-11-21", "court", "policy investigator-reads-under-warrant cannot be used: no mandate in force names office investigator"},
+		{"mandates/warrant-2026-17.toml", "until = 2026-12-21", "until = 2026-11-21", "court", "policy investigator-reads-under-warrant cannot be used: no mandate in force names office investigator for class parking-session"},
 		{"offices.toml", "until = 2027-11-22", "until = 2026-11-01", "steward", "policy inspector-looks-up-sessions can never apply: its office ended on 2026-11-01"},
 		{"classes.toml", `"city:synthetic"`, `"city:driver"`, "steward", "both claim attribute driver"},
 		{"mandates/mobility-study-2026.toml", `"plan-city"`, `"plan-town"`, "council", `is for purpose "plan-town", which is not in the register`},

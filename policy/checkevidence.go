@@ -88,7 +88,7 @@ func (c *checker) mandate(name string, doc []byte) {
 	c.end(name, keyLine(text, "until"), "mandate "+string(m.ID), m.Until)
 	if e := c.set.mandate(doc); e.missing == "" && !c.now.Before(m.From) && c.now.Before(m.Until) {
 		for _, o := range m.Offices {
-			c.mandated[o] = true
+			c.mandated[o] = append(c.mandated[o], m)
 		}
 	}
 }

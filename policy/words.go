@@ -131,6 +131,14 @@ func (r *Rule) office() tribune.OfficeID {
 	return ""
 }
 
+// class is the one that a policy is about; "" where it is about several or none.
+func (r *Rule) class() tribune.ClassID {
+	if eq, ok := r.ast().Resource.(ast.ScopeTypeEq); ok && eq.Entity.Type == "Class" {
+		return tribune.ClassID(eq.Entity.ID)
+	}
+	return ""
+}
+
 // publishesOnly reports whether a policy is about nothing but kinds of act that need no mandate.
 func (r *Rule) publishesOnly() bool {
 	var kinds []cedar.EntityUID
