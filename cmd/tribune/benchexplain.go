@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"tribune/internal/explain/data"
+	"tribune/internal/explain/data/outside"
 	"tribune/internal/explain/timing"
+	"tribune/internal/worker"
 )
 
 // explainBench is the name under which `tribune bench` measures the parts of an audit of explanations.
@@ -50,7 +52,7 @@ func runBenchExplain(ctx context.Context, args []string, out, log io.Writer) err
 		return err
 	}
 	if *location != "" {
-		if c.Location, err = openLocation(*location); err != nil {
+		if c.Location, err = openLocation(ctx, *location); err != nil {
 			return err
 		}
 	}
@@ -68,11 +70,11 @@ func runBenchExplain(ctx context.Context, args []string, out, log io.Writer) err
 	return timing.Run(ctx, c)
 }
 
-func openLocation(path string) (data.Set, error) {
+func openLocation(ctx context.Context, path string) (data.Set, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return data.Set{}, err
 	}
 	defer f.Close()
-	return data.Location(f, data.DefaultLimits())
+	return outside.Location(ctx, worker.Worker{}, f, data.DefaultLimits())
 }

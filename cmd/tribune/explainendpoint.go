@@ -35,6 +35,9 @@ func attackEndpoint(ctx context.Context, d *explainFlags, groups []string, r *re
 	if f.answers != "" && f.answers != asConfidences && f.answers != asLabels {
 		return nil, tribune.Hint(fmt.Errorf("%w: --answers %q", errUsage, f.answers), "confidences or labels; left out, whatever the endpoint tells is attacked")
 	}
+	if f.points < 0 || f.points == 1 {
+		return nil, fmt.Errorf("%w: --points %d: half of them are members; 0 is all", errUsage, f.points)
+	}
 	how, err := standIn(d)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func attackEndpoint(ctx context.Context, d *explainFlags, groups []string, r *re
 	if err != nil {
 		return nil, err
 	}
-	if work, err = endpointShelf(d, m); err != nil {
+	if work, err = endpointShelf(d, m, members.Classes); err != nil {
 		return nil, err
 	}
 	if err := m.Keep(filepath.Join(work.dir, answersFile)); err != nil {
@@ -175,10 +178,10 @@ type labels struct{ model.Model }
 // answersFile keeps what the endpoint has said, so that an attack which was interrupted neither asks nor spends again.
 const answersFile = "answers"
 
-// endpointShelf is a folder in OUT/work of this endpoint's and this output's own.
-func endpointShelf(d *explainFlags, m *remote.Remote) (*shelf, error) {
+// endpointShelf is a folder in OUT/work of this endpoint's and this output's own; what it said was understood by the classes, in their order.
+func endpointShelf(d *explainFlags, m *remote.Remote, classes []string) (*shelf, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "tribune/explain/release/endpoint\n%q %q %t\n", d.release.released[0], m.Output(), d.release.logits)
+	fmt.Fprintf(h, "tribune/explain/release/endpoint\n%q %q %t %q\n", d.release.released[0], m.Output(), d.release.logits, classes)
 	return openShelf(d.out, filepath.Join(d.out, workFolder, hex.EncodeToString(h.Sum(nil)[:8])))
 }
 

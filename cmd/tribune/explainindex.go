@@ -19,6 +19,7 @@ import (
 	"tribune/internal/store/pebble"
 	"tribune/internal/tagindex"
 	"tribune/internal/twin"
+	"tribune/internal/worker"
 	"tribune/protocol"
 )
 
@@ -41,7 +42,7 @@ func attackIndex(ctx context.Context, d *explainFlags, groups []string, log io.W
 			return nil, err
 		}
 		defer f.Close()
-		x, err := release.ReadIndex(f)
+		x, err := release.ReadIndex(ctx, worker.Worker{}, f)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", from, err)
 		}
@@ -59,7 +60,7 @@ func attackIndex(ctx context.Context, d *explainFlags, groups []string, log io.W
 		return nil, err
 	}
 	defer f.Close()
-	all, left, err := held.Join(f)
+	all, left, err := held.Join(ctx, worker.Worker{}, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.release.values, err)
 	}

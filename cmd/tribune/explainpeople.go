@@ -9,6 +9,7 @@ import (
 	"tribune"
 	"tribune/internal/explain/data"
 	"tribune/internal/explain/release"
+	"tribune/internal/worker"
 )
 
 // released is a release and the people it is held against.
@@ -151,7 +152,7 @@ func (r *released) open(ctx context.Context, d *explainFlags, result *release.Re
 		if err != nil {
 			return err
 		}
-		r.table, err = release.ReadTable(f)
+		r.table, err = release.ReadTable(ctx, worker.Worker{}, f)
 		f.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)

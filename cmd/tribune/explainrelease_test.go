@@ -1,7 +1,6 @@
-package main
+package main_test
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
@@ -33,23 +32,18 @@ func TestReleaseThatGivesValuesAwayDoesNotPass(t *testing.T) {
 			m.Write([]byte(v))
 			fmt.Fprintf(&text, "%x,%s,%d\n", m.Sum(nil), v, i%3)
 		}
-		file := filepath.Join(dir, name+".csv")
-		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-			t.Fatal(err)
+		write(t, text.String(), dir, name+".csv")
+		r := tribune(t, dir, "explain", "release", "--kind", "index", "--released", name+".csv", "--groups", "district", "--out", name)
+		if r.code != c.want || !strings.Contains(r.out, c.says) {
+			t.Errorf("%s: exit %d, want %d\n%s%s", name, r.code, c.want, r.out, r.log)
 		}
-		var out, log bytes.Buffer
-		code := run(t.Context(), []string{"explain", "release", "--kind", "index", "--released", file, "--groups", "district", "--out", filepath.Join(dir, name)}, &out, &log)
-		if code != c.want || !strings.Contains(out.String(), c.says) {
-			t.Errorf("%s: exit %d, want %d\n%s%s", name, code, c.want, &out, &log)
-		}
-		if _, err := os.Stat(filepath.Join(dir, name, releaseFile)); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, name, "release.json")); err != nil {
 			t.Error(err)
 		}
 	}
-	var out, log bytes.Buffer
 	for _, args := range [][]string{{"release", "--kind", "rumour"}, {"defend", "--model", "m"}} {
-		if code := run(t.Context(), append([]string{"explain"}, args...), &out, &log); code != 2 {
-			t.Errorf("%q: exit %d, want 2", args, code)
+		if r := tribune(t, dir, append([]string{"explain"}, args...)...); r.code != 2 {
+			t.Errorf("%q: exit %d, want 2", args, r.code)
 		}
 	}
 }

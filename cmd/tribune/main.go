@@ -23,7 +23,7 @@
 //	tribune restore --dir DIR --from FILE --epoch-key FILE               put a backup where no hub is
 //	tribune bench   NAME [--json]                                        speed of a fresh hub, against its own ceiling
 //	tribune drill   NAME [--json]                                        play a fault or an attack against real processes
-//	tribune explain audit | plan | train | reproduce | verify | sign | publish   what explanations of a model give away, measured and judged
+//	tribune explain audit | plan | train | export | defend | release | reproduce | verify | sign | publish   what explanations of a model give away, measured and judged
 //	tribune version [--sbom]                                             what this program is made of
 //	tribune completion bash|zsh|fish, tribune man                        made from the same table as the help
 //

@@ -70,7 +70,7 @@ func ReadSchema(r io.Reader) (Schema, error) {
 }
 
 func (s Schema) check() error {
-	if !printable(s.Name) {
+	if !Printable(s.Name) {
 		return fmt.Errorf("the name is not printable text: %w", tribune.ErrInvalid)
 	}
 	count, names := map[Kind]int{}, map[string]bool{}
@@ -105,7 +105,7 @@ func (f Field) check() error {
 	switch {
 	case f.Name == "":
 		return fmt.Errorf("no name")
-	case !printable(f.Name) || slices.ContainsFunc(f.Values, func(v string) bool { return !printable(v) }):
+	case !Printable(f.Name) || slices.ContainsFunc(f.Values, func(v string) bool { return !Printable(v) }):
 		return fmt.Errorf("its name, or one of its values, is not printable text")
 	case len(f.Values) > 0 && !words:
 		return fmt.Errorf("values of a column without words")

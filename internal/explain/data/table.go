@@ -198,7 +198,7 @@ func (b *builder) word(c *Column, words map[string]int32, cell string, missing b
 	switch {
 	case cell == "":
 		return 0, tribune.Hint(fmt.Errorf("missing value: %w", tribune.ErrInvalid), `leave the row out, or name the empty word among the column's "missing" words in the schema`)
-	case !printable(cell):
+	case !Printable(cell):
 		return 0, notText()
 	case c.Declared:
 		return 0, tribune.Hint(fmt.Errorf("unknown category: %w", tribune.ErrInvalid), `name it among the column's "values" in the schema, or correct the row`)

@@ -8,9 +8,9 @@ import (
 	"tribune"
 )
 
-// printable says that s is text that a report and a terminal show as it is: UTF-8, no control, nothing that turns letters around. Joiners within a word are
+// Printable says that s is text that a report and a terminal show as it is: UTF-8, no control, nothing that turns letters around. Joiners within a word are
 // letters to some scripts.
-func printable(s string) bool {
+func Printable(s string) bool {
 	for i, r := range s {
 		const joiner, nonJoiner = 0x200d, 0x200c
 		switch {
@@ -33,7 +33,7 @@ func notText() error {
 // headed refuses a header whose names could not be shown in an error.
 func headed(header []string) error {
 	for i, name := range header {
-		if !printable(name) {
+		if !Printable(name) {
 			return fmt.Errorf("column %d of the header is %w", i+1, notText())
 		}
 	}

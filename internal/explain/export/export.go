@@ -17,8 +17,10 @@ import (
 	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -114,7 +116,7 @@ func bit(in bool) byte {
 
 // Write writes the three files. The manifest comes last: a folder without it is no export.
 func Write(dir string, c Contents) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := c.makeRoom(dir); err != nil {
 		return fmt.Errorf("exporting: %w", err)
 	}
 	if err := stream(filepath.Join(dir, RecordsFile), c.writeRecords); err != nil {
@@ -134,6 +136,31 @@ func Write(dir string, c Contents) error {
 		return fmt.Errorf("exporting: %w", err)
 	}
 	return nil
+}
+
+// makeRoom has a folder without an older manifest, which must not stand beside new halves. References that were trained on other halves than these would
+// pass for trained on them: they are left alone, and nothing is exported.
+func (c Contents) makeRoom(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, ManifestFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	found, err := references(dir)
+	if err != nil {
+		return err
+	}
+	if old, err := read(path); len(found) > 0 && (err != nil || !old.same(c.Manifest())) {
+		return tribune.Hint(fmt.Errorf("%w: %s holds %d references that were trained on other halves", tribune.ErrInvalid, dir, len(found)), "another folder, or remove them")
+	}
+	return os.Remove(path)
+}
+
+// same reports whether references of one export are references of the other.
+func (m Manifest) same(o Manifest) bool {
+	return m.Records == o.Records && m.Seed == o.Seed && m.References == o.References && m.Halves == o.Halves
 }
 
 // stream writes a file that may be too long for memory, for its owner alone.

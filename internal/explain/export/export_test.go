@@ -120,6 +120,35 @@ func TestReferencesThatWereTrainedOnSomethingElseAreRefused(t *testing.T) {
 	}
 }
 
+// What was trained on other halves, or written by half, must not look like this export's.
+func TestExportOverAnOlderOneLeavesNothingThatPassesForIt(t *testing.T) {
+	dir := exported(t, contents())
+	c := contents()
+	c.Seed++
+	if err := Write(dir, c); !errors.Is(err, tribune.ErrInvalid) || tribune.HintOf(err) == "" {
+		t.Errorf("over references of other halves: %v", err)
+	}
+	if err := Write(dir, contents()); err != nil {
+		t.Errorf("over references of the same halves: %v", err)
+	}
+	if _, err := Find(dir, contents()); err != nil {
+		t.Errorf("the export that was there: %v", err)
+	}
+	dir = t.TempDir()
+	if err := errors.Join(Write(dir, contents()), Write(dir, c)); err != nil {
+		t.Errorf("over an export without references: %v", err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, HalvesFile)), os.Mkdir(filepath.Join(dir, HalvesFile), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if Write(dir, contents()) == nil {
+		t.Error("halves were written over a folder")
+	}
+	if _, err := os.Stat(filepath.Join(dir, ManifestFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half an export has a manifest: %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"version":1,"data":"adult","scale":"standard","classes":["a","b"],"train":1,"test":1,"seed":1,"references":2,"inputs":[{"name":"age","column":"age","multiply":1}]}`))
 	f.Add([]byte(`{"version":2}`))

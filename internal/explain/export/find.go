@@ -73,8 +73,8 @@ func decode(raw []byte) (Manifest, error) {
 	return m, nil
 }
 
-// files are reference-1 to reference-n, each in one form, and no more of them.
-func files(dir string, n int) ([]string, error) {
+// references are the models' files in dir, by their names without endings; none in two forms.
+func references(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("looking for references: %w", err)
@@ -91,6 +91,15 @@ func files(dir string, n int) ([]string, error) {
 			}
 			found[name] = e.Name()
 		}
+	}
+	return found, nil
+}
+
+// files are reference-1 to reference-n, and no more of them.
+func files(dir string, n int) ([]string, error) {
+	found, err := references(dir)
+	if err != nil {
+		return nil, err
 	}
 	out := make([]string, n)
 	for r := range out {

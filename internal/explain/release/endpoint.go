@@ -96,6 +96,9 @@ func (e Endpoint) prepare() (*asked, error) {
 	if e.Target.Classes() != len(e.Members.Classes) {
 		return nil, fmt.Errorf("attacking an endpoint: %w: it tells %d classes, the records have %d", tribune.ErrInvalid, e.Target.Classes(), len(e.Members.Classes))
 	}
+	if e.Points < 0 || e.Points == 1 {
+		return nil, fmt.Errorf("attacking an endpoint: %w: %d attacked records; 0 for all, or two and more", tribune.ErrInvalid, e.Points)
+	}
 	if e.References < 2 || e.Copies < 0 || e.Copies%Levels != 0 || e.Copies/Levels > 1<<15 {
 		return nil, fmt.Errorf("attacking an endpoint: %w: %d references, %d copies (0, or a multiple of %d)", tribune.ErrInvalid, e.References, e.Copies, Levels)
 	}

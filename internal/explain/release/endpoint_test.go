@@ -158,6 +158,12 @@ func TestEndpointIsNotAskedBeyondItsBudget(t *testing.T) {
 	if _, _, _, err := attackOn(t, address, Levels+1, 1<<20, stand); !errors.Is(err, tribune.ErrInvalid) {
 		t.Errorf("copies that the levels do not divide: %v", err)
 	}
+	for _, points := range []int{-2, 1} {
+		e := Endpoint{Target: memoriser{seen: crowdOf(300, 12, 1)}, Members: crowdOf(300, 12, 1), Others: crowdOf(300, 12, 2), References: 4, Points: points}
+		if _, err := e.prepare(); !errors.Is(err, tribune.ErrInvalid) {
+			t.Errorf("%d attacked records: %v", points, err)
+		}
+	}
 }
 
 // The attacks by classes rest on this: the endpoint and every reference are asked about the same copies, and a word stays a word.

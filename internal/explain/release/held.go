@@ -1,15 +1,17 @@
 package release
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"tribune"
 	"tribune/internal/explain/data"
+	"tribune/internal/explain/data/outside"
+	"tribune/internal/worker"
 )
 
 // Held is what somebody holds who has copied blind indexes: rows of tokens, each beside an entry (an entity, a leaf of the record) and the moment it arrived,
@@ -55,35 +57,30 @@ func (h *Held) Size(of string) (rows, tokens int) {
 
 // Join gives each row its value, from CSV with a header: index,entry,value, then any groupings; index as Of names it. Rows without a value stay among what is held
 // (their tokens and moments mislead an attacker), and are not attacked. left counts them, in indexes of which any value is known. Errors name the row and never a value.
-func (h *Held) Join(values io.Reader) (all []Index, left int, err error) {
-	limited := &io.LimitedReader{R: values, N: maxIndex + 1}
-	next := data.CSVRecords(limited, maxRecord)
-	header, err := next()
-	if err != nil || len(header) < 3 || !slices.Equal(header[:3], []string{"index", "entry", "value"}) || len(header) > maxColumns {
-		return nil, 0, tribune.Hint(fmt.Errorf("reading the values of blind indexes: %w: their header", tribune.ErrInvalid), "index,entry,value, then groupings")
+// They are read in a worker.
+func (h *Held) Join(ctx context.Context, w worker.Worker, values io.Reader) (all []Index, left int, err error) {
+	s, err := outside.ReadSheet(ctx, w, values, indexLimits())
+	if err == nil {
+		all, left, err = h.join(s.Header, s.Rows())
 	}
-	names := slices.Clone(header[3:])
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the values of blind indexes: %w", err)
+	}
+	return all, left, nil
+}
+
+// join gives rows the values that stand in a sheet.
+func (h *Held) join(header []string, rows iter.Seq2[int, []string]) (all []Index, left int, err error) {
+	if len(header) < 3 || !slices.Equal(header[:3], []string{"index", "entry", "value"}) {
+		return nil, 0, tribune.Hint(fmt.Errorf("%w: their header", tribune.ErrInvalid), "index,entry,value, then groupings")
+	}
+	names := header[3:]
 	known := map[[2]string][]string{}
-	for n := 1; ; n++ {
-		row, err := next()
-		if errors.Is(err, io.EOF) {
-			break
+	for n, row := range rows {
+		if _, of := h.rows[row[0]]; !of {
+			return nil, 0, tribune.Hint(fmt.Errorf("row %d: %w: there is no such index", n, tribune.ErrInvalid), "one of %q", h.Of())
 		}
-		if limited.N <= 0 || n > maxRows {
-			return nil, 0, fmt.Errorf("reading the values of blind indexes: over %d bytes or %d rows: %w", maxIndex, maxRows, tribune.ErrTooLarge)
-		}
-		if err != nil {
-			return nil, 0, fmt.Errorf("reading the values of blind indexes: row %d is no row of %d cells: %w", n, len(header), tribune.ErrInvalid)
-		}
-		key := [2]string{strings.Clone(row[0]), strings.Clone(row[1])}
-		if _, of := h.rows[key[0]]; !of {
-			return nil, 0, tribune.Hint(fmt.Errorf("reading the values of blind indexes: row %d: %w: there is no such index", n, tribune.ErrInvalid), "one of %q", h.Of())
-		}
-		rest := make([]string, 0, len(row)-2)
-		for _, cell := range row[2:] {
-			rest = append(rest, strings.Clone(cell))
-		}
-		known[key] = rest
+		known[[2]string{row[0], row[1]}] = slices.Clone(row[2:])
 	}
 	for _, of := range h.Of() {
 		x := Index{Of: of}
@@ -118,7 +115,7 @@ func (h *Held) Join(values io.Reader) (all []Index, left int, err error) {
 		all = append(all, x)
 	}
 	if len(all) == 0 {
-		return nil, 0, fmt.Errorf("reading the values of blind indexes: %w: no row is about an entry that is held", tribune.ErrInvalid)
+		return nil, 0, fmt.Errorf("%w: no row is about an entry that is held", tribune.ErrInvalid)
 	}
 	return all, left, nil
 }
@@ -140,8 +137,8 @@ func (g *grouped) add(word string, known bool) {
 	code, is := g.code[word]
 	if !is {
 		code = len(g.Values)
-		g.code[strings.Clone(word)] = code
-		g.Values = append(g.Values, strings.Clone(word))
+		g.code[word] = code
+		g.Values = append(g.Values, word)
 	}
 	g.Of = append(g.Of, code)
 }

@@ -2,15 +2,16 @@ package release
 
 import (
 	"cmp"
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -20,7 +21,9 @@ import (
 
 	"tribune"
 	"tribune/internal/explain/data"
+	"tribune/internal/explain/data/outside"
 	"tribune/internal/explain/metric"
+	"tribune/internal/worker"
 )
 
 const (
@@ -47,48 +50,54 @@ type Index struct {
 	Groups       []data.Grouping
 }
 
-// ReadIndex reads an index; errors name the row and never a value.
-func ReadIndex(r io.Reader) (Index, error) {
-	limited := &io.LimitedReader{R: r, N: maxIndex + 1}
-	next := data.CSVRecords(limited, maxRecord)
-	header, err := next()
-	if err != nil || len(header) < 2 || header[0] != "token" || header[1] != "value" || len(header) > maxColumns {
-		return Index{}, tribune.Hint(fmt.Errorf("reading a blind index: %w: its header: %v", tribune.ErrInvalid, err), "token,value, then seen and groupings, as: token,value,seen,district")
+// ReadIndex reads an index in a worker; errors name the row and never a value.
+func ReadIndex(ctx context.Context, w worker.Worker, file io.Reader) (Index, error) {
+	s, err := outside.ReadSheet(ctx, w, file, indexLimits())
+	if err != nil {
+		return Index{}, fmt.Errorf("reading a blind index: %w", err)
 	}
-	x := Index{}
+	x, err := indexOf(s.Header, s.Rows())
+	if err != nil {
+		return Index{}, fmt.Errorf("reading a blind index: %w", err)
+	}
+	return x, nil
+}
+
+// indexLimits bound an index, and what is known of one.
+func indexLimits() data.Limits {
+	return data.Limits{Bytes: maxIndex, Rows: maxRows, Columns: maxColumns, Record: maxRecord}
+}
+
+// indexOf makes an index of a sheet.
+func indexOf(header []string, rows iter.Seq2[int, []string]) (x Index, err error) {
+	if len(header) < 2 || header[0] != "token" || header[1] != "value" {
+		return x, tribune.Hint(fmt.Errorf("%w: its header", tribune.ErrInvalid), "token,value, then seen and groupings, as: token,value,seen,district")
+	}
 	first := 2
 	if len(header) > 2 && header[2] == "seen" {
 		x.Seen, first = []int64{}, 3
 	}
 	var groups []*grouped
 	for _, name := range header[first:] {
-		groups = append(groups, newGrouped(strings.Clone(name)))
+		groups = append(groups, newGrouped(name))
 	}
-	for {
-		row, err := next()
-		switch {
-		case limited.N <= 0 || len(x.Token) > maxRows:
-			return Index{}, fmt.Errorf("reading a blind index: over %d bytes or %d rows: %w", maxIndex, maxRows, tribune.ErrTooLarge)
-		case errors.Is(err, io.EOF):
-			for _, g := range groups {
-				x.Groups = append(x.Groups, g.Grouping)
-			}
-			return x, nil
-		case err != nil:
-			return Index{}, fmt.Errorf("reading a blind index: row %d is no row of %d cells: %w", len(x.Token)+1, len(header), tribune.ErrInvalid)
-		}
+	for n, row := range rows {
 		if x.Seen != nil {
 			at, err := moment(row[2])
 			if err != nil {
-				return Index{}, fmt.Errorf("reading a blind index: row %d: %w", len(x.Token)+1, err)
+				return x, fmt.Errorf("row %d: %w", n, err)
 			}
 			x.Seen = append(x.Seen, at)
 		}
-		x.Token, x.Value = append(x.Token, strings.Clone(row[0])), append(x.Value, strings.Clone(row[1]))
+		x.Token, x.Value = append(x.Token, row[0]), append(x.Value, row[1])
 		for i, word := range row[first:] {
 			groups[i].add(word, true)
 		}
 	}
+	for _, g := range groups {
+		x.Groups = append(x.Groups, g.Grouping)
+	}
+	return x, nil
 }
 
 // moment reads a time, or seconds since 1970, as nanoseconds.
@@ -155,7 +164,7 @@ func (x Index) attack(groupings []string, s Sightings, each float64, seed uint64
 			byFrequency[t] = known[i]
 		}
 	}
-	hashes := dictionary(known)
+	hashes := dictionary(known, x.Token)
 	ways := []way{
 		{"frequency", func(t string) (string, bool) { v, ok := byFrequency[t]; return v, ok }},
 		{"dictionary", func(t string) (string, bool) { v, ok := hashes[strings.ToLower(t)]; return v, ok }},
@@ -246,17 +255,27 @@ func count(words []string, rows []int) []string {
 	return out
 }
 
-// dictionary is what the usual hashes without a key make of values, whole and cut to 16 bytes, by what they make.
-func dictionary(values []string) map[string]string {
-	out := make(map[string]string, 16*len(values))
+// dictionary is what tokens stand for that are what the usual hashes without a key make of values, whole and cut to 16 bytes. It is no longer than the
+// tokens: each value has some seventy spellings.
+func dictionary(values, tokens []string) map[string]string {
+	there := make(map[string]bool)
+	for _, t := range tokens {
+		there[strings.ToLower(t)] = true
+	}
+	out := make(map[string]string)
 	for _, v := range values {
+		told := func(text string) {
+			if t := strings.ToLower(text); there[t] {
+				out[t] = v
+			}
+		}
 		for _, text := range []string{v, strings.ToUpper(v), strings.ToLower(v)} {
 			m, s, l, xl := md5.Sum([]byte(text)), sha1.Sum([]byte(text)), sha256.Sum256([]byte(text)), sha512.Sum512([]byte(text))
-			out[strings.ToLower(text)] = v
+			told(text)
 			for _, h := range [][]byte{m[:], s[:], l[:], xl[:], s[:16], l[:16], xl[:16]} {
-				for _, told := range []string{hex.EncodeToString(h), base64.StdEncoding.EncodeToString(h), base64.RawURLEncoding.EncodeToString(h)} {
-					out[strings.ToLower(told)] = v
-				}
+				told(hex.EncodeToString(h))
+				told(base64.StdEncoding.EncodeToString(h))
+				told(base64.RawURLEncoding.EncodeToString(h))
 			}
 		}
 	}

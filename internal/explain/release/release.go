@@ -118,7 +118,7 @@ func (l Limits) Judge(figures []Figure) (reasons []string) {
 		case !judged:
 		case f.Refused != "":
 			reasons = append(reasons, fmt.Sprintf("%s, %s by %s: %s", who, f.Measure, f.Attack, f.Refused))
-		case f.High > limit:
+		case !(f.High <= limit): // also where either is no number
 			reasons = append(reasons, fmt.Sprintf("%s, %s by %s: up to %.4f, the limit is %.4f", who, f.Measure, f.Attack, f.High, limit))
 		}
 	}

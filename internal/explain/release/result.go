@@ -22,6 +22,9 @@ type Result struct {
 // Judge sets Passed and Reasons from everything else.
 func (r *Result) Judge() {
 	r.Reasons = r.Limits.Judge(r.Figures)
+	if len(r.Figures) == 0 {
+		r.Reasons = append(r.Reasons, "nothing was measured")
+	}
 	if r.Copies != nil && r.Copies.Low > 0.5 {
 		r.Reasons = append(r.Reasons, fmt.Sprintf("synthetic records lie closer to members than to others: share %.4f, at least %.4f", r.Copies.Share, r.Copies.Low))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tribune"
+	"tribune/internal/worker"
 )
 
 // visits is an index of people who come again and again; alike: all at the same hour of the day.
@@ -80,7 +81,7 @@ func TestHeldIndexesAreJoinedByTheirEntries(t *testing.T) {
 	for i := range 300 { // of 100 nobody knows who it was
 		fmt.Fprintf(&values, "subject of parking,visit %d,%d,%d\n", i, i%40*(i%3), i%2)
 	}
-	all, left, err := h.Join(strings.NewReader(values.String()))
+	all, left, err := h.Join(t.Context(), worker.Worker{}, strings.NewReader(values.String()))
 	if err != nil || len(all) != 1 || left != 100 || len(all[0].Token) != 400 || len(all[0].Seen) != 400 {
 		t.Fatalf("%d indexes, %d rows left: %v", len(all), left, err)
 	}
@@ -94,19 +95,19 @@ func TestHeldIndexesAreJoinedByTheirEntries(t *testing.T) {
 		"half a row":           "index,entry,value\ntags,visit 1\n",
 		"nothing that is held": "index,entry,value\ntags,visit 9999,2\n",
 	} {
-		if _, _, err := h.Join(strings.NewReader(text)); !errors.Is(err, tribune.ErrInvalid) {
+		if _, _, err := h.Join(t.Context(), worker.Worker{}, strings.NewReader(text)); !errors.Is(err, tribune.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestMomentsThatAreNoneAreRefused(t *testing.T) {
-	x, err := ReadIndex(strings.NewReader("token,value,seen,sex\na,b,2026-11-23T01:02:03Z,f\na,b,12.5,m\n"))
+	x, err := ReadIndex(t.Context(), worker.Worker{}, strings.NewReader("token,value,seen,sex\na,b,2026-11-23T01:02:03Z,f\na,b,12.5,m\n"))
 	if err != nil || len(x.Seen) != 2 || x.Seen[1] != 12_500_000_000 || len(x.Groups) != 1 {
 		t.Errorf("%+v %v", x, err)
 	}
 	for _, cell := range []string{"", "NaN", "1e300", "yesterday", "0001-01-01T00:00:00Z"} {
-		if _, err := ReadIndex(strings.NewReader("token,value,seen\na,b," + cell + "\n")); !errors.Is(err, tribune.ErrInvalid) {
+		if _, err := ReadIndex(t.Context(), worker.Worker{}, strings.NewReader("token,value,seen\na,b,"+cell+"\n")); !errors.Is(err, tribune.ErrInvalid) {
 			t.Errorf("%q: %v", cell, err)
 		}
 	}
@@ -116,13 +117,11 @@ func FuzzJoin(f *testing.F) {
 	f.Add("index,entry,value,sex\nplates,1,Ghent,f\nplates,2,Ghent,\n")
 	f.Add("index,entry,value\nplates,1,\"\"\"\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		var h Held
-		for i := range 3 {
-			if err := h.Add("plates", "t", fmt.Sprint(i), time.Time{}); err != nil {
-				t.Fatal(err)
-			}
+		header, rows, ok := sheet(text)
+		if !ok {
+			return
 		}
-		all, left, err := h.Join(strings.NewReader(text))
+		all, left, err := held(t, 3).join(header, rows)
 		if err == nil && (len(all) != 1 || len(all[0].Value) != 3 || left > 2) {
 			t.Errorf("%q: %d indexes, %d left", text, len(all), left)
 		}

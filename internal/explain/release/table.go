@@ -1,9 +1,10 @@
 package release
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 
 	"tribune"
 	"tribune/internal/explain/data"
+	"tribune/internal/explain/data/outside"
+	"tribune/internal/worker"
 )
 
 // What a published table may be.
@@ -48,45 +51,41 @@ type Mean struct {
 	Value float64
 }
 
-// ReadTable reads a table; errors name the row and column.
-func ReadTable(r io.Reader) (Table, error) {
-	limited := &io.LimitedReader{R: r, N: MaxTable + 1}
-	next := data.CSVRecords(limited, maxRecord)
-	header, err := next()
+// ReadTable reads a table in a worker; errors name the row and column.
+func ReadTable(ctx context.Context, w worker.Worker, file io.Reader) (Table, error) {
+	s, err := outside.ReadSheet(ctx, w, file, data.Limits{Bytes: MaxTable, Rows: maxCells, Columns: maxColumns, Record: maxRecord})
 	if err != nil {
-		return Table{}, fmt.Errorf("reading a published table: its header: %w: %w", tribune.ErrInvalid, err)
+		return Table{}, fmt.Errorf("reading a published table: %w", err)
 	}
-	header = slices.Clone(header)
+	t, err := tableOf(s.Header, s.Rows())
+	if err != nil {
+		return Table{}, fmt.Errorf("reading a published table: %w", err)
+	}
+	return t, nil
+}
+
+// tableOf makes a table of a sheet.
+func tableOf(header []string, rows iter.Seq2[int, []string]) (t Table, err error) {
 	count := slices.Index(header, "count")
-	if count < 0 || len(header) > maxColumns {
-		return Table{}, tribune.Hint(fmt.Errorf("reading a published table: %w: %d columns (at most %d), or none is called count", tribune.ErrInvalid, len(header), maxColumns), "attributes, then count, then means, as: district,age,count,mean income")
+	if count < 0 {
+		return t, tribune.Hint(fmt.Errorf("%w: none of %d columns is called count", tribune.ErrInvalid, len(header)), "attributes, then count, then means, as: district,age,count,mean income")
 	}
 	for i, name := range header {
 		if name == "" || slices.Contains(header[:i], name) || i > count && !strings.HasPrefix(name, "mean ") {
-			return Table{}, fmt.Errorf("reading a published table: %w: column %d is called %q: empty, twice, or no mean after the count", tribune.ErrInvalid, i+1, name)
+			return t, fmt.Errorf("%w: column %d is called %q: empty, twice, or no mean after the count", tribune.ErrInvalid, i+1, name)
 		}
 	}
-	var t Table
-	for {
-		row, err := next()
-		if limited.N <= 0 {
-			return Table{}, fmt.Errorf("reading a published table: over %d bytes: %w", MaxTable, tribune.ErrTooLarge)
-		}
-		if errors.Is(err, io.EOF) && len(t.Cells) > 0 {
-			return t, nil
-		}
-		if err != nil {
-			return Table{}, fmt.Errorf("reading a published table: row %d: %w: %w", len(t.Cells)+1, tribune.ErrInvalid, err)
-		}
-		if len(t.Cells) == maxCells {
-			return Table{}, fmt.Errorf("reading a published table: over %d cells: %w", maxCells, tribune.ErrTooLarge)
-		}
+	for n, row := range rows {
 		c, err := readCell(header, count, row)
 		if err != nil {
-			return Table{}, fmt.Errorf("reading a published table: row %d, %w", len(t.Cells)+1, err)
+			return t, fmt.Errorf("row %d, %w", n, err)
 		}
 		t.Cells = append(t.Cells, c)
 	}
+	if len(t.Cells) == 0 {
+		return t, fmt.Errorf("%w: it has a header and no cell", tribune.ErrInvalid)
+	}
+	return t, nil
 }
 
 func readCell(header []string, count int, row []string) (Cell, error) {

@@ -1,6 +1,6 @@
 // Package outside reads data sets that come from outside of the house in a worker: whatever a CSV file, a gzip stream or an archive does to its reader, it
-// does in a process without keys, files and network. Commands call CSV, Adult, Location and the others as they would those of package data; Job is the
-// child's side.
+// does in a process without keys, files and network. Commands call CSV, Adult, Location and the others as they would those of package data, and ReadSheet for
+// a table of words whose columns no schema describes; Job is the child's side.
 //
 // What the worker says is checked against what was asked for, number by number; the hash of the source is taken here, on the way in, and not
 // believed from there.
@@ -72,7 +72,7 @@ func readTable(ctx context.Context, w worker.Worker, q request, files ...io.Read
 	return t, nil
 }
 
-// Job reads a table, or records that are numbers already, in a worker.
+// Job reads a table, records that are numbers already, or a sheet of words, in a worker.
 func Job(in io.Reader, out io.Writer) error {
 	q, files, err := unpack(in)
 	if err != nil {
@@ -80,6 +80,9 @@ func Job(in io.Reader, out io.Writer) error {
 	}
 	if r, ok := recordReaders()[q.Reader]; ok {
 		return r.job(files, q.Limits, out)
+	}
+	if q.Reader == readSheet && len(files) == 1 {
+		return sheetJob(files[0], q.Limits, out)
 	}
 	t, err := q.table(files)
 	if err != nil {

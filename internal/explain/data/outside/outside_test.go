@@ -161,6 +161,7 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 		"a record without label": {put(6*8+6*4, 0xff, 0xff, 0xff, 0xff), `column "yes"`},
 		"other words":            {bytes.Replace(good, []byte(`["no","yes"]`), []byte(`["yes","no"]`), 1), "other words"},
 		"one word twice":         {bytes.Replace(good, []byte(`["Bruges","Ghent"]`), []byte(`["Ghent", "Ghent"]`), 1), "a word twice"},
+		"a word that rings":      {bytes.Replace(good, []byte(`["Bruges","Ghent"]`), []byte(`["\u0007","Ghent"]`), 1), "not printable"},
 		"more rows":              {bytes.Replace(good, []byte(`"rows":3`), []byte(`"rows":4`), 1), ""},
 		"no rows":                {bytes.Replace(good, []byte(`"rows":3`), []byte(`"rows":0`), 1), "0 rows"},
 	} {

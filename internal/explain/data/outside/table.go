@@ -159,8 +159,8 @@ func words(c *data.Column, q request) error {
 	}
 	seen := make(map[string]bool, len(c.Values))
 	for _, w := range c.Values {
-		if seen[w] || len(w) > q.Limits.Record {
-			return fmt.Errorf("%w: a word twice, or too long", tribune.ErrInvalid)
+		if seen[w] || len(w) > q.Limits.Record || !data.Printable(w) {
+			return fmt.Errorf("%w: a word twice, too long, or not printable", tribune.ErrInvalid)
 		}
 		seen[w] = true
 	}

@@ -121,6 +121,9 @@ func ownTransport(caFile string) (http.RoundTripper, error) {
 	return t, nil
 }
 
+// shortToken is how long one is at least that does not stand in an answer by chance.
+const shortToken = 12 // bytes
+
 // busy is an error after which the same request may be tried again; pause is what the server asked for.
 type busy struct {
 	err   error
@@ -189,6 +192,9 @@ func (r *Remote) once(ctx context.Context, method, url string, body []byte, limi
 	}
 	if int64(len(answer)) > limit {
 		return nil, fmt.Errorf("%w: an answer of more than %d bytes", tribune.ErrTooLarge, limit)
+	}
+	if resp.StatusCode == http.StatusOK && len(r.token) >= shortToken && bytes.Contains(answer, []byte(r.token)) {
+		return nil, fmt.Errorf("%w: the answer repeats the bearer token", tribune.ErrInvalid) // errors quote answers
 	}
 	return answer, r.status(resp, answer)
 }

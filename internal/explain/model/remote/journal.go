@@ -41,7 +41,7 @@ func (r *Remote) Keep(path string) error {
 		return fmt.Errorf("keeping an endpoint's answers: %w", err)
 	}
 	j := &journal{file: f, answered: map[[sha256.Size]byte]int64{}}
-	sent, err := j.load(sha256.Size + 4*r.cfg.Batch*r.classes)
+	sent, err := j.load(sha256.Size + 4*maxBatch*r.classes) // of any batch: what is taken for broken is cut off, and with it what was spent
 	if err != nil {
 		f.Close()
 		return fmt.Errorf("reading an endpoint's answers: %s: %w", path, err)

@@ -60,6 +60,11 @@ func TestWhatWasAnsweredBeforeAnInterruptionIsNeitherAskedNorSpentAgain(t *testi
 	if third := open(5); third.Queries() != 5 {
 		t.Errorf("a third run counts %d records", third.Queries())
 	}
+	smaller := config(e)
+	smaller.Batch, smaller.Budget = 1, 100
+	if r, err := remote.Open(t.Context(), smaller); err != nil || r.Keep(path) != nil || r.Queries() != 5 {
+		t.Errorf("a run of smaller batches forgets what was spent (%v)", err)
+	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("answers about people have mode %v (%v)", info.Mode(), err)
 	}

@@ -235,6 +235,15 @@ func TestTokenStaysWithItsEndpoint(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "401: not Bearer ...") {
 		t.Errorf("an endpoint that repeats the token: %v", err)
 	}
+	const long = "s3cret-s3cret"
+	if err := os.WriteFile(token, []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e = &endpoint{token: long, meta: func(m map[string]any) { m["name"] = long }}
+	cfg.Transport = direct{e}
+	if _, err := remote.Open(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("an endpoint that calls itself by the token: %v", err)
+	}
 	if err := os.Chmod(token, 0o644); err != nil {
 		t.Fatal(err)
 	}
