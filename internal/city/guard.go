@@ -110,11 +110,10 @@ func (h *Hub) guard(ctx context.Context) error {
 	if err := h.settleLaw(ctx); err != nil {
 		return err
 	}
-	interrupted := h.models.Unsettled() // from the open way on there may be some that are under way
 	if err := h.openWay(ctx); err != nil {
 		return err
 	}
-	if err := h.settlePublished(ctx, interrupted); err != nil {
+	if err := h.settlePublished(ctx); err != nil {
 		return err
 	}
 	h.wait("the law is put on record")

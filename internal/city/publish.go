@@ -135,12 +135,15 @@ func (h *Hub) settled(act string, index uint64, err error) error {
 	return err
 }
 
-// settlePublished looks up in the record what a crash left open, and strikes what the record does not say. interrupted are
-// those that were open before the way was.
-func (h *Hub) settlePublished(ctx context.Context, interrupted []published.Entry) error {
+// settlePublished looks up in the record what a crash left open, and strikes what the record does not say. It may be called again and again, while
+// guardians are away: what has begun since the start is its own request's to settle.
+func (h *Hub) settlePublished(ctx context.Context) error {
 	for _, e := range h.models.All() {
+		if !e.OnRecord {
+			continue
+		}
 		raw, err := h.record.Leaf(ctx, e.Index)
-		if !e.OnRecord || err == nil && says(raw, e) {
+		if err == nil && says(raw, e) {
 			continue
 		}
 		if err != nil && !errors.Is(err, tribune.ErrNotFound) {
@@ -151,7 +154,10 @@ func (h *Hub) settlePublished(ctx context.Context, interrupted []published.Entry
 			return err
 		}
 	}
-	for _, e := range interrupted {
+	for _, e := range h.models.Unsettled() {
+		if !e.Interrupted {
+			continue
+		}
 		index := uint64(0)
 		for entry, err := range h.record.Range(ctx, e.Since) {
 			if err != nil {
@@ -169,6 +175,7 @@ func (h *Hub) settlePublished(ctx context.Context, interrupted []published.Entry
 		if right {
 			err = h.models.Done(e.Act, index)
 		} else {
+			h.log.Warn("an explanation that a stop interrupted is not shown: too few guardians have found it right; its owner publishes again", "model", e.Publication.Model, "entry", index)
 			err = h.models.Drop(e.Act)
 		}
 		if err != nil {

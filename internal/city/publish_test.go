@@ -49,3 +49,40 @@ func TestWhatWasNotPublishedIsForgottenAndWhatIsInDoubtWaits(t *testing.T) {
 		}
 	}
 }
+
+// While guardians are away a hub that starts looks every second at what a crash left open. A request that has begun meanwhile is its own to settle: its file must be there once
+// guardians are.
+func TestWhatIsUnderWayIsNotTakenForWhatACrashLeft(t *testing.T) {
+	p := protocol.Publication{Version: 1, Model: "parking-demand", ModelHash: tribune.Hash{1}, Method: "gradient", Type: protocol.PublishedJSON, File: tribune.Hash{3}, Size: 3, Verdict: []byte("{}\n")}
+	public, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	room, err := published.Open(published.Config{Dir: dir, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Hub{models: room, log: slog.Default()}
+	if err := room.Begin("act", public, []byte("why"), 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.settlePublished(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if open := room.Unsettled(); len(open) != 1 || open[0].Interrupted {
+		t.Fatalf("what is under way: %+v", open)
+	}
+	if err := h.settled("act", 7, nil); err != nil {
+		t.Errorf("guardians have found it right: %v", err)
+	}
+	if err := room.Begin("next", public, []byte("why"), 8); err != nil {
+		t.Fatal(err)
+	}
+	if room, err = published.Open(published.Config{Dir: dir, Now: time.Now}); err != nil { // the crash
+		t.Fatal(err)
+	}
+	if open := room.Unsettled(); len(open) != 1 || !open[0].Interrupted {
+		t.Errorf("after a crash: %+v", open)
+	}
+}

@@ -173,7 +173,7 @@ func (t *told) PrepareRead(ctx context.Context, caller tribune.Caller, id string
 	if err != nil {
 		return nil, err
 	}
-	_, p, err := room.AtDesk(ctx, caller.Office, id)
+	l, p, err := room.AtDesk(ctx, caller.Office, id)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (t *told) PrepareRead(ctx context.Context, caller tribune.Caller, id string
 	if err != nil {
 		return nil, err
 	}
-	act, err := w.PrepareNotice(ctx, caller, p, note)
+	act, err := w.PrepareNotice(ctx, caller, p, l.Quarter, note)
 	if err != nil {
 		return nil, err
 	}

@@ -121,6 +121,20 @@ func TestExplanationIsFoundRightOnlyAsItsOwnerSignedItAndAnAuditPassedIt(t *test
 			a.after(lie)
 			return a
 		}},
+		{name: "with a person whose keys are asked for", want: "touches nobody", build: func() *act {
+			a := w.publishing(nil)
+			p := tribune.Pseudonym{9}
+			a.priv.Subjects = []protocol.Subject{{P: p, IDs: []tribune.Identity{{Kind: tribune.IdentityTrace, Pseudonym: p}}}}
+			a.after(lie)
+			return a
+		}},
+		{name: "with somebody's trace key beside it", want: "trace keys for 0 subjects", build: func() *act { return w.publishing(nil) }, ask: func(r *protocol.Request) { r.Traces = [][]byte{make([]byte, 48)} }},
+		{name: "with somebody's hidden chain beside it", want: "hides itself", build: func() *act { return w.publishing(nil) }, ask: func(r *protocol.Request) { r.Hidden = [][]byte{make([]byte, 48)} }},
+		{name: "a reading that opens nothing and names nobody to answer", want: "names no recipient", build: func() *act {
+			a := w.publishing(nil)
+			a.after(func(l *protocol.Leaf) { l.Act.Kind = tribune.ActRead; l.Signature, _ = l.Act.Sign(w.keys[law.Planner]) })
+			return a
+		}},
 		{name: "with a recipient of keys", want: "names a recipient", build: func() *act {
 			a := w.publishing(nil)
 			a.spoilAct = nil

@@ -25,6 +25,22 @@ type told struct {
 	tag     func(*tribune.Tag)
 }
 
+// told is an opening of these seconds, as it should be.
+func (w *world) told(p tribune.Pseudonym, n uint64, trace []byte) *told {
+	w.t.Helper()
+	now := time.Now()
+	to, err := protocol.NewRecipient()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &told{
+		order: protocol.VitalOrder{At: protocol.Time(now), City: testCity, Class: "telecare-address", Entity: "urn:ngsi-ld:TelecareAlarm:1", ID: protocol.NewID(), Keys: []uint64{7}, Mandate: "vital-2026",
+			Office: "ambulance-dispatch", Purpose: "save-a-life", Reason: "pressed", Recipient: to.Public(), Version: protocol.VitalVersion},
+		use:     protocol.VitalUse{Back: protocol.Time(now), Class: "telecare-address", Keys: []uint64{7}, Opened: protocol.Time(now), Policies: []string{"two-dispatchers-without-guardians"}, Set: w.set.Hash()},
+		signers: []tribune.ActorID{law.Dispatcher, law.OtherDispatcher}, at: now, p: p, n: n, trace: trace,
+	}
+}
+
 // disclosed puts it on record and returns the request by which guardians check it.
 func (w *world) disclosed(d *told) protocol.Request {
 	w.t.Helper()
@@ -115,17 +131,7 @@ func TestADisclosureIsCheckedAsIfWeHadBeenAsked(t *testing.T) {
 			d.use.Back = protocol.Time(d.at)
 		}, "future"},
 	} {
-		now := time.Now()
-		to, err := protocol.NewRecipient()
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &told{
-			order: protocol.VitalOrder{At: protocol.Time(now), City: testCity, Class: "telecare-address", Entity: "urn:ngsi-ld:TelecareAlarm:1", ID: protocol.NewID(), Keys: []uint64{7}, Mandate: "vital-2026",
-				Office: "ambulance-dispatch", Purpose: "save-a-life", Reason: "pressed", Recipient: to.Public(), Version: protocol.VitalVersion},
-			use:     protocol.VitalUse{Back: protocol.Time(now), Class: "telecare-address", Keys: []uint64{7}, Opened: protocol.Time(now), Policies: []string{"two-dispatchers-without-guardians"}, Set: w.set.Hash()},
-			signers: []tribune.ActorID{law.Dispatcher, law.OtherDispatcher}, at: now, p: p, n: uses + 1, trace: traces[p],
-		}
+		d := w.told(p, uses+1, traces[p])
 		c.spoil(d)
 		if d.tag == nil && d.n == uses+1 && d.trace != nil && &d.trace[0] == &traces[p][0] {
 			uses++
@@ -137,6 +143,32 @@ func TestADisclosureIsCheckedAsIfWeHadBeenAsked(t *testing.T) {
 			t.Errorf("%s: %v", c.what, err)
 		case c.want != "" && (!errors.As(err, &no) || !strings.Contains(no.reason, c.want)):
 			t.Errorf("%s: got %v, want a refusal with %q", c.what, err, c.want)
+		}
+	}
+}
+
+// A disclosure that was on record in time is found right weeks later, by the receipt of then; one that was put on record late is not, however early its
+// hub dates it, and whenever it shows it.
+func TestADisclosureIsCheckedWeeksLaterByWhenItWasOnRecord(t *testing.T) {
+	w := newWorld(t)
+	w.found()
+	p := tribune.Pseudonym{1}
+	trace := w.enrol(p)[p]
+	inTime := w.disclosed(w.told(p, 1, trace))
+	late := w.told(p, 2, trace)
+	late.at = late.at.Add(-protocol.VitalWithin - time.Hour)
+	late.order.At, late.use.Opened, late.use.Back = protocol.Time(late.at), protocol.Time(late.at), protocol.Time(late.at)
+	lately := w.disclosed(late)
+	for _, after := range []time.Duration{0, protocol.VitalWithin + time.Hour, 21 * 24 * time.Hour} {
+		for _, g := range w.guards {
+			g.ahead.Store(int64(after))
+		}
+		if _, err := w.guards[0].vital(t.Context(), inTime); err != nil {
+			t.Errorf("on record in time, shown %s later: %v", after, err)
+		}
+		var no *refusal
+		if _, err := w.guards[0].vital(t.Context(), lately); !errors.As(err, &no) || !strings.Contains(no.reason, "after reconnection") {
+			t.Errorf("put on record late, shown %s later: %v", after, err)
 		}
 	}
 }

@@ -71,9 +71,9 @@ func TestEntryOfAPublicationSaysWhichModelAndMethod(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := get(p, "/record?all=1").Body.String()
-	has(t, list, "published an explanation of a model, which an auditor had passed")
+	has(t, list, "put an explanation of a model on record, which an auditor had passed")
 	for i := rec.Published() - 1; ; i-- {
-		if body := get(p, "/record/entries/"+strconv.FormatUint(i, 10)).Body.String(); strings.Contains(body, "an explanation of the model parking-demand, by the method gradient&#43;clip:1.") {
+		if body := get(p, "/record/entries/"+strconv.FormatUint(i, 10)).Body.String(); strings.Contains(body, "Explained is the model parking-demand, by the method gradient&#43;clip:1.") {
 			has(t, body, tribune.Hash{7}.String(), `href="/models#parking-demand"`)
 			return
 		}

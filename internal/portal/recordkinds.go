@@ -40,13 +40,13 @@ func kindWords(w *words, k tribune.ActKind) (title, means string) {
 	case tribune.ActStanding:
 		return w.T("Subscribe to personal data"), w.T("Somebody of an office asked to be told of personal data as they arrive, until an end. Nothing that rests is opened by it.")
 	case tribune.ActDelivery:
-		return w.T("Be told of personal data as they arrive"), w.T("New data about people were told under a subscription that stands on record.")
+		return w.T("Be told of personal data as they arrive"), w.T("New data about people were to be told under a subscription that stands on record.")
 	case tribune.ActDecide:
-		return w.T("Exercise a power"), w.T("An office used a power: it decided, answered a person, or read what somebody had written to it. No sealed data were opened.")
+		return w.T("Exercise a power"), w.T("An office wanted to use a power: to decide something, to answer a person, or to read a request or a notice. No sealed data were opened.")
 	case tribune.ActErase:
-		return w.T("Erase a person’s data"), w.T("What was held about people up to that day is deleted, and from then on the guardians open nothing of it.")
+		return w.T("Erase a person’s data"), w.T("What was held about people up to that day was to be deleted. Where that was permitted, the guardians open nothing of it from then on.")
 	case tribune.ActVital:
-		return w.T("Opened without the guardians"), w.T("Two people of an office opened data about one person while the guardians could not be reached. It was put on record afterwards.")
+		return w.T("Opened without the guardians"), w.T("An office wanted to open data about one person without the guardians. Where that was permitted, two of its people did so while the guardians could not be reached, and it was put on record afterwards.")
 	case tribune.ActVitalKeys:
 		return w.T("Inventory of single-use keys"), w.T("The hub says which single-use keys there are for when the guardians cannot be reached, and which are gone, and why.")
 	case tribune.ActEnrol:
@@ -66,9 +66,9 @@ func kindWords(w *words, k tribune.ActKind) (title, means string) {
 	case tribune.ActRepresent:
 		return w.T("Act for somebody else"), w.T("Somebody may act for somebody else, or has done so, or may no longer. It carries the marks of both.")
 	case tribune.ActPublish:
-		return w.T("Publish an explanation of a model"), w.T("How a model comes to its answers was to be shown to everybody. It carries the auditor’s verdict by which that was decided.")
+		return w.T("Publish an explanation of a model"), w.T("How a model comes to its answers was to be shown to everybody. Where that was permitted, the entry carries the auditor’s verdict by which it was decided.")
 	case tribune.ActExtension:
-		return w.T("Put off a disclosure"), w.T("Under a further warrant of a court, somebody learns later than announced that an investigation used their data.")
+		return w.T("Put off a disclosure"), w.T("Under a further warrant of a court, somebody was to learn later than announced that an investigation used their data.")
 	case tribune.ActDisclose:
 		return w.T("End of a hidden investigation"), w.T("No entry of this kind counts for anything yet: it is reserved.")
 	}

@@ -146,7 +146,7 @@ func (n naming) deed(e entry) string {
 	case e.Kind == tribune.ActRepresent:
 		return w.T("put on record what concerns a person and whoever may act for them")
 	case e.Kind == tribune.ActPublish:
-		return w.T("published an explanation of a model, which an auditor had passed")
+		return w.T("put an explanation of a model on record, which an auditor had passed")
 	case e.Kind == tribune.ActExtension:
 		return w.T("put off, under a further warrant, when somebody learns of a hidden investigation")
 	case e.Kind == tribune.ActRefusals:

@@ -70,6 +70,7 @@ type Entry struct {
 	Begun    time.Time       `json:"begun"`
 
 	Publication protocol.Publication `json:"-"`
+	Interrupted bool                 `json:"-"` // it was open when the room was opened: nobody in this process is at it
 }
 
 // Open reads the folder, and makes it where there is none.
@@ -131,8 +132,11 @@ func (r *Room) readEntry(data []byte, name string) error {
 	if err := json.Unmarshal(data, &e); err != nil || e.Act != name {
 		return fmt.Errorf("%w: it is no entry of this act", tribune.ErrInvalid)
 	}
-	var err error
-	e.Publication, err = protocol.DecodePublication(e.Public)
+	err := json.Unmarshal(e.Public, &e.Publication)
+	if err == nil { // the leaf's one spelling: what was stored may have its <, > and & escaped
+		e.Public, err = e.Publication.Encode()
+	}
+	e.Interrupted = !e.OnRecord
 	r.entries = append(r.entries, e)
 	return err
 }
@@ -199,7 +203,7 @@ func (r *Room) Begin(act string, public []byte, file []byte, since uint64) error
 }
 
 func (r *Room) write(e Entry) error {
-	data, err := json.Marshal(e)
+	data, err := protocol.JCS(e) // json.Marshal would spell the public part otherwise than the leaf does
 	if err == nil {
 		err = durable.Write(r.path("entries", e.Act+".json"), data)
 	}
@@ -245,7 +249,7 @@ func (r *Room) All() []Entry {
 	return slices.Clone(r.entries)
 }
 
-// Unsettled acts: those that a crash kept from being settled, or that are under way.
+// Unsettled acts: those that a crash kept from being settled (Interrupted), or that are under way.
 func (r *Room) Unsettled() (open []Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -2,6 +2,7 @@ package published
 
 import (
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -133,6 +134,38 @@ func TestExplanationIsShownOnceOnRecordAndTakenDownWithItsVerdict(t *testing.T) 
 	c.at = now.AddDate(2, 0, 0)
 	if x, _, _ := c.Explanation(7); !strings.Contains(strings.Join(x.Missing, " "), "entry of model parking-demand ended") {
 		t.Errorf("after its model: %q", x.Missing)
+	}
+}
+
+// JSON in JSON is stored with its <, > and & escaped: a method that is called so must not keep the hub from starting.
+func TestAMethodWithAnyPrintableNameComesBack(t *testing.T) {
+	c := newCity(t)
+	hash, err := c.Wait("planner", []byte("why"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := protocol.Publication{Version: 1, Model: "parking-demand", ModelHash: tribune.Hash{1}, Method: "shap & noise <0.5>", Type: protocol.PublishedHTML, File: hash, Size: 3, Verdict: c.verdict(t, nil)}
+	public, err := p.Encode()
+	if err == nil {
+		err = c.Begin(actID, public, []byte("why"), 5)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.open(t)
+	if all := c.All(); len(all) != 1 || string(all[0].Public) != string(public) {
+		t.Errorf("after a restart: %s", all[0].Public)
+	}
+	escaped, err := json.Marshal(c.All()[0]) // as it was written before
+	if err == nil {
+		err = os.WriteFile(filepath.Join(c.dir, "entries", actID+".json"), escaped, 0o600)
+	}
+	if err != nil || !strings.Contains(string(escaped), `\u003c`) {
+		t.Fatal(string(escaped), err)
+	}
+	c.open(t)
+	if all := c.All(); len(all) != 1 || string(all[0].Public) != string(public) {
+		t.Errorf("as it was written before: %s", all[0].Public)
 	}
 }
 

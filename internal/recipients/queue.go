@@ -2,6 +2,7 @@ package recipients
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -39,12 +40,22 @@ type Event struct {
 func (r *Room) Known(cause string) bool {
 	r.queue.Lock()
 	defer r.queue.Unlock()
-	return r.causes[short(cause)]
+	return r.known(cause)
 }
 
-func short(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:16])
+// number is what a text is called outside of its row: by a notice at a desk, by a key on the disk. It is the same after a crash, and says nothing to
+// who has the text, or can guess it, and not the log's key.
+func (r *Room) number(text string) string {
+	mac := hmac.New(sha256.New, r.cfg.Key.Seed())
+	mac.Write(protocol.Label("noticeid"))
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// known also finds causes of the time before they were numbered under a key. r.queue is held.
+func (r *Room) known(cause string) bool {
+	plain := sha256.Sum256([]byte(cause))
+	return r.causes[r.number(cause)] || r.causes[hex.EncodeToString(plain[:16])]
 }
 
 // Queue has everybody told who was given what an event concerns. When it returns all of it is durable, in one commit with the note that the event is
@@ -52,7 +63,7 @@ func short(text string) string {
 func (r *Room) Queue(ctx context.Context, e Event, given []Given) error {
 	r.queue.Lock()
 	defer r.queue.Unlock()
-	again := r.causes[short(e.Cause)]
+	again := r.known(e.Cause)
 	if again && e.Kind != protocol.NoticeErased {
 		return nil
 	}
@@ -87,7 +98,7 @@ func (r *Room) Queue(ctx context.Context, e Event, given []Given) error {
 		rows = append(rows, row)
 	}
 	if !again {
-		mark, err := rowOf(rowKey(rowCause, short(e.Cause)), r.cfg.Now().UTC())
+		mark, err := rowOf(rowKey(rowCause, r.number(e.Cause)), r.cfg.Now().UTC())
 		if err != nil {
 			return err
 		}
@@ -96,7 +107,7 @@ func (r *Room) Queue(ctx context.Context, e Event, given []Given) error {
 	if err := r.cfg.Shelf.KeepAll(ctx, rows); err != nil {
 		return fmt.Errorf("queueing notices: %w", err)
 	}
-	r.causes[short(e.Cause)] = true
+	r.causes[r.number(e.Cause)] = true
 	if e.Kind == protocol.NoticeErased {
 		r.forget(e.Subject)
 	}
@@ -213,9 +224,9 @@ func (r *Room) jobsFor(e Event, to recipient, b *bundle) (jobs []*job, err error
 			id += " " + string(one.ID) + " " + one.Until
 		}
 		j := &job{
-			ID: short(id), Subject: e.Subject, At: e.At.UTC(), Quarter: to.quarter, Route: b.route, State: AtDesk, Queued: now, Changed: now,
+			ID: r.number(id), Subject: e.Subject, At: e.At.UTC(), Quarter: to.quarter, Route: b.route, State: AtDesk, Queued: now, Changed: now,
 			Notice: protocol.Notice{
-				About: some, City: r.cfg.City, Class: to.class, From: b.from, ID: short(id), Kind: e.Kind, Office: to.office, Purpose: to.purpose,
+				About: some, City: r.cfg.City, Class: to.class, From: b.from, ID: r.number(id), Kind: e.Kind, Office: to.office, Purpose: to.purpose,
 				Standing: to.standing, Time: protocol.Time(dayOf(e.At)), Until: b.until, Version: protocol.NoticeVersion,
 			},
 		}

@@ -2,8 +2,11 @@ package recipients
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -461,6 +464,64 @@ func TestNoticeDoesNotSayWhichEntryItIs(t *testing.T) {
 	}
 	if own := w.of(t, anna); len(own) != 1 || !own[0].Event.Equal(at) {
 		t.Errorf("the person sees %+v", own)
+	}
+}
+
+// An office sees a notice's number before it reads it, and knows cases, entries and what it was given: it must not find out by trying which of those the
+// notice names. Nor may who has the disk, with the pseudonyms that rest there.
+func TestANumberIsNoPlaceToTryGuesses(t *testing.T) {
+	numbers := map[string]bool{}
+	for i, key := range []ed25519.PrivateKey{logKey, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))} {
+		w := newWorld(t)
+		w.cfg.Key = key
+		w.open(t)
+		event := Event{Cause: "case 1 answered", Kind: protocol.NoticeRectified, Subject: anna, Class: "patient", At: time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)}
+		given := []Given{{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000, Entities: []tribune.EntityID{"urn:x:1"}}}
+		if err := w.Queue(t.Context(), event, given); err != nil {
+			t.Fatal(err)
+		}
+		desk, err := w.Desk(t.Context(), "planner")
+		if err != nil || len(desk) != 1 {
+			t.Fatal(desk, err)
+		}
+		to := recipient{office: "planner", purpose: "plan-city", class: "patient"}
+		if guess := sha256.Sum256([]byte(event.Cause + " rectification " + to.text() + " urn:x:1 " + dayText(20000))); desk[0].ID == hex.EncodeToString(guess[:16]) {
+			t.Error("the number is the hash of what an office knows or guesses")
+		}
+		mark := sha256.Sum256([]byte(event.Cause))
+		if _, err := w.cfg.Store.Get(t.Context(), rowKey(rowCause, hex.EncodeToString(mark[:16]))); err == nil {
+			t.Error("on the disk the cause stands under its plain hash")
+		}
+		if numbers[desk[0].ID] {
+			t.Errorf("room %d: the same number under another key", i)
+		}
+		numbers[desk[0].ID] = true
+		w.open(t) // a crash: the cause is known, and so are its notices
+		if err := w.Queue(t.Context(), event, given); err != nil || !w.Known(event.Cause) {
+			t.Fatal(err)
+		}
+		if again, _ := w.Desk(t.Context(), "planner"); len(again) != 1 || again[0].ID != desk[0].ID {
+			t.Errorf("after a crash: %+v", again)
+		}
+	}
+}
+
+// Notices of one event must not lie side by side, or in the order of their events: that would tell an office which of them are one person's.
+func TestAtTheDeskNumbersAloneSayTheOrder(t *testing.T) {
+	w := newWorld(t)
+	at := w.cfg.Now().Add(-48 * time.Hour)
+	for i := range 12 {
+		e := Event{Cause: fmt.Sprintf("c%d", i), Kind: protocol.NoticeErased, Subject: tribune.Pseudonym{byte(i), 9}, At: at.Add(time.Duration(i) * time.Hour)}
+		if err := w.Queue(t.Context(), e, []Given{{Office: "planner", Purpose: "plan-city", Class: "patient", Day: 20000}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	desk, err := w.Desk(t.Context(), "planner")
+	if err != nil || len(desk) != 12 {
+		t.Fatal(desk, err)
+	}
+	if !slices.IsSortedFunc(desk, func(a, b Line) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) }) {
+		t.Errorf("in another order than day and number: %+v", desk)
 	}
 }
 

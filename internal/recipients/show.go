@@ -31,6 +31,7 @@ type Line struct {
 	Until    string
 	Read     time.Time // when somebody of the office last read it at their desk, by the act in that Entry; zero = nobody has
 	Entry    uint64
+	Quarter  uint32 // it was given under a warrant, and the person does not see it before this is over, or longer; 0 = it was not
 }
 
 // Of is who must be told, or was, what became of a person's data, the newest first. hiddenUntil says when what was given under a warrant may be
@@ -62,12 +63,14 @@ func (r *Room) Desk(ctx context.Context, office tribune.OfficeID) ([]Line, error
 	for i := range all {
 		all[i] = all[i].Outside()
 	}
+	// By event, those of one person would lie side by side.
+	slices.SortFunc(all, func(a, b Line) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	return all, err
 }
 
 // Outside is a notice as its office sees it before it reads it.
 func (l Line) Outside() Line {
-	l.Event, l.Since, l.About, l.From, l.Until = time.Time{}, dayOf(l.Since), nil, "", ""
+	l.Event, l.Since, l.About, l.From, l.Until, l.Quarter = time.Time{}, dayOf(l.Since), nil, "", "", 0
 	return l
 }
 
@@ -134,7 +137,7 @@ func (j *job) line() Line {
 	}
 	return Line{
 		ID: j.ID, Kind: n.Kind, Office: n.Office, Purpose: n.Purpose, Class: n.Class, Standing: n.Standing != "", State: j.State, Failed: j.Failed, Event: at,
-		Since: j.Changed, Tries: j.Tries, Named: len(n.About), About: n.About, From: n.From, Until: n.Until, Read: j.Read, Entry: j.Entry,
+		Since: j.Changed, Tries: j.Tries, Named: len(n.About), About: n.About, From: n.From, Until: n.Until, Read: j.Read, Entry: j.Entry, Quarter: j.Quarter,
 	}
 }
 

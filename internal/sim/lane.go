@@ -101,7 +101,7 @@ func (s *Sim) apart(ctx context.Context, batch []tribune.Change) error {
 		}
 		err := s.apply(ctx, batch[:n])
 		erased := errors.Is(err, tribune.ErrDenied) || errors.Is(err, tribune.ErrInvalid) && strings.Contains(batch[0].ID, ended)
-		if err != nil && !erased {
+		if err != nil && !(erased && slices.Contains(batch[0].Types, typeSession)) {
 			return err
 		}
 		if err != nil {

@@ -216,6 +216,20 @@ func TestReportBelowNamedMakesTheFirstWhoCameLeave(t *testing.T) {
 	}
 }
 
+// What is refused of anything but a person's session says nothing of an erasure: it must not be left out in silence.
+func TestOnlySessionsAreLeftOut(t *testing.T) {
+	twin := &recorder{refuse: func([]tribune.Change) error { return tribune.ErrDenied }}
+	s := city(t, t.TempDir(), twin, 20, saturday)
+	park := tribune.Change{Entity: "urn:ngsi-ld:OffStreetParking:x", Types: []tribune.Name{typePark}, ID: "sim:park:1"}
+	if err := s.apart(t.Context(), []tribune.Change{park}); !errors.Is(err, tribune.ErrDenied) {
+		t.Errorf("a refused car park: %v", err)
+	}
+	session := tribune.Change{Entity: "urn:ngsi-ld:ParkingSession:x", Types: []tribune.Name{typeSession}, ID: "sim:urn:ngsi-ld:ParkingSession:x:start"}
+	if err := s.apart(t.Context(), []tribune.Change{session}); err != nil {
+		t.Errorf("a session of somebody erased: %v", err)
+	}
+}
+
 // Somebody is erased while they park: the city goes on without the end of that session, and without them for the rest of the day.
 func TestTheCityGoesOnWithoutWhoWasErased(t *testing.T) {
 	for name, refused := range map[string]struct {

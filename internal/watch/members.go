@@ -84,6 +84,20 @@ func (m *members) groupAt(index uint64) (g *protocol.Group) {
 	return g
 }
 
+// from are the groups who can have spoken of the leaf at index: the one whose word counts there, the one before it, which may have been asked just
+// then, and those that came later. whole is false where the leaf is older than the first group that is known.
+func (m *members) from(index uint64) (eras []era, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := 0
+	for i, e := range m.eras {
+		if e.closed < index {
+			at = i
+		}
+	}
+	return slices.Clone(m.eras[max(at-1, 0):]), m.eras[0].closed <= index
+}
+
 // say remembers what is to be told, once; after a flood of other things perhaps again.
 func (m *members) say(k Kind, text string) {
 	m.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tribune/protocol"
+	"tribune/verify"
 )
 
 const (
@@ -46,7 +47,7 @@ func (r *reading) vitalChecks(ctx context.Context) {
 			continue
 		}
 		about := fmt.Sprintf("leaf %d", one.index)
-		said, t := r.vitalSaid(one.index, raw), max(r.laws.t, 1)
+		said, t := r.vitalSaid(one.index, raw)
 		if said >= t {
 			r.w.Book.settle(VitalUnchecked, about)
 			continue
@@ -57,18 +58,42 @@ func (r *reading) vitalChecks(ctx context.Context) {
 	}
 }
 
-// vitalSaid counts the guardians whose signed word on a leaf the hub shows.
-func (r *reading) vitalSaid(index uint64, raw []byte) int {
+// vitalSaid counts the guardians whose signed word on a leaf the hub shows, and how many it takes.
+func (r *reading) vitalSaid(index uint64, raw []byte) (said, need int) {
 	var list []protocol.VitalChecked
 	hash, err := r.w.Copy.mirror.LeafHash(index)
 	if err != nil || json.Unmarshal(raw, &list) != nil || len(list) > maxStatement {
-		return 0
+		list = nil
 	}
-	said := map[string]bool{}
-	for _, c := range list {
-		if key, known := r.w.Copy.guardianKey(c.Guardian); known && c.Leaf == hash && c.Verify(key) == nil {
-			said[c.Guardian] = true
+	return r.said(index, func(t *verify.Trust) []string {
+		var names []string
+		for _, c := range list {
+			if key, known := t.GuardianKey(c.Guardian); known && c.Leaf == hash && c.Verify(key) == nil {
+				names = append(names, c.Guardian)
+			}
+		}
+		return names
+	})
+}
+
+// said counts the guardians whose word on the leaf at index holds, by a group's keys, and how many it takes. It is enough where one group of then or
+// later reaches its own threshold: a threshold that was raised since asks nothing more of it, and who had left before says nothing. need is 0 where
+// the leaf is older than the first group that is known here.
+func (r *reading) said(index uint64, holds func(*verify.Trust) []string) (said, need int) {
+	eras, whole := r.w.Copy.members.from(index)
+	for _, e := range eras {
+		names := holds(e.trust)
+		slices.Sort(names)
+		said, need = len(slices.Compact(names)), max(r.laws.t, 1)
+		if e.group != nil {
+			need = e.group.T
+		}
+		if said >= need {
+			return said, need
 		}
 	}
-	return len(said)
+	if !whole {
+		return 0, 0
+	}
+	return said, need
 }

@@ -223,7 +223,7 @@ func (w *Watcher) round(ctx context.Context) error {
 	w.probe(ctx, seen)
 	w.releases(ctx)
 	w.read.vitalChecks(ctx)
-	w.read.explanations(ctx)
+	w.read.explanations(ctx, seen.hub != nil)
 	w.rounds.Add(1)
 	if err := w.state.save(w.cfg.Dir); err != nil {
 		return err

@@ -59,6 +59,7 @@ type world struct {
 	checks    map[string][]protocol.VitalChecked // by path
 	pages     map[string][]byte                  // of the hub, by path
 	failing   string                             // a path at which it fails
+	hangs     string                             // a path at which it hangs up
 	docs      string
 	vital     bool
 	log       *strings.Builder
@@ -131,6 +132,9 @@ func (w *world) serve(p *peer, prefix string) {
 			raw, _ = json.Marshal(body)
 		case p == w.hub && strings.HasPrefix(r.URL.Path, "/mandates/"):
 			raw, _ = os.ReadFile(filepath.Join(w.docs, "mandates", filepath.Base(r.URL.Path)+".toml"))
+		}
+		if p == w.hub && r.URL.Path == w.hangs {
+			panic(http.ErrAbortHandler)
 		}
 		if p == w.hub && r.URL.Path == w.failing {
 			rw.WriteHeader(http.StatusInternalServerError)

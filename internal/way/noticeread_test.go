@@ -17,7 +17,7 @@ func TestReadingANoticeMarksWhoeverIsHere(t *testing.T) {
 	caller := inspector()
 	enrolled := len(w.log.of(t, tribune.ActEnrol))
 	for p, want := range map[tribune.Pseudonym]int{subject(1): 1, subject(9): 0} {
-		act, err := w.PrepareNotice(t.Context(), caller, p, "note")
+		act, err := w.PrepareNotice(t.Context(), caller, p, 0, "note")
 		if err != nil || act.Count != want || act.Kind != tribune.ActDecide {
 			t.Errorf("got %+v, %v; want count %d", act, err, want)
 			continue
@@ -29,7 +29,7 @@ func TestReadingANoticeMarksWhoeverIsHere(t *testing.T) {
 		if _, err := w.Decide(t.Context(), caller, "another note", act.ID, signature); err == nil {
 			t.Error("an act of another note")
 		}
-		if act, err = w.PrepareNotice(t.Context(), caller, p, "note"); err != nil {
+		if act, err = w.PrepareNotice(t.Context(), caller, p, 0, "note"); err != nil {
 			t.Fatal(err)
 		}
 		if signature, err = act.Sign(w.keys[caller.Actor]); err != nil {
@@ -45,6 +45,37 @@ func TestReadingANoticeMarksWhoeverIsHere(t *testing.T) {
 	}
 	if got := len(w.log.of(t, tribune.ActEnrol)); got != enrolled {
 		t.Errorf("%d enrolments, %d before", got, enrolled)
+	}
+}
+
+// What an office was given under a warrant is hidden from the person. To read a notice about it must leave no mark that they find before the warrant is
+// disclosed: it would tip them off.
+func TestReadingANoticeTipsNobodyOff(t *testing.T) {
+	w := newWorld(t)
+	w.investigate(t, w.seal(t, suspect, "where it was parked"))
+	_, before, err := w.Trace(t.Context(), suspect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := w.mandate("warrant-2026-17").Disclose
+	for quarter, want := range map[uint32]int{hidden: 0, 1: 1, 0: 1} { // hidden still; a quarter of 1970, over; given in the open
+		act, err := w.PrepareNotice(t.Context(), inspector(), suspect, quarter, "note")
+		if err != nil || act.Count != want {
+			t.Errorf("given under quarter %d: got %+v, %v; want count %d", quarter, act, err, want)
+		}
+		if quarter != hidden {
+			continue
+		}
+		signature, err := act.Sign(w.keys[inspector().Actor])
+		if err == nil {
+			_, err = w.Decide(t.Context(), inspector(), "note", act.ID, signature)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, after, err := w.Trace(t.Context(), suspect); err != nil || len(after) != len(before) {
+			t.Errorf("the person finds %d uses, %d before: %v", len(after), len(before), err)
+		}
 	}
 }
 

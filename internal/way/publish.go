@@ -3,6 +3,7 @@ package way
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,10 +41,17 @@ func (w *Way) Publish(ctx context.Context, x Exercise, public, file []byte, put 
 	}
 	act.Publication = p.Of()
 	done, err := w.exercise(ctx, x, act, inputs, public, func() error { return put(p) })
-	if err != nil {
-		return done.index, done.receipt, err
+	if err == nil {
+		err = w.foundRight(ctx, done)
 	}
-	return done.index, done.receipt, w.foundRight(ctx, done)
+	if err != nil && done.leaf != nil {
+		again := "when guardians can be reached"
+		if errors.Is(err, tribune.ErrRefused) {
+			again = "once what guardians miss is there"
+		}
+		err = tribune.Hint(err, "Its act is entry %d of the record, and nothing is shown by it, now or later. Publish again %s.", done.index, again)
+	}
+	return done.index, done.receipt, err
 }
 
 // foundRight has t guardians check an act that opens nothing, and keeps what they state of it.
@@ -57,7 +65,7 @@ func (w *Way) foundRight(ctx context.Context, done exercised) error {
 	proof.Extra = done.leaf
 	answers, err := w.cfg.Guardians.Release(ctx, protocol.Request{Receipt: proof.Marshal(), Private: done.sheet.private, Salt: done.sheet.salt, Evidence: done.sheet.evidence}, w.cfg.Group.T)
 	if err != nil {
-		return tribune.Hint(fmt.Errorf("asking guardians to check what is published: %w", err), "Its act is on record, and nothing is shown by it. Publish again when guardians can be reached.")
+		return fmt.Errorf("asking guardians to check what is published: %w", err)
 	}
 	said := map[string]protocol.Statement{}
 	for _, a := range answers {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,5 +156,36 @@ func TestNothingIsShownWithoutTheWordOfEnoughGuardians(t *testing.T) {
 	}
 	if said, err := w.Statements(t.Context(), index); err != nil || len(said) != 0 {
 		t.Errorf("%d statements are kept (%v)", len(said), err)
+	}
+}
+
+// A publication carries no tag: that its act is on record is all that keeps it from coming twice, also where the hub has forgotten.
+func TestReplayedPublicationIsOnRecordOnce(t *testing.T) {
+	w := newWorld(t)
+	x, public := w.publish(t, w.publication(t))
+	for _, again := range []bool{false, true} {
+		if again {
+			w.start(t) // memory is gone, the record is not
+		}
+		_, _, err := w.Publish(t.Context(), x, public, explained, func(protocol.Publication) error { return nil })
+		if again != errors.Is(err, tribune.ErrConflict) || !again && err != nil {
+			t.Errorf("again %t: %v", again, err)
+		}
+	}
+	if n := len(w.log.of(t, tribune.ActPublish)); n != 1 {
+		t.Errorf("%d leaves for one act", n)
+	}
+}
+
+// Too few guardians to publish its leaf: the leaf comes later, the explanation does not, and whoever waits is told so.
+func TestOwnerIsToldThatNothingIsShownByAnActThatWaits(t *testing.T) {
+	w := newWorld(t)
+	w.log.hooks(nil, func(uint64) error {
+		return tribune.Hint(tribune.ErrNoQuorum, "A leaf that is on its way is published then.")
+	})
+	x, public := w.publish(t, w.publication(t))
+	_, _, err := w.Publish(t.Context(), x, public, explained, func(protocol.Publication) error { return nil })
+	if !errors.Is(err, tribune.ErrNoQuorum) || !strings.Contains(tribune.HintOf(err), "nothing is shown by it") {
+		t.Errorf("%v, with the hint %q", err, tribune.HintOf(err))
 	}
 }

@@ -152,7 +152,7 @@ func New(ctx context.Context, cfg Config) (*Way, error) {
 		w.hidden.Leaf(entry.Index, leaf)
 		w.vital.leaf(entry.Index, leaf)
 		switch leaf.Act.Kind {
-		case tribune.ActDecide:
+		case tribune.ActDecide, tribune.ActPublish:
 			w.seen.restore(leaf)
 		case tribune.ActErase:
 			if public, err := protocol.ErasureOf(leaf); err == nil {
