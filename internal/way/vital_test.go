@@ -75,6 +75,7 @@ func newNight(t *testing.T) *night {
 		},
 	}
 	n.start(t)
+	n.still()
 	for _, who := range []tribune.ActorID{law.Dispatcher, law.OtherDispatcher} {
 		if err := n.joins(t, who, who); err != nil {
 			t.Fatal(err)
@@ -87,6 +88,12 @@ func newNight(t *testing.T) *night {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// still ends what goes on in the background each second: the tests do it themselves, each thing when its turn has come.
+func (n *night) still() {
+	n.Way.vital.stop()
+	<-n.Way.vital.done
 }
 
 func dispatcher(who tribune.ActorID) tribune.Caller {
@@ -513,10 +520,18 @@ func TestKeysEndWithTheirValues(t *testing.T) {
 			if err := n.tell(t); err != nil {
 				t.Fatal(err)
 			}
-			leaves := n.log.of(t, tribune.ActVitalKeys)
-			k, err := protocol.DecodeVitalKeys(leaves[len(leaves)-1].Public)
-			if err != nil || len(k.Gone) != 1 || k.Gone[0].Why != c.why {
-				t.Errorf("the newest inventory says %+v (%v), want one key %s", k, err, c.why)
+			var gone []string
+			for _, l := range n.log.of(t, tribune.ActVitalKeys) { // what goes on beside may have been first, and a year later one more is due
+				k, err := protocol.DecodeVitalKeys(l.Public)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, g := range k.Gone {
+					gone = append(gone, g.Why)
+				}
+			}
+			if !slices.Equal(gone, []string{c.why}) {
+				t.Errorf("the inventories say that keys are gone by %q, want one by %q", gone, c.why)
 			}
 		})
 	}
