@@ -186,7 +186,7 @@ func (e *examined) reach(ctx context.Context, d *explainFlags, need int64, dir s
 	}
 	if need > d.budget {
 		return nil, tribune.Hint(fmt.Errorf("%w: the plan takes about %d records, and %d may be sent", remote.ErrBudget, need, d.budget),
-			"a higher --budget, if whoever runs the endpoint agrees; or fewer points, samples and background records of kernel-shap and counterfactual in the plan")
+			"a higher --budget, if whoever runs the endpoint agrees; or fewer points, samples and background records of kernel-shap and counterfactual in the plan; or defences = [] in its [price], which tries none")
 	}
 	if err := r.Keep(filepath.Join(dir, endpointFile)); err != nil {
 		return nil, err

@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tribune"
 	"tribune/internal/explain/attack"
@@ -24,8 +26,8 @@ type crowd struct {
 	rows []int
 }
 
-// crowds are everybody, the values of the plan's groupings, and outliers.
-func crowds(p Plan, at data.Set, seen *attack.Sheet) ([]crowd, error) {
+// named are everybody and the values of the plan's groupings.
+func named(p Plan, at data.Set) ([]crowd, error) {
 	everybody := make([]int, len(at.Y))
 	for i := range everybody {
 		everybody[i] = i
@@ -34,7 +36,12 @@ func crowds(p Plan, at data.Set, seen *attack.Sheet) ([]crowd, error) {
 	for _, name := range p.Groups {
 		i := slices.IndexFunc(at.Groups, func(g data.Grouping) bool { return g.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("%w: the plan judges groups by %q, which the records do not say", tribune.ErrInvalid, name)
+			var known []string
+			for _, g := range at.Groups {
+				known = append(known, g.Name)
+			}
+			return nil, tribune.Hint(fmt.Errorf("%w: the plan judges groups by %q, which the records do not say", tribune.ErrInvalid, name),
+				"They have: %s.", cmp.Or(strings.Join(known, ", "), "no groupings; a schema says which columns are some"))
 		}
 		g := at.Groups[i]
 		for v, value := range g.Values {
@@ -47,11 +54,13 @@ func crowds(p Plan, at data.Set, seen *attack.Sheet) ([]crowd, error) {
 			out = append(out, c)
 		}
 	}
+	return out, nil
+}
+
+// standOut are those whom the references that never saw them expected least.
+func standOut(seen *attack.Sheet) (crowd, error) {
 	odd, err := metric.Outliers(unexpected(seen), outliers)
-	if err != nil {
-		return nil, err
-	}
-	return append(out, crowd{Group{Outliers, unusual}, odd}), nil
+	return crowd{Group{Outliers, unusual}, odd}, err
 }
 
 // unexpected is how little the references that never saw a record expected its class, on average.

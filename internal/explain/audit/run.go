@@ -87,6 +87,10 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	groups, err := named(p, pool.attacked())
+	if err != nil {
+		return nil, err
+	}
 	methods, err := prepare(slices.Concat(p.Explanations, o.Trials), p, s, o)
 	if err != nil {
 		return nil, err
@@ -104,10 +108,11 @@ func Run(ctx context.Context, s Subject, p Plan, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	groups, err := crowds(p, pool.attacked(), seen.prediction.sheet)
+	odd, err := standOut(seen.prediction.sheet)
 	if err != nil {
 		return nil, err
 	}
+	groups = append(groups, odd)
 	found, err := measure(ctx, p, attacks, pool.isMember(), groups, seen, o.Step)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -137,5 +138,24 @@ func TestUncleanSplitIsMeasuredOnlyIfThePlanSaysSo(t *testing.T) {
 	r, err := Run(t.Context(), s, p, o)
 	if err != nil || r.Verdict.Passed || !strings.Contains(r.Verdict.Reasons[0], "both splits") {
 		t.Errorf("%v, passed %t", err, err == nil && r.Verdict.Passed)
+	}
+}
+
+func TestGroupsThatNobodySaysCostNoTraining(t *testing.T) {
+	s, p := subject(t, 1), quick(t)
+	like := s.Like
+	trained := 0
+	s.Like = func(ctx context.Context, rows data.Set, seed uint64) (model.Model, error) {
+		trained++
+		return like(ctx, rows, seed)
+	}
+	p.Groups = []string{"shoe"}
+	_, err := Run(t.Context(), s, p, Options{Now: time.Now})
+	if trained != 0 || !errors.Is(err, tribune.ErrInvalid) || tribune.HintOf(err) != "They have: sex." {
+		t.Errorf("%d references were trained before: %v (%s)", trained, err, tribune.HintOf(err))
+	}
+	p.Groups = []string{"sex"}
+	if _, err := Run(t.Context(), s, p, Options{Now: time.Now}); err != nil || trained != p.References {
+		t.Errorf("%d references were trained for groups that there are: %v", trained, err)
 	}
 }
