@@ -101,7 +101,7 @@ func TestReferencesThatWereTrainedOnOtherHalvesAreFoundOut(t *testing.T) {
 				which = append(which, i)
 			}
 		}
-		both, err := join(s.Train, s.Test)
+		both, err := data.Join(s.Train, s.Test)
 		if err != nil {
 			t.Fatal(err)
 		}

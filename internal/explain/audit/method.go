@@ -8,6 +8,7 @@ import (
 
 	"tribune"
 	"tribune/internal/explain/attribution"
+	"tribune/internal/explain/data"
 	"tribune/internal/explain/matrix"
 	"tribune/internal/explain/model"
 )
@@ -52,7 +53,7 @@ func prepare(explanations []Explanation, p Plan, s Subject, o Options) ([]method
 				rows = shapRows
 			}
 		}
-		setting := attribution.Setting{Background: s.Train.X.Pick(draw(0, s.Train.X.Rows, rows, p.Seed, 3)), Groups: players(s.Train.Features)}
+		setting := attribution.Setting{Background: s.Train.X.Pick(draw(0, s.Train.X.Rows, rows, p.Seed, 3)), Groups: data.Inputwise(s.Train.Features)}
 		made, err := e.method(o, setting)
 		if err != nil {
 			return nil, fmt.Errorf("reading the plan: %w", err)
@@ -101,23 +102,6 @@ func (e Explanation) method(o Options, s attribution.Setting) (attribution.Metho
 		return m, nil
 	}
 	return nil, fmt.Errorf("%w: %s takes no samples", tribune.ErrInvalid, e.Method)
-}
-
-// players are the columns of one category together: kernel-shap shares an answer out among features, not among their columns.
-func players(features []string) (out [][]int) {
-	last := ""
-	for j, f := range features {
-		name, _, category := strings.Cut(f, "=")
-		if category && len(out) > 0 && name == last {
-			out[len(out)-1] = append(out[len(out)-1], j)
-			continue
-		}
-		if last = ""; category {
-			last = name
-		}
-		out = append(out, []int{j})
-	}
-	return out
 }
 
 // randomised reports whether a method shows something new when it is asked again.

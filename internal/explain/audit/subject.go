@@ -9,7 +9,6 @@ import (
 
 	"tribune"
 	"tribune/internal/explain/data"
-	"tribune/internal/explain/matrix"
 	"tribune/internal/explain/model"
 )
 
@@ -53,7 +52,7 @@ func newPool(s Subject, p Plan) (*pool, error) {
 	if err := s.Fits(s.Target); err != nil {
 		return nil, err
 	}
-	all, err := join(s.Train, s.Test)
+	all, err := data.Join(s.Train, s.Test)
 	if err != nil {
 		return nil, err
 	}
@@ -142,22 +141,6 @@ func shuffled(from, to int, seed, stream uint64) []int {
 	rng := rand.New(rand.NewPCG(seed, stream))
 	rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	return rows
-}
-
-// join puts test records after training records.
-func join(train, test data.Set) (data.Set, error) {
-	out := train
-	out.X = matrix.Matrix{Rows: train.X.Rows + test.X.Rows, Cols: train.X.Cols, Data: slices.Concat(train.X.Data, test.X.Data)}
-	out.Y = slices.Concat(train.Y, test.Y)
-	out.Person, out.Row, out.Groups = nil, nil, nil
-	for _, g := range train.Groups {
-		i := slices.IndexFunc(test.Groups, func(o data.Grouping) bool { return o.Name == g.Name })
-		if i < 0 || !slices.Equal(test.Groups[i].Values, g.Values) {
-			return out, fmt.Errorf("%w: training and test records are not grouped alike by %q", tribune.ErrInvalid, g.Name)
-		}
-		out.Groups = append(out.Groups, data.Grouping{Name: g.Name, Values: g.Values, Of: slices.Concat(g.Of, test.Groups[i].Of)})
-	}
-	return out, nil
 }
 
 // half is which of n records reference r is trained on: each by the toss of a coin, so that of every record some references have seen it and some have not.

@@ -102,7 +102,7 @@ func (e Endpoint) prepare() (*asked, error) {
 	if e.References < 2 || e.Copies < 0 || e.Copies%Levels != 0 || e.Copies/Levels > 1<<15 {
 		return nil, fmt.Errorf("attacking an endpoint: %w: %d references, %d copies (0, or a multiple of %d)", tribune.ErrInvalid, e.References, e.Copies, Levels)
 	}
-	pool, err := joined(e.Members, e.Others)
+	pool, err := data.Join(e.Members, e.Others)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ import (
 
 	"tribune"
 	"tribune/internal/explain/data"
-	"tribune/internal/explain/matrix"
 	"tribune/internal/explain/metric"
 )
 
@@ -41,7 +40,7 @@ func Known(members, others data.Set, seed uint64) (People, error) {
 	p := People{Reference: others.Pick(rows[:half])}
 	scored := others.Pick(rows[half:])
 	var err error
-	if p.At, err = joined(members, scored); err != nil {
+	if p.At, err = data.Join(members, scored); err != nil {
 		return People{}, err
 	}
 	p.Member, p.Of = make([]bool, len(p.At.Y)), first(len(members.Y))
@@ -52,22 +51,6 @@ func Known(members, others data.Set, seed uint64) (People, error) {
 		p.Of = append(p.Of, len(members.Y)+row)
 	}
 	return p, nil
-}
-
-// joined puts others after members.
-func joined(members, others data.Set) (data.Set, error) {
-	all := members
-	all.X = matrix.Matrix{Rows: members.X.Rows + others.X.Rows, Cols: members.X.Cols, Data: slices.Concat(members.X.Data, others.X.Data)}
-	all.Y = slices.Concat(members.Y, others.Y)
-	all.Person, all.Row, all.Groups = nil, nil, nil
-	for _, g := range members.Groups {
-		i := slices.IndexFunc(others.Groups, func(o data.Grouping) bool { return o.Name == g.Name })
-		if i < 0 || !slices.Equal(others.Groups[i].Values, g.Values) {
-			return all, fmt.Errorf("%w: members and others are not grouped alike by %q", tribune.ErrInvalid, g.Name)
-		}
-		all.Groups = append(all.Groups, data.Grouping{Name: g.Name, Values: g.Values, Of: slices.Concat(g.Of, others.Groups[i].Of)})
-	}
-	return all, nil
 }
 
 // Scores are what an attack says of each of the people: higher for a likelier member.

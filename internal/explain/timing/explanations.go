@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"tribune/internal/explain/attribution"
+	"tribune/internal/explain/data"
 	"tribune/internal/explain/matrix"
 )
 
@@ -26,7 +26,7 @@ type explaining struct {
 
 func (b *bench) methods() []explaining {
 	background := b.all.X.Slice(0, min(200, b.all.X.Rows))
-	few, players := background.Slice(0, min(4, background.Rows)), players(b.all.Features)
+	few, players := background.Slice(0, min(4, background.Rows)), data.Inputwise(b.all.Features)
 	n := b.Records
 	return []explaining{
 		{"gradient", "the gradient of the logit", attribution.Gradient{}, n},
@@ -76,27 +76,10 @@ func (b *bench) explanations(ctx context.Context) error {
 // keepPlayers leaves which feature each column belongs to.
 func (b *bench) keepPlayers() error {
 	of := make([]int32, b.all.X.Cols)
-	for p, columns := range players(b.all.Features) {
+	for p, columns := range data.Inputwise(b.all.Features) {
 		for _, j := range columns {
 			of[j] = int32(p)
 		}
 	}
 	return keep(b, "players", of, len(of))
-}
-
-// players are the columns of one category together, as an audit groups them.
-func players(features []string) (out [][]int) {
-	last := ""
-	for j, f := range features {
-		name, _, category := strings.Cut(f, "=")
-		if category && len(out) > 0 && name == last {
-			out[len(out)-1] = append(out[len(out)-1], j)
-			continue
-		}
-		if last = ""; category {
-			last = name
-		}
-		out = append(out, []int{j})
-	}
-	return out
 }

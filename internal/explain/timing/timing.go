@@ -101,7 +101,11 @@ func newBench(c Config) (*bench, error) {
 	if c.References < 2 || c.Epochs < 1 || c.Train.X.Rows == 0 || c.Train.X.Cols != c.Test.X.Cols {
 		return nil, fmt.Errorf("%w: %d references, %d epochs, %d training records", tribune.ErrInvalid, c.References, c.Epochs, c.Train.X.Rows)
 	}
-	b := &bench{Config: c, all: joined(c.Train, c.Test)}
+	all, err := data.Join(c.Train, c.Test)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{Config: c, all: all}
 	if b.Records == 0 || b.Records > b.all.X.Rows {
 		b.Records = b.all.X.Rows
 	}
@@ -118,13 +122,6 @@ func (b *bench) stage(ctx context.Context, name string) error {
 		return b.attacks(ctx)
 	}
 	return b.location(ctx)
-}
-
-// joined puts the test records behind the training records; what else a Set says of them is not needed here.
-func joined(train, test data.Set) data.Set {
-	all := data.Set{Name: train.Name, Features: train.Features, Classes: train.Classes, Y: slices.Concat(train.Y, test.Y), X: train.X}
-	all.X.Rows, all.X.Data = train.X.Rows+test.X.Rows, slices.Concat(train.X.Data, test.X.Data)
-	return all
 }
 
 // row reports what do took, garbage of earlier work collected before.
